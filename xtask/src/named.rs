@@ -1,0 +1,128 @@
+//! Long runs by name: measurements and soaks. To add one, add a row.
+
+use std::process::Stdio;
+
+use anyhow::Context;
+
+use crate::cache::Place;
+use crate::steps::{self, Outcome, Overall};
+
+/// A measurement or a soak: cargo commands, one after the other.
+struct Named {
+    name: &'static str,
+    what: &'static str,
+    /// Arguments of cargo, one row per program.
+    commands: &'static [&'static [&'static str]],
+}
+
+const BENCHES: &[Named] = &[Named {
+    name: "ledger",
+    what: "durable appends, replay, and growth of the cost with the age of the ledger",
+    commands: &[&["run", "--release", "--locked", "--package", "yakujo-ledger", "--example", "bench_ledger"]],
+}];
+
+const SOAKS: &[Named] = &[];
+
+/// Runs a measurement and closes with `bench NAME key=value …`, the figures of all its programs in one line.
+///
+/// # Errors
+/// Unknown name, or cargo cannot be started.
+pub fn bench(place: &Place, name: Option<&str>) -> anyhow::Result<Overall> {
+    let Some(named) = find("bench", BENCHES, name)? else { return Ok(Overall::Passed) };
+    let mut figures = Vec::new();
+    for arguments in named.commands {
+        let output =
+            place.cargo().args(*arguments).stderr(Stdio::inherit()).output().context("running cargo")?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        print!("{}", without_closing_line(&text));
+        if !output.status.success() {
+            eprintln!("bench {}: `cargo {}` failed", named.name, arguments.join(" "));
+            return Ok(Overall::Failed);
+        }
+        figures.extend(figures_of(&text));
+    }
+    anyhow::ensure!(!figures.is_empty(), "the programs of `bench {}` printed no key=value line", named.name);
+    println!("bench {} {}", named.name, figures.join(" "));
+    Ok(Overall::Passed)
+}
+
+/// Runs a soak to its end.
+///
+/// # Errors
+/// Unknown name, or cargo cannot be started.
+pub fn soak(place: &Place, name: Option<&str>) -> anyhow::Result<Overall> {
+    let Some(named) = find("soak", SOAKS, name)? else { return Ok(Overall::Passed) };
+    for arguments in named.commands {
+        let outcome = steps::run(place.cargo().args(*arguments).env("YAKUJO_SOAK", "1"))?;
+        if let Outcome::Failed(reason) = outcome {
+            eprintln!("soak {}: {reason}", named.name);
+            return Ok(Overall::Failed);
+        }
+    }
+    println!("soak {}: passed", named.name);
+    Ok(Overall::Passed)
+}
+
+/// Starts the product on a data folder of its own.
+///
+/// # Errors
+/// cargo cannot be started.
+pub fn demo(place: &Place) -> anyhow::Result<Overall> {
+    let folder = std::env::temp_dir().join("yakujo-demo");
+    println!("data folder {}; stop with Ctrl-C; delete the folder to start again", folder.display());
+    let mut command = place.cargo();
+    command.args(["run", "--release", "--locked", "--package", "yakujo", "--", "up", "--data"]).arg(folder);
+    Ok(match steps::run(&mut command)? {
+        Outcome::Passed | Outcome::Remark(_) => Overall::Passed,
+        Outcome::Failed(_) => Overall::Failed,
+    })
+}
+
+fn find(kind: &str, table: &'static [Named], name: Option<&str>) -> anyhow::Result<Option<&'static Named>> {
+    if let Some(named) = table.iter().find(|row| Some(row.name) == name) {
+        return Ok(Some(named));
+    }
+    for row in table {
+        println!("cargo xtask {kind} {}  {}", row.name, row.what);
+    }
+    match name {
+        None => Ok(None),
+        Some(unknown) => anyhow::bail!("there is no {kind} `{unknown}`; the list stands above"),
+    }
+}
+
+/// The `key=value` words of the last line that starts with `bench `.
+fn figures_of(text: &str) -> Vec<String> {
+    let closing = text.lines().rev().find(|line| line.starts_with("bench ")).unwrap_or_default();
+    closing.split_whitespace().filter(|word| word.contains('=')).map(str::to_owned).collect()
+}
+
+/// What a program printed before its closing line.
+fn without_closing_line(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("bench ")).fold(String::new(), |all, line| all + line + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRINTED: &str = "entries  appends/s\n10000    8000\nbench ledger appends_per_s=8000 peer=absent\n";
+
+    #[test]
+    fn the_figures_are_the_words_of_the_closing_line() {
+        assert_eq!(figures_of(PRINTED), ["appends_per_s=8000", "peer=absent"]);
+        assert!(figures_of("a=1 in a table\n").is_empty());
+    }
+
+    #[test]
+    fn the_table_is_shown_and_the_closing_line_comes_once() {
+        assert_eq!(without_closing_line(PRINTED), "entries  appends/s\n10000    8000\n");
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_and_no_name_shows_the_list() {
+        assert!(find("bench", BENCHES, Some("none")).is_err());
+        assert!(find("bench", BENCHES, None).unwrap().is_none());
+        assert!(find("bench", BENCHES, Some("ledger")).unwrap().is_some());
+    }
+}

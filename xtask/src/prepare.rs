@@ -1,0 +1,146 @@
+//! What the tests need on a bare Debian machine: real programs, not stand-ins. Only what is missing is installed;
+//! when all is there, neither apt nor npm is called.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::cache::Place;
+use crate::steps::{self, Outcome};
+
+/// How to see that a need is met.
+enum Proof {
+    /// dpkg knows the package as installed.
+    Package,
+    /// A program of this name answers to `--version`; it may have come from elsewhere.
+    Program(&'static str),
+}
+
+/// One Debian package that tests use.
+struct Need {
+    package: &'static str,
+    proof: Proof,
+    /// Which tests use it.
+    why: &'static str,
+}
+
+const NEEDS: &[Need] = &[
+    Need { package: "chromium", proof: Proof::Package, why: "browser stories" },
+    Need { package: "chromium-driver", proof: Proof::Package, why: "browser stories" },
+    Need { package: "clamav-daemon", proof: Proof::Package, why: "c02: the malware engine as it is" },
+    Need { package: "chrony", proof: Proof::Package, why: "c06: a chronyd of the test's own" },
+    Need { package: "iproute2", proof: Proof::Package, why: "network namespaces" },
+    Need { package: "nftables", proof: Proof::Package, why: "cut connections" },
+    Need { package: "nodejs", proof: Proof::Program("node"), why: "verify.html outside a browser" },
+    Need { package: "npm", proof: Proof::Program("npm"), why: "axe-core for the browser stories" },
+    Need { package: "poppler-utils", proof: Proof::Package, why: "text of printed pages" },
+    Need {
+        package: "fonts-morisawa-bizud-gothic",
+        proof: Proof::Package,
+        why: "Japanese text in screenshots",
+    },
+    Need { package: "distro-info-data", proof: Proof::Package, why: "c03: support end of the system" },
+    Need { package: "debian-security-support", proof: Proof::Package, why: "c03: support end of packages" },
+];
+
+/// The version range of the checker of WCAG rules.
+const AXE: &str = "axe-core@4";
+
+/// Installs what is missing.
+///
+/// # Errors
+/// A program of the base system (dpkg-query, apt-get) cannot be started.
+pub fn run(place: &Place) -> anyhow::Result<Outcome> {
+    let missing = missing_packages();
+    if !missing.is_empty() {
+        for need in &missing {
+            println!("missing: {} ({})", need.package, need.why);
+        }
+        if let Outcome::Failed(reason) = install(place, &missing)? {
+            return Ok(Outcome::Failed(reason));
+        }
+    }
+    axe(place)
+}
+
+fn missing_packages() -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !is_met(need)).collect()
+}
+
+fn is_met(need: &Need) -> bool {
+    match need.proof {
+        Proof::Program(name) => {
+            Command::new(name).arg("--version").output().is_ok_and(|it| it.status.success())
+        }
+        Proof::Package => {
+            let query = Command::new("dpkg-query").args(["-W", "-f", "${Status}", need.package]).output();
+            query.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).ends_with(" installed"))
+        }
+    }
+}
+
+fn install(place: &Place, missing: &[&Need]) -> anyhow::Result<Outcome> {
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    if !Path::new("/etc/debian_version").exists() || !is_root()? {
+        let list = packages.join(" ");
+        return Ok(Outcome::Failed(format!(
+            "packages are missing and only root on Debian can install them here; as root: apt-get install {list}"
+        )));
+    }
+    let updated = steps::run(apt(place).args(["update"]))?;
+    if let Outcome::Failed(reason) = updated {
+        return Ok(Outcome::Failed(reason));
+    }
+    steps::run(apt(place).args(["install", "--yes", "--no-install-recommends"]).args(packages))
+}
+
+fn apt(place: &Place) -> Command {
+    let mut command = place.command("apt-get");
+    command.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn is_root() -> anyhow::Result<bool> {
+    let output = Command::new("id").arg("-u").output().context("running id")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim() == "0")
+}
+
+fn axe(place: &Place) -> anyhow::Result<Outcome> {
+    if place.axe().exists() {
+        return Ok(Outcome::Passed);
+    }
+    std::fs::create_dir_all(&place.npm).with_context(|| format!("making {}", place.npm.display()))?;
+    let mut npm = place.command("npm");
+    npm.args(["install", "--silent", "--no-save", AXE, "--prefix"]).arg(&place.npm);
+    match steps::run(&mut npm)? {
+        Outcome::Failed(reason) => Ok(Outcome::Failed(format!("{reason}: is the npm registry reachable?"))),
+        Outcome::Passed | Outcome::Remark(_) if place.axe().exists() => Ok(Outcome::Passed),
+        Outcome::Passed | Outcome::Remark(_) => {
+            Ok(Outcome::Failed(format!("npm installed {AXE}, but without axe.min.js")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_not_there_is_a_need_not_met() {
+        let absent = Need { package: "none", proof: Proof::Program("no-such-program-at-all"), why: "" };
+        let present = Need { package: "none", proof: Proof::Program("cargo"), why: "" };
+        assert!(!is_met(&absent));
+        assert!(is_met(&present));
+    }
+
+    #[test]
+    fn a_package_that_is_not_there_is_a_need_not_met() {
+        assert!(!is_met(&Need { package: "no-such-package-at-all", proof: Proof::Package, why: "" }));
+    }
+
+    #[test]
+    fn every_need_says_what_it_is_for() {
+        assert!(NEEDS.iter().all(|need| !need.why.is_empty()));
+    }
+}
