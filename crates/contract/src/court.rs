@@ -1,0 +1,343 @@
+//! The court: the one driver that takes entries in, in the order they were received, and knows how every duty of every
+//! system stands, since when, and why. The server and `yakujo replay` use the same court.
+//!
+//! It judges again only what an entry can have changed, and each verdict at the very instant at which time alone
+//! changes it. So a standing of any past instant is found by entering the entries up to it, and work per entry does not
+//! grow with the age of the ledger.
+
+mod panel;
+
+use crate::act::{Act, HostPlace, Matter};
+use crate::case::{Case, HostCase};
+use crate::duty::{DutyId, Judge};
+use crate::entry::{Body, Entry};
+use crate::evidence::Evidence;
+use crate::evidence::host::Host;
+use crate::id::{EntryNumber, HostId, SystemId};
+use crate::standing::Verdict;
+use crate::terms::Terms;
+use jiff::Timestamp;
+use panel::Panel;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How one duty of one system stands now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// The duty.
+    pub duty: DutyId,
+    /// The system.
+    pub system: SystemId,
+    /// When it was judged so.
+    pub at: Timestamp,
+    /// Since when the standing is this one.
+    pub since: Timestamp,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The standing turned (the verdict's words may change without that).
+    pub turned: Turned,
+}
+
+/// Whether a standing turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turned {
+    /// Another standing than before, or the first.
+    Yes,
+    /// The same standing in other words or on other entries.
+    No,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Deadline {
+    at: Timestamp,
+    duty: DutyId,
+    system: SystemId,
+    host: Option<HostId>,
+}
+
+/// Evidence, and how everything stands on it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Court {
+    evidence: Evidence,
+    now: Timestamp,
+    places: BTreeMap<SystemId, Vec<HostPlace>>,
+    place_of: BTreeMap<HostId, HostPlace>,
+    #[serde(with = "crate::evidence::latest::pairs")]
+    panels: BTreeMap<(DutyId, SystemId), Panel>,
+    deadlines: BTreeSet<Deadline>,
+}
+
+impl Default for Court {
+    fn default() -> Self {
+        Self {
+            evidence: Evidence::default(),
+            now: Timestamp::MIN,
+            places: BTreeMap::new(),
+            place_of: BTreeMap::new(),
+            panels: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+}
+
+impl Court {
+    /// Everything known.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The instant of the last judgement.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The hosts of each system.
+    #[must_use]
+    pub fn places(&self) -> &BTreeMap<SystemId, Vec<HostPlace>> {
+        &self.places
+    }
+
+    /// How everything stands, by duty and system.
+    pub fn rulings(&self) -> impl Iterator<Item = Ruling> + '_ {
+        self.panels.iter().map(|((duty, system), panel)| panel.ruling(*duty, system))
+    }
+
+    /// How one duty of one system stands.
+    #[must_use]
+    pub fn ruling(&self, duty: DutyId, system: &SystemId) -> Option<Ruling> {
+        self.panels.get(&(duty, system.clone())).map(|panel| panel.ruling(duty, system))
+    }
+
+    /// The verdicts host by host, where the duty is judged host by host.
+    pub fn of_hosts(&self, duty: DutyId, system: &SystemId) -> impl Iterator<Item = (&HostId, &Verdict)> {
+        self.panels.get(&(duty, system.clone())).into_iter().flat_map(Panel::hosts)
+    }
+
+    /// Lets time pass up to an instant. Returns what changed, in order.
+    pub fn advance(&mut self, terms: &Terms, to: Timestamp) -> Vec<Ruling> {
+        let mut rulings = Vec::new();
+        while let Some(due) = self.deadlines.first().filter(|deadline| deadline.at <= to).cloned() {
+            self.deadlines.remove(&due);
+            self.now = self.now.max(due.at);
+            rulings.extend(match &due.host {
+                Some(host) => self.judge_host(terms, due.duty, &due.system, host),
+                None => self.judge_system(terms, due.duty, &due.system),
+            });
+        }
+        self.now = self.now.max(to);
+        rulings
+    }
+
+    /// Takes an entry in at the instant it was received. Returns what changed, in order.
+    pub fn enter(&mut self, terms: &Terms, number: EntryNumber, entry: &Entry) -> Vec<Ruling> {
+        let mut rulings = self.advance(terms, entry.received);
+        self.evidence.enter(number, entry);
+        match &entry.body {
+            Body::Fact(fact) => match &entry.host {
+                Some(host) => rulings.extend(self.after_host_fact(terms, host, fact.kind())),
+                None => rulings.extend(self.after(terms, fact.kind(), None)),
+            },
+            Body::Act(act) => rulings.extend(self.after_act(terms, act)),
+        }
+        rulings
+    }
+
+    fn after_host_fact(&mut self, terms: &Terms, host: &HostId, kind: &str) -> Vec<Ruling> {
+        let Some(system) = self.place_of.get(host).map(|place| place.system.clone()) else {
+            return Vec::new();
+        };
+        let mut rulings = Vec::new();
+        for duty in duties(terms) {
+            let ruling = match duty.row().judge {
+                Judge::PerHost(_) => self.judge_host(terms, duty, &system, host),
+                Judge::PerSystem(_) if duty.row().uses.contains(&kind) => {
+                    self.judge_system(terms, duty, &system)
+                }
+                Judge::PerSystem(_) => None,
+            };
+            rulings.extend(ruling);
+        }
+        rulings
+    }
+
+    fn after_act(&mut self, terms: &Terms, act: &Act) -> Vec<Ruling> {
+        let proposal = match act {
+            Act::Proposed { proposal, .. }
+            | Act::Agreed { proposal }
+            | Act::Refused { proposal, .. }
+            | Act::Ended { proposal, .. } => proposal,
+            other => return self.after(terms, other.kind(), None),
+        };
+        let Some(matter) =
+            self.evidence.agreements.proposal(proposal).and_then(|known| known.matter()).cloned()
+        else {
+            return Vec::new();
+        };
+        match &matter {
+            Matter::System(_) | Matter::Host(_) => {
+                self.place_hosts();
+                self.judge_everything(terms)
+            }
+            Matter::Parameters { .. } | Matter::Exemption { .. } | Matter::NotApplicable { .. } => {
+                self.judge_everything(terms)
+            }
+            other => {
+                let kind = format!("matter:{}", other.word());
+                self.after(terms, &kind, other.system())
+            }
+        }
+    }
+
+    /// Judges the duties that use this kind of entry, in one system or in all.
+    fn after(&mut self, terms: &Terms, kind: &str, only: Option<&SystemId>) -> Vec<Ruling> {
+        let systems: Vec<SystemId> = match only {
+            Some(system) => vec![system.clone()],
+            None => self.places.keys().cloned().collect(),
+        };
+        let mut rulings = Vec::new();
+        for duty in duties(terms).filter(|duty| duty.row().uses.contains(&kind)) {
+            for system in &systems {
+                rulings.extend(self.judge_whole(terms, duty, system));
+            }
+        }
+        rulings
+    }
+
+    fn place_hosts(&mut self) {
+        self.places =
+            self.evidence.agreements.systems().into_keys().map(|system| (system, Vec::new())).collect();
+        self.place_of.clear();
+        for (host, place) in self.evidence.agreements.places() {
+            if let Some(hosts) = self.places.get_mut(&place.system) {
+                self.place_of.insert(host, place.clone());
+                hosts.push(place);
+            }
+        }
+        let places = &self.places;
+        self.panels.retain(|(_, system), _| places.contains_key(system));
+        for ((_, system), panel) in &mut self.panels {
+            let hosts = places.get(system).map(Vec::as_slice).unwrap_or_default();
+            panel.keep_hosts(hosts);
+        }
+    }
+
+    fn judge_everything(&mut self, terms: &Terms) -> Vec<Ruling> {
+        let systems: Vec<SystemId> = self.places.keys().cloned().collect();
+        let mut rulings = Vec::new();
+        for system in &systems {
+            for duty in duties(terms) {
+                rulings.extend(self.judge_whole(terms, duty, system));
+            }
+        }
+        rulings
+    }
+
+    fn judge_whole(&mut self, terms: &Terms, duty: DutyId, system: &SystemId) -> Option<Ruling> {
+        if let Judge::PerHost(judge) = duty.row().judge {
+            let places = self.places.get(system).cloned().unwrap_or_default();
+            for place in &places {
+                self.hear(terms, duty, system, place, judge);
+            }
+            return self.conclude(terms, duty, system, None);
+        }
+        self.judge_system(terms, duty, system)
+    }
+
+    fn judge_host(
+        &mut self,
+        terms: &Terms,
+        duty: DutyId,
+        system: &SystemId,
+        host: &HostId,
+    ) -> Option<Ruling> {
+        let Judge::PerHost(judge) = duty.row().judge else { return None };
+        let place = self.place_of.get(host).filter(|place| place.system == *system)?.clone();
+        self.hear(terms, duty, system, &place, judge);
+        self.conclude(terms, duty, system, None)
+    }
+
+    fn judge_system(&mut self, terms: &Terms, duty: DutyId, system: &SystemId) -> Option<Ruling> {
+        let Judge::PerSystem(judge) = duty.row().judge else {
+            return self.conclude(terms, duty, system, None);
+        };
+        let places = self.places.get(system)?;
+        let case = Case::new(terms, &self.evidence, system, places, self.now);
+        let verdict = panel::weaken(&case, judge(&case));
+        let next = case.next_change();
+        self.set_deadline(duty, system, None, next);
+        self.conclude(terms, duty, system, Some(verdict))
+    }
+
+    /// Judges one host and keeps the verdict in the panel of its system.
+    fn hear(
+        &mut self,
+        terms: &Terms,
+        duty: DutyId,
+        system: &SystemId,
+        place: &HostPlace,
+        judge: fn(&HostCase<'_>) -> Verdict,
+    ) {
+        let silent = Host::default();
+        let host = self.evidence.hosts.get(&place.host).unwrap_or(&silent);
+        let places = std::slice::from_ref(place);
+        let case = Case::new(terms, &self.evidence, system, places, self.now);
+        let verdict = panel::weaken(&case, judge(&HostCase { case: &case, place, host }));
+        let next = case.next_change();
+        self.set_deadline(duty, system, Some(&place.host), next);
+        let panel = self.panels.entry((duty, system.clone())).or_insert_with(|| Panel::new(self.now));
+        panel.hear(&place.host, verdict, next);
+    }
+
+    fn set_deadline(
+        &mut self,
+        duty: DutyId,
+        system: &SystemId,
+        host: Option<&HostId>,
+        next: Option<Timestamp>,
+    ) {
+        let old = self.panels.get(&(duty, system.clone())).and_then(|panel| panel.deadline(host));
+        let deadline = |at| Deadline { at, duty, system: system.clone(), host: host.cloned() };
+        if let Some(old) = old {
+            self.deadlines.remove(&deadline(old));
+        }
+        if let Some(next) = next {
+            self.deadlines.insert(deadline(next));
+        }
+        if host.is_none() {
+            let panel = self.panels.entry((duty, system.clone())).or_insert_with(|| Panel::new(self.now));
+            panel.set_own_deadline(next);
+        }
+    }
+
+    /// Puts the verdict of the system together, with exceptions, and says what changed.
+    fn conclude(
+        &mut self,
+        terms: &Terms,
+        duty: DutyId,
+        system: &SystemId,
+        own: Option<Verdict>,
+    ) -> Option<Ruling> {
+        let places = self.places.get(system)?;
+        let case = Case::new(terms, &self.evidence, system, places, self.now);
+        let now = self.now;
+        let panel = self.panels.entry((duty, system.clone())).or_insert_with(|| Panel::new(now));
+        if let Some(own) = own {
+            panel.set_own(own);
+        }
+        let verdict = panel::with_exceptions(&case, duty, panel.together(system));
+        let exception_ends = case.next_change();
+        let turned = panel.replace(verdict, now)?;
+        let ruling = panel.ruling(duty, system);
+        if let Some(ends) = exception_ends {
+            self.deadlines.insert(Deadline { at: ends, duty, system: system.clone(), host: None });
+        }
+        Some(Ruling { turned, ..ruling })
+    }
+}
+
+fn duties(terms: &Terms) -> impl Iterator<Item = DutyId> {
+    terms.duties.iter().map(|terms| terms.duty)
+}

@@ -1,0 +1,449 @@
+//! The table of the 49 duties: one row each, constant data. Tests walk it; pages are made from it.
+//!
+//! A key (`6.a`) names the duty for programs and never changes; what a city calls it stands in its contract file.
+
+use crate::case::{Case, HostCase};
+use crate::clauses;
+use crate::standing::Verdict;
+use serde::{Deserialize, Serialize};
+
+/// The 14 clauses. The key is a file name in every layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Clause {
+    /// `c01_procedures`
+    C01Procedures,
+    /// `c02_malware`
+    C02Malware,
+    /// `c03_vulnerabilities`
+    C03Vulnerabilities,
+    /// `c04_network`
+    C04Network,
+    /// `c05_logs`
+    C05Logs,
+    /// `c06_clocks`
+    C06Clocks,
+    /// `c07_stops`
+    C07Stops,
+    /// `c08_changes`
+    C08Changes,
+    /// `c09_capacity`
+    C09Capacity,
+    /// `c10_backups`
+    C10Backups,
+    /// `c11_access`
+    C11Access,
+    /// `c12_environments`
+    C12Environments,
+    /// `c13_entry`
+    C13Entry,
+    /// `c14_surveillance`
+    C14Surveillance,
+}
+
+impl Clause {
+    /// All, in order.
+    pub const ALL: [Self; 14] = [
+        Self::C01Procedures,
+        Self::C02Malware,
+        Self::C03Vulnerabilities,
+        Self::C04Network,
+        Self::C05Logs,
+        Self::C06Clocks,
+        Self::C07Stops,
+        Self::C08Changes,
+        Self::C09Capacity,
+        Self::C10Backups,
+        Self::C11Access,
+        Self::C12Environments,
+        Self::C13Entry,
+        Self::C14Surveillance,
+    ];
+
+    /// The file key.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::C01Procedures => "c01_procedures",
+            Self::C02Malware => "c02_malware",
+            Self::C03Vulnerabilities => "c03_vulnerabilities",
+            Self::C04Network => "c04_network",
+            Self::C05Logs => "c05_logs",
+            Self::C06Clocks => "c06_clocks",
+            Self::C07Stops => "c07_stops",
+            Self::C08Changes => "c08_changes",
+            Self::C09Capacity => "c09_capacity",
+            Self::C10Backups => "c10_backups",
+            Self::C11Access => "c11_access",
+            Self::C12Environments => "c12_environments",
+            Self::C13Entry => "c13_entry",
+            Self::C14Surveillance => "c14_surveillance",
+        }
+    }
+
+    /// The clause with this key.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|clause| clause.key() == key)
+    }
+}
+
+/// What kind of promise a duty is (`obligations`, 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A condition holds always.
+    State,
+    /// A function exists.
+    Capable,
+    /// Ask before acting.
+    Gate,
+    /// An event obliges telling the city.
+    Report,
+    /// Show on request.
+    Disclose,
+    /// Keep a record.
+    Record,
+    /// Prepare a document and put it before the city.
+    Present,
+}
+
+/// How a duty is judged: host by host, or the system as a whole.
+#[derive(Clone, Copy)]
+pub enum Judge {
+    /// Each host of the system on its own; the worst stands for the system.
+    PerHost(fn(&HostCase<'_>) -> Verdict),
+    /// The system at once.
+    PerSystem(fn(&Case<'_>) -> Verdict),
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub struct DutyRow {
+    /// Stable key.
+    pub key: &'static str,
+    /// Its clause.
+    pub clause: Clause,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its judge.
+    pub judge: Judge,
+    /// Kinds of facts and acts (`matter:…` for proposals) that can change its verdict, besides signs of life of a host
+    /// and agreements on parameters, exceptions, systems and places, which concern every duty.
+    pub uses: &'static [&'static str],
+}
+
+const fn row(
+    key: &'static str,
+    clause: Clause,
+    kind: Kind,
+    judge: Judge,
+    uses: &'static [&'static str],
+) -> DutyRow {
+    DutyRow { key, clause, kind, judge, uses }
+}
+
+/// All duties of the standard terms, in their order.
+pub static DUTIES: [DutyRow; 49] = [
+    row(
+        "1.a",
+        Clause::C01Procedures,
+        Kind::State,
+        Judge::PerSystem(clauses::c01_procedures::judge_1_a),
+        &[
+            "document.registered",
+            "document.approved",
+            "document.withdrawn",
+            "package.change",
+            "account.set",
+            "host.boot",
+            "service.change",
+        ],
+    ),
+    row(
+        "1.b",
+        Clause::C01Procedures,
+        Kind::State,
+        Judge::PerSystem(clauses::c01_procedures::judge_1_b),
+        &["document.registered", "document.reviewed", "document.withdrawn", "package.change"],
+    ),
+    row(
+        "1.c",
+        Clause::C01Procedures,
+        Kind::State,
+        Judge::PerSystem(clauses::c01_procedures::judge_1_c),
+        &[
+            "document.registered",
+            "document.acknowledged",
+            "document.withdrawn",
+            "person.entered",
+            "person.left",
+        ],
+    ),
+    row(
+        "2.1.a",
+        Clause::C02Malware,
+        Kind::State,
+        Judge::PerHost(clauses::c02_malware::judge_2_1_a),
+        &["av.engine"],
+    ),
+    row("2.1.b", Clause::C02Malware, Kind::Capable, Judge::PerSystem(clauses::c02_malware::judge_2_1_b), &[]),
+    row("2.1.c", Clause::C02Malware, Kind::Report, Judge::PerSystem(clauses::c02_malware::judge_2_1_c), &[]),
+    row("2.1.d", Clause::C02Malware, Kind::Report, Judge::PerSystem(clauses::c02_malware::judge_2_1_d), &[]),
+    row("2.1.e", Clause::C02Malware, Kind::Report, Judge::PerSystem(clauses::c02_malware::judge_2_1_e), &[]),
+    row("2.1.f", Clause::C02Malware, Kind::Gate, Judge::PerSystem(clauses::c02_malware::judge_2_1_f), &[]),
+    row("2.2.a", Clause::C02Malware, Kind::Capable, Judge::PerSystem(clauses::c02_malware::judge_2_2_a), &[]),
+    row(
+        "3.1.a",
+        Clause::C03Vulnerabilities,
+        Kind::State,
+        Judge::PerHost(clauses::c03_vulnerabilities::judge_3_1_a),
+        &["package.set", "package.change", "matter:software"],
+    ),
+    row(
+        "3.2.a",
+        Clause::C03Vulnerabilities,
+        Kind::Record,
+        Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_2_a),
+        &[],
+    ),
+    row(
+        "3.2.b",
+        Clause::C03Vulnerabilities,
+        Kind::Present,
+        Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_2_b),
+        &[],
+    ),
+    row(
+        "3.2.c",
+        Clause::C03Vulnerabilities,
+        Kind::State,
+        Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_2_c),
+        &[],
+    ),
+    row(
+        "3.3.a",
+        Clause::C03Vulnerabilities,
+        Kind::Present,
+        Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_3_a),
+        &[],
+    ),
+    row(
+        "3.3.b",
+        Clause::C03Vulnerabilities,
+        Kind::Present,
+        Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_3_b),
+        &[],
+    ),
+    row(
+        "3.3.c",
+        Clause::C03Vulnerabilities,
+        Kind::Present,
+        Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_3_c),
+        &[],
+    ),
+    row(
+        "3.4.a",
+        Clause::C03Vulnerabilities,
+        Kind::State,
+        Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_4_a),
+        &[],
+    ),
+    row(
+        "3.4.b",
+        Clause::C03Vulnerabilities,
+        Kind::State,
+        Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_4_b),
+        &[],
+    ),
+    row(
+        "3.5.a",
+        Clause::C03Vulnerabilities,
+        Kind::State,
+        Judge::PerHost(clauses::c03_vulnerabilities::judge_3_5_a),
+        &["support.phase", "matter:support"],
+    ),
+    row("4.1.a", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_1_a), &[]),
+    row("4.1.b", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_1_b), &[]),
+    row("4.2.a", Clause::C04Network, Kind::Capable, Judge::PerSystem(clauses::c04_network::judge_4_2_a), &[]),
+    row(
+        "4.3.a",
+        Clause::C04Network,
+        Kind::Disclose,
+        Judge::PerSystem(clauses::c04_network::judge_4_3_a),
+        &[],
+    ),
+    row(
+        "4.4.a",
+        Clause::C04Network,
+        Kind::Capable,
+        Judge::PerSystem(clauses::c04_network::judge_4_4_a),
+        &["portal.check", "device.enrolled", "device.revoked", "matter:device_need"],
+    ),
+    row("4.5.a", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_5_a), &[]),
+    row(
+        "4.5.b",
+        Clause::C04Network,
+        Kind::State,
+        Judge::PerHost(clauses::c04_network::judge_4_5_b),
+        &["net.listener", "matter:flow"],
+    ),
+    row("5.a", Clause::C05Logs, Kind::Record, Judge::PerSystem(clauses::c05_logs::judge_5_a), &[]),
+    row("5.b", Clause::C05Logs, Kind::Record, Judge::PerSystem(clauses::c05_logs::judge_5_b), &[]),
+    row("5.c", Clause::C05Logs, Kind::Disclose, Judge::PerSystem(clauses::c05_logs::judge_5_c), &[]),
+    row(
+        "6.a",
+        Clause::C06Clocks,
+        Kind::State,
+        Judge::PerHost(clauses::c06_clocks::judge_6_a),
+        &["clock.state", "clock.step"],
+    ),
+    row("7.a", Clause::C07Stops, Kind::Gate, Judge::PerSystem(clauses::c07_stops::judge_7_a), &[]),
+    row("8.a", Clause::C08Changes, Kind::Gate, Judge::PerSystem(clauses::c08_changes::judge_8_a), &[]),
+    row("8.b", Clause::C08Changes, Kind::Disclose, Judge::PerSystem(clauses::c08_changes::judge_8_b), &[]),
+    row(
+        "9.a",
+        Clause::C09Capacity,
+        Kind::Disclose,
+        Judge::PerHost(clauses::c09_capacity::judge_9_a),
+        &["capacity.sample", "matter:limit"],
+    ),
+    row(
+        "9.b",
+        Clause::C09Capacity,
+        Kind::Disclose,
+        Judge::PerHost(clauses::c09_capacity::judge_9_b),
+        &["capacity.sample", "disclosure.requested", "disclosure.delivered"],
+    ),
+    row("10.a", Clause::C10Backups, Kind::State, Judge::PerSystem(clauses::c10_backups::judge_10_a), &[]),
+    row("10.b", Clause::C10Backups, Kind::State, Judge::PerSystem(clauses::c10_backups::judge_10_b), &[]),
+    row("10.c", Clause::C10Backups, Kind::Disclose, Judge::PerSystem(clauses::c10_backups::judge_10_c), &[]),
+    row(
+        "11.a",
+        Clause::C11Access,
+        Kind::State,
+        Judge::PerHost(clauses::c11_access::judge_11_a),
+        &["account.set", "privilege.rule", "matter:account"],
+    ),
+    row(
+        "11.b",
+        Clause::C11Access,
+        Kind::Capable,
+        Judge::PerSystem(clauses::c11_access::judge_11_b),
+        &["portal.check", "account.set", "access.reviewed", "host.silence", "host.heard"],
+    ),
+    row(
+        "12.1.a",
+        Clause::C12Environments,
+        Kind::State,
+        Judge::PerSystem(clauses::c12_environments::judge_12_1_a),
+        &[],
+    ),
+    row(
+        "12.1.b",
+        Clause::C12Environments,
+        Kind::Gate,
+        Judge::PerSystem(clauses::c12_environments::judge_12_1_b),
+        &[],
+    ),
+    row(
+        "12.1.c",
+        Clause::C12Environments,
+        Kind::State,
+        Judge::PerSystem(clauses::c12_environments::judge_12_1_c),
+        &[],
+    ),
+    row(
+        "12.1.d",
+        Clause::C12Environments,
+        Kind::Gate,
+        Judge::PerSystem(clauses::c12_environments::judge_12_1_d),
+        &[],
+    ),
+    row(
+        "12.2.a",
+        Clause::C12Environments,
+        Kind::Gate,
+        Judge::PerSystem(clauses::c12_environments::judge_12_2_a),
+        &[],
+    ),
+    row("13.a", Clause::C13Entry, Kind::Record, Judge::PerSystem(clauses::c13_entry::judge_13_a), &[]),
+    row("13.b", Clause::C13Entry, Kind::Present, Judge::PerSystem(clauses::c13_entry::judge_13_b), &[]),
+    row(
+        "14.a",
+        Clause::C14Surveillance,
+        Kind::State,
+        Judge::PerSystem(clauses::c14_surveillance::judge_14_a),
+        &[],
+    ),
+];
+
+/// One duty, by its place in [`DUTIES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub struct DutyId(u8);
+
+/// The text is no duty key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a duty: duties are named 1.a to 14.a")]
+pub struct NotADuty(String);
+
+impl DutyId {
+    /// All duties, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0u8..).zip(&DUTIES).map(|(index, _)| Self(index))
+    }
+
+    /// The duty with this key.
+    ///
+    /// # Errors
+    /// [`NotADuty`].
+    pub fn parse(key: &str) -> Result<Self, NotADuty> {
+        Self::all().find(|duty| duty.key() == key).ok_or_else(|| NotADuty(key.chars().take(80).collect()))
+    }
+
+    /// Its row of the table.
+    #[must_use]
+    pub fn row(self) -> &'static DutyRow {
+        DUTIES.get(usize::from(self.0)).expect("a DutyId is made from the table only")
+    }
+
+    /// Its key.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        self.row().key
+    }
+}
+
+impl std::fmt::Display for DutyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+impl TryFrom<String> for DutyId {
+    type Error = NotADuty;
+    fn try_from(key: String) -> Result<Self, NotADuty> {
+        Self::parse(&key)
+    }
+}
+
+impl From<DutyId> for &'static str {
+    fn from(duty: DutyId) -> &'static str {
+        duty.key()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clause_has_a_duty_and_keys_are_unique() {
+        let keys: std::collections::BTreeSet<_> = DUTIES.iter().map(|row| row.key).collect();
+        assert_eq!(keys.len(), 49);
+        for clause in Clause::ALL {
+            assert!(DUTIES.iter().any(|row| row.clause == clause), "{}", clause.key());
+            assert_eq!(Clause::from_key(clause.key()), Some(clause));
+        }
+    }
+}

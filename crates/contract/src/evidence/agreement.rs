@@ -1,0 +1,294 @@
+//! Proposals and what became of them. Declared = proposed; confirmed = agreed by the other party.
+
+use super::latest::{Latest, Stamp, keep_newer};
+use crate::act::{HostPlace, Matter, System};
+use crate::entry::Party;
+use crate::id::{HostId, ProposalId, SystemId};
+use crate::parameter::{ParameterId, Values};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One proposal. Each act has a slot of its own, so that arrival order does not matter.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Who proposed what.
+    pub proposed: Option<Latest<(Party, Matter)>>,
+    /// Who agreed, first.
+    pub agreed: BTreeMap<Party, Stamp>,
+    /// Who refused, first.
+    pub refused: BTreeMap<Party, Stamp>,
+    /// Taken back or ended.
+    pub ended: Option<Stamp>,
+}
+
+/// Where a proposal stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Waits for the other party.
+    Open,
+    /// Agreed at this stamp.
+    Agreed(Stamp),
+    /// Refused.
+    Refused,
+    /// Taken back or ended.
+    Ended,
+}
+
+impl Proposal {
+    /// Where it stands. An agreement of the proposer's own party counts for nothing, an auditor's neither.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        if self.ended.is_some() {
+            return Stage::Ended;
+        }
+        let Some(proposed) = &self.proposed else { return Stage::Open };
+        let other = match proposed.value.0 {
+            Party::City => Party::Contractor,
+            Party::Contractor | Party::Auditor => Party::City,
+        };
+        match (self.agreed.get(&other), self.refused.get(&other)) {
+            (Some(agreed), Some(refused)) if refused < agreed => Stage::Refused,
+            (Some(agreed), _) => Stage::Agreed(*agreed),
+            (None, Some(_)) => Stage::Refused,
+            (None, None) => Stage::Open,
+        }
+    }
+
+    /// The matter, once it is known.
+    #[must_use]
+    pub fn matter(&self) -> Option<&Matter> {
+        self.proposed.as_ref().map(|latest| &latest.value.1)
+    }
+}
+
+/// What a matter is about, for finding it quickly.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Place {
+    matter: String,
+    system: Option<SystemId>,
+    host: Option<HostId>,
+}
+
+/// One line found: the proposal, its matter, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// Id.
+    pub id: &'a ProposalId,
+    /// Proposed at.
+    pub proposed: Stamp,
+    /// What.
+    pub matter: &'a Matter,
+    /// Where it stands.
+    pub stage: Stage,
+}
+
+impl Line<'_> {
+    /// Agreed by both parties.
+    #[must_use]
+    pub fn is_agreed(&self) -> bool {
+        matches!(self.stage, Stage::Agreed(_))
+    }
+
+    /// Proposed and neither refused nor ended.
+    #[must_use]
+    pub fn is_declared(&self) -> bool {
+        matches!(self.stage, Stage::Agreed(_) | Stage::Open)
+    }
+}
+
+/// All proposals.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Agreements {
+    proposals: BTreeMap<ProposalId, Proposal>,
+    #[serde(with = "crate::evidence::latest::pairs")]
+    index: BTreeMap<Place, BTreeSet<ProposalId>>,
+    by_parameter: BTreeMap<ParameterId, BTreeSet<ProposalId>>,
+}
+
+impl Matter {
+    /// The word used in `DutyRow::uses`, after `matter:`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Parameters { .. } => "parameters",
+            Self::System(_) => "system",
+            Self::Host(_) => "host",
+            Self::Flow(_) => "flow",
+            Self::Account(_) => "account",
+            Self::Software(_) => "software",
+            Self::Limit(_) => "limit",
+            Self::DeviceNeed(_) => "device_need",
+            Self::Support(_) => "support",
+            Self::Exemption { .. } => "exemption",
+            Self::NotApplicable { .. } => "not_applicable",
+        }
+    }
+
+    /// The system it is about, where it is about one.
+    #[must_use]
+    pub fn system(&self) -> Option<&SystemId> {
+        match self {
+            Self::Parameters { .. } => None,
+            Self::System(system) => Some(&system.system),
+            Self::Host(place) => Some(&place.system),
+            Self::Flow(flow) => Some(&flow.system),
+            Self::Account(line) => Some(&line.system),
+            Self::Software(line) => line.system.as_ref(),
+            Self::Limit(line) => Some(&line.system),
+            Self::DeviceNeed(need) => Some(&need.system),
+            Self::Support(line) => Some(&line.system),
+            Self::Exemption { system, .. } | Self::NotApplicable { system, .. } => system.as_ref(),
+        }
+    }
+
+    /// The host it is about, where it is about one.
+    #[must_use]
+    pub fn host(&self) -> Option<&HostId> {
+        match self {
+            Self::Host(place) => Some(&place.host),
+            Self::Flow(flow) => flow.host.as_ref(),
+            Self::Account(line) => line.host.as_ref(),
+            Self::Limit(line) => line.host.as_ref(),
+            Self::Parameters { .. }
+            | Self::System(_)
+            | Self::Software(_)
+            | Self::DeviceNeed(_)
+            | Self::Support(_)
+            | Self::Exemption { .. }
+            | Self::NotApplicable { .. } => None,
+        }
+    }
+}
+
+impl Agreements {
+    pub(super) fn propose(&mut self, id: &ProposalId, stamp: Stamp, party: Party, matter: &Matter) {
+        let slot = self.proposals.entry(id.clone()).or_default();
+        if slot.proposed.is_some() {
+            return;
+        }
+        keep_newer(&mut slot.proposed, stamp, (party, matter.clone()));
+        let place = Place {
+            matter: matter.word().to_owned(),
+            system: matter.system().cloned(),
+            host: matter.host().cloned(),
+        };
+        self.index.entry(place).or_default().insert(id.clone());
+        if let Matter::Parameters { values, .. } = matter {
+            for parameter in values.keys() {
+                self.by_parameter.entry(*parameter).or_default().insert(id.clone());
+            }
+        }
+    }
+
+    pub(super) fn agree(&mut self, id: &ProposalId, stamp: Stamp, party: Party) {
+        keep_first(&mut self.proposals.entry(id.clone()).or_default().agreed, party, stamp);
+    }
+
+    pub(super) fn refuse(&mut self, id: &ProposalId, stamp: Stamp, party: Party) {
+        keep_first(&mut self.proposals.entry(id.clone()).or_default().refused, party, stamp);
+    }
+
+    pub(super) fn end(&mut self, id: &ProposalId, stamp: Stamp, party: Party) {
+        if party == Party::Auditor {
+            return;
+        }
+        let ended = &mut self.proposals.entry(id.clone()).or_default().ended;
+        *ended = Some(ended.map_or(stamp, |earlier| earlier.min(stamp)));
+    }
+
+    /// One proposal.
+    #[must_use]
+    pub fn proposal(&self, id: &ProposalId) -> Option<&Proposal> {
+        self.proposals.get(id)
+    }
+
+    /// All proposals, by id.
+    pub fn all(&self) -> impl Iterator<Item = (&ProposalId, &Proposal)> {
+        self.proposals.iter()
+    }
+
+    fn line<'a>(&'a self, id: &'a ProposalId) -> Option<Line<'a>> {
+        let proposal = self.proposals.get(id)?;
+        let proposed = proposal.proposed.as_ref()?;
+        Some(Line { id, proposed: proposed.stamp, matter: &proposed.value.1, stage: proposal.stage() })
+    }
+
+    fn at(
+        &self,
+        matter: &str,
+        system: Option<&SystemId>,
+        host: Option<&HostId>,
+    ) -> impl Iterator<Item = Line<'_>> {
+        let place = Place { matter: matter.to_owned(), system: system.cloned(), host: host.cloned() };
+        self.index.get(&place).into_iter().flatten().filter_map(|id| self.line(id))
+    }
+
+    /// The lines of one matter that concern a system as a whole, or every system.
+    pub fn of_system(&self, matter: &str, system: &SystemId) -> impl Iterator<Item = Line<'_>> {
+        self.at(matter, Some(system), None).chain(self.at(matter, None, None))
+    }
+
+    /// The lines of one matter that concern a host: its own, its system's, and those of every system.
+    pub fn of_host(&self, matter: &str, system: &SystemId, host: &HostId) -> impl Iterator<Item = Line<'_>> {
+        self.at(matter, Some(system), Some(host)).chain(self.of_system(matter, system))
+    }
+
+    /// The lines of one matter, of any system and host.
+    pub fn of_any(&self, matter: &str) -> impl Iterator<Item = Line<'_>> {
+        self.index
+            .iter()
+            .filter(move |(place, _)| place.matter == matter)
+            .flat_map(|(_, ids)| ids)
+            .filter_map(|id| self.line(id))
+    }
+
+    /// Systems that were declared and not ended, newest declaration of each.
+    #[must_use]
+    pub fn systems(&self) -> BTreeMap<SystemId, Line<'_>> {
+        let mut systems: BTreeMap<SystemId, Line<'_>> = BTreeMap::new();
+        for line in self.of_any("system").filter(Line::is_declared) {
+            let Matter::System(System { system, .. }) = line.matter else { continue };
+            let newer = systems.get(system).is_none_or(|known| known.proposed < line.proposed);
+            if newer {
+                systems.insert(system.clone(), line);
+            }
+        }
+        systems
+    }
+
+    /// The place of every host that was declared, newest declaration of each.
+    #[must_use]
+    pub fn places(&self) -> BTreeMap<HostId, HostPlace> {
+        let mut newest: BTreeMap<HostId, (Stamp, HostPlace)> = BTreeMap::new();
+        for line in self.of_any("host").filter(Line::is_declared) {
+            let Matter::Host(place) = line.matter else { continue };
+            let newer = newest.get(&place.host).is_none_or(|(stamp, _)| *stamp < line.proposed);
+            if newer {
+                newest.insert(place.host.clone(), (line.proposed, place.clone()));
+            }
+        }
+        newest.into_iter().map(|(host, (_, place))| (host, place)).collect()
+    }
+
+    /// The agreed values of a parameter and the instants from which they hold, oldest first.
+    #[must_use]
+    pub fn agreed_values(&self, parameter: ParameterId) -> Vec<(Timestamp, &Values, Stamp)> {
+        let ids = self.by_parameter.get(&parameter).into_iter().flatten();
+        let mut agreed: Vec<_> = ids
+            .filter_map(|id| self.line(id))
+            .filter_map(|line| {
+                let Stage::Agreed(stamp) = line.stage else { return None };
+                let Matter::Parameters { from, values } = line.matter else { return None };
+                Some(((*from).max(stamp.received), values.get(&parameter)?, stamp))
+            })
+            .collect();
+        agreed.sort_by_key(|(from, _, stamp)| (*from, *stamp));
+        agreed
+    }
+}
+
+fn keep_first(slots: &mut BTreeMap<Party, Stamp>, party: Party, stamp: Stamp) {
+    let slot = slots.entry(party).or_insert(stamp);
+    *slot = (*slot).min(stamp);
+}

@@ -1,0 +1,263 @@
+//! What is known of one host.
+
+use super::latest::{Latest, Stamp, keep_newer};
+use crate::act::WorkType;
+use crate::fact::agent::{AgentBeat, AgentLoss, AgentStart, AgentStop};
+use crate::fact::host::{
+    Account, CapacitySample, ClockState, ClockStep, HostBoot, HostSystem, PrivilegeRules,
+};
+use crate::fact::malware::AvEngine;
+use crate::fact::network::Listener;
+use crate::fact::server::{AgentGap, HostHeard, HostSilence};
+use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
+use crate::fact::{Coverage, Fact, Part};
+use crate::id::EntryNumber;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Work events kept per host, newest first to be dropped last.
+const WORK_KEPT: usize = 200;
+
+/// One observed host.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Host {
+    /// The newest entry an agent sent, by the server's clock.
+    pub last_received: Option<Stamp>,
+    /// First entry of all.
+    pub first_received: Option<Timestamp>,
+    /// Last beat.
+    pub beat: Option<Latest<AgentBeat>>,
+    /// Last start of the agent.
+    pub started: Option<Latest<AgentStart>>,
+    /// Last orderly stop of the agent.
+    pub stopped: Option<Latest<AgentStop>>,
+    /// Last silence noticed by the server.
+    pub silence: Option<Latest<HostSilence>>,
+    /// Last sign of life after a silence.
+    pub heard: Option<Latest<HostHeard>>,
+    /// Last loss declared by the agent.
+    pub loss: Option<Latest<AgentLoss>>,
+    /// Last gap in the numbers.
+    pub gap: Option<Latest<AgentGap>>,
+    /// Clock.
+    pub clock: Option<Latest<ClockState>>,
+    /// Last step of the clock.
+    pub step: Option<Latest<ClockStep>>,
+    /// Operating system.
+    pub system: Option<Latest<HostSystem>>,
+    /// Last boot.
+    pub boot: Option<Latest<HostBoot>>,
+    /// Malware protection.
+    pub av: Option<Latest<AvEngine>>,
+    /// Last sample of capacity.
+    pub capacity: Option<Latest<CapacitySample>>,
+    /// Support phases.
+    pub support: Option<Latest<SupportPhase>>,
+    /// Rules of privilege.
+    pub privileges: Option<Latest<PrivilegeRules>>,
+    /// Listening sockets.
+    pub listeners: Listed<Listener>,
+    /// Accounts.
+    pub accounts: Listed<Account>,
+    /// When each account was first seen, by its name.
+    pub account_first_seen: BTreeMap<String, Timestamp>,
+    /// Packages.
+    pub packages: Inventory,
+    /// Work that was seen (1.a, 1.b), by stamp.
+    #[serde(with = "super::latest::pairs")]
+    pub work: BTreeMap<Stamp, WorkType>,
+}
+
+impl Host {
+    pub(super) fn enter(&mut self, stamp: Stamp, fact: &Fact) {
+        if !is_from_server(fact) {
+            let newest = self.last_received.map_or(stamp, |known| newest_received(known, stamp));
+            self.last_received = Some(newest);
+            let first = self.first_received.map_or(stamp.received, |known| known.min(stamp.received));
+            self.first_received = Some(first);
+        }
+        match fact {
+            Fact::ClockState(state) => keep_newer(&mut self.clock, stamp, state.clone()),
+            Fact::ClockStep(step) => keep_newer(&mut self.step, stamp, step.clone()),
+            Fact::HostSystem(system) => keep_newer(&mut self.system, stamp, system.clone()),
+            Fact::HostBoot(boot) => {
+                keep_newer(&mut self.boot, stamp, boot.clone());
+                self.saw_work(stamp, WorkType::StartStop);
+            }
+            Fact::ServiceChange(_) => self.saw_work(stamp, WorkType::StartStop),
+            Fact::CapacitySample(sample) => keep_newer(&mut self.capacity, stamp, sample.clone()),
+            Fact::AccountSet(set) => {
+                for account in &set.accounts {
+                    let first = self.account_first_seen.entry(account.name.clone()).or_insert(stamp.observed);
+                    *first = (*first).min(stamp.observed);
+                }
+                self.accounts.enter(stamp, &set.part, &set.accounts, &set.coverage);
+            }
+            Fact::PrivilegeRules(rules) => keep_newer(&mut self.privileges, stamp, rules.clone()),
+            Fact::AvEngine(engine) => keep_newer(&mut self.av, stamp, engine.clone()),
+            Fact::PackageSet(set) => self.packages.enter_set(stamp, set),
+            Fact::PackageChange(change) => {
+                self.packages.enter_change(stamp, change);
+                self.saw_work(stamp, WorkType::Patching);
+            }
+            Fact::SupportPhase(phase) => keep_newer(&mut self.support, stamp, phase.clone()),
+            Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
+            Fact::AgentBeat(beat) => keep_newer(&mut self.beat, stamp, beat.clone()),
+            Fact::AgentStart(start) => keep_newer(&mut self.started, stamp, start.clone()),
+            Fact::AgentStop(stop) => keep_newer(&mut self.stopped, stamp, stop.clone()),
+            Fact::AgentLoss(loss) => keep_newer(&mut self.loss, stamp, loss.clone()),
+            Fact::HostSilence(silence) => keep_newer(&mut self.silence, stamp, silence.clone()),
+            Fact::HostHeard(heard) => keep_newer(&mut self.heard, stamp, heard.clone()),
+            Fact::AgentGap(gap) => keep_newer(&mut self.gap, stamp, gap.clone()),
+            Fact::AgentBudget(_)
+            | Fact::ServerStart(_)
+            | Fact::ServerStop(_)
+            | Fact::PortalCheck(_)
+            | Fact::SessionOpen(_)
+            | Fact::SessionClose(_)
+            | Fact::AuthFailure(_) => {}
+        }
+    }
+
+    fn saw_work(&mut self, stamp: Stamp, work: WorkType) {
+        self.work.insert(stamp, work);
+        while self.work.len() > WORK_KEPT {
+            self.work.pop_first();
+        }
+    }
+}
+
+fn newest_received(known: Stamp, stamp: Stamp) -> Stamp {
+    if (stamp.received, stamp.seq) > (known.received, known.seq) { stamp } else { known }
+}
+
+fn is_from_server(fact: &Fact) -> bool {
+    matches!(fact, Fact::HostSilence(_) | Fact::HostHeard(_) | Fact::AgentGap(_))
+}
+
+/// A list that comes in parts: the newest set of which every part has arrived counts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
+pub struct Listed<T> {
+    #[serde(with = "super::latest::pairs")]
+    sets: BTreeMap<(Timestamp, String), PartialSet<T>>,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { sets: BTreeMap::new() }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct PartialSet<T> {
+    of: u16,
+    parts: BTreeMap<u16, (Stamp, Vec<T>)>,
+    coverage: Coverage,
+}
+
+/// A list of which every part has arrived.
+#[derive(Debug)]
+pub struct Complete<'a, T> {
+    /// When it was read, by the host's clock.
+    pub observed: Timestamp,
+    /// The entries of its parts.
+    pub entries: Vec<EntryNumber>,
+    /// The things.
+    pub items: Vec<&'a T>,
+    /// What could not be read.
+    pub coverage: &'a Coverage,
+}
+
+impl<T: Clone> Listed<T> {
+    fn enter(&mut self, stamp: Stamp, part: &Part, items: &[T], coverage: &Coverage) {
+        let key = (stamp.observed, part.set.clone());
+        let empty = PartialSet { of: part.of, parts: BTreeMap::new(), coverage: coverage.clone() };
+        let set = self.sets.entry(key).or_insert(empty);
+        set.parts.entry(part.index).or_insert_with(|| (stamp, items.to_vec()));
+        // The newest complete set and everything after it is enough; at most a few incomplete ones wait behind.
+        let newest_complete =
+            self.sets.iter().rev().find(|(_, set)| set.is_complete()).map(|(key, _)| key.clone());
+        if let Some(newest) = newest_complete {
+            self.sets = self.sets.split_off(&newest);
+        }
+        while self.sets.len() > 8 {
+            self.sets.pop_first();
+        }
+    }
+
+    /// The newest complete list.
+    #[must_use]
+    pub fn newest(&self) -> Option<Complete<'_, T>> {
+        let ((observed, _), set) = self.sets.iter().rev().find(|(_, set)| set.is_complete())?;
+        Some(Complete {
+            observed: *observed,
+            entries: set.parts.values().map(|(stamp, _)| stamp.entry).collect(),
+            items: set.parts.values().flat_map(|(_, items)| items).collect(),
+            coverage: &set.coverage,
+        })
+    }
+}
+
+impl<T> PartialSet<T> {
+    fn is_complete(&self) -> bool {
+        self.parts.len() == usize::from(self.of)
+    }
+}
+
+/// Installed packages: the newest whole list, and what changed after it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Inventory {
+    packages: BTreeMap<String, Latest<Option<Package>>>,
+    sets: Listed<()>,
+    /// The package manager.
+    pub manager: Option<Latest<String>>,
+    /// The newest statement.
+    pub newest: Option<Stamp>,
+}
+
+impl Inventory {
+    fn enter_set(&mut self, stamp: Stamp, set: &PackageSet) {
+        self.newest = self.newest.max(Some(stamp));
+        keep_newer(&mut self.manager, stamp, set.manager.clone());
+        for package in &set.packages {
+            self.put(stamp, &package.name, Some(package));
+        }
+        self.sets.enter(stamp, &set.part, &[], &set.coverage);
+    }
+
+    fn enter_change(&mut self, stamp: Stamp, change: &PackageChange) {
+        self.newest = self.newest.max(Some(stamp));
+        for package in &change.present {
+            self.put(stamp, &package.name, Some(package));
+        }
+        for name in &change.removed {
+            self.put(stamp, name, None);
+        }
+    }
+
+    fn put(&mut self, stamp: Stamp, name: &str, package: Option<&Package>) {
+        match self.packages.get_mut(name) {
+            Some(latest) => latest.replace(stamp, package.cloned()),
+            None => {
+                self.packages.insert(name.to_owned(), Latest::new(stamp, package.cloned()));
+            }
+        }
+    }
+
+    /// The instant and the entries of the newest whole list; none while no whole list has arrived.
+    #[must_use]
+    pub fn whole_list(&self) -> Option<(Timestamp, Vec<EntryNumber>)> {
+        self.sets.newest().map(|set| (set.observed, set.entries))
+    }
+
+    /// The installed packages, each with the entry that says so.
+    pub fn installed(&self) -> impl Iterator<Item = (&Package, EntryNumber)> {
+        let since = self.whole_list().map(|(observed, _)| observed);
+        self.packages.values().filter_map(move |latest| {
+            let package = latest.value.as_ref()?;
+            since.is_none_or(|since| latest.stamp.observed >= since).then_some((package, latest.stamp.entry))
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! Facts an agent states about itself.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How the last run of a collector went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct CollectorRun {
+    /// When it last ran.
+    pub ran: Timestamp,
+    /// How.
+    pub outcome: RunOutcome,
+    /// Why not fully, in plain English; empty when it did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// How a run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Saw everything.
+    Complete,
+    /// Saw part of it.
+    Partial,
+    /// Saw nothing.
+    Failed,
+}
+
+/// `agent.beat`: the agent lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentBeat {
+    /// Program version.
+    pub version: String,
+    /// The next beat comes within so many seconds.
+    pub every_s: u32,
+    /// Facts waiting in the outbox.
+    pub waiting: u64,
+    /// Collectors by name (`clock`, `packages`, `listeners`, `accounts`, `malware`, `capacity`, `boots`, `support`).
+    pub collectors: BTreeMap<String, CollectorRun>,
+    /// Processor time of the agent since its start, ms.
+    pub cpu_ms: u64,
+    /// Resident memory, bytes.
+    pub rss: u64,
+}
+
+/// `agent.start`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentStart {
+    /// Program version.
+    pub version: String,
+    /// Random name of this run of the agent: two at once under one key are found.
+    pub epoch: String,
+    /// Rights it has (`root`, `user`), so that gaps can be explained.
+    pub rights: String,
+}
+
+/// `agent.stop`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentStop {
+    /// Why, where it is known.
+    pub reason: String,
+}
+
+/// `agent.loss`: facts the agent had to drop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentLoss {
+    /// Number of facts dropped.
+    pub count: u64,
+    /// Kinds dropped, with their numbers.
+    pub kinds: BTreeMap<String, u64>,
+    /// From (observed).
+    pub from: Timestamp,
+    /// To (observed).
+    pub to: Timestamp,
+    /// Why (`disk full`, `outbox limit`).
+    pub reason: String,
+}
+
+/// `agent.budget`: used more than declared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentBudget {
+    /// `cpu`, `memory` or `disk`.
+    pub resource: String,
+    /// Declared (per mille of a core, bytes, bytes).
+    pub declared: u64,
+    /// Used.
+    pub used: u64,
+}

@@ -1,0 +1,197 @@
+//! Facts of a host: clock, system, boots, services, capacity, accounts.
+
+use super::{Coverage, Part};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// `clock.state` (6.a).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockState {
+    /// `chrony`, `systemd-timesyncd`, `ntpd` or `none`.
+    pub daemon: String,
+    /// What the daemon says of itself; a flag can lie.
+    pub says_synchronised: bool,
+    /// The kernel says the clock is not synchronised (adjtimex STA_UNSYNC).
+    pub kernel_unsynchronised: bool,
+    /// Sources the daemon is configured with.
+    pub sources: Vec<ClockSource>,
+    /// Our own exchange with the configured sources (RFC 4330): clock minus source, µs; best of those that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_offset_us: Option<i64>,
+    /// Round trip of that exchange, µs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_us: Option<u64>,
+    /// Age of the daemon's last good update, s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update_age_s: Option<u64>,
+    /// Why something could not be read.
+    #[serde(default)]
+    pub coverage: Coverage,
+}
+
+/// One configured time source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockSource {
+    /// Name or address.
+    pub address: String,
+    /// Stratum, 0 when unknown.
+    pub stratum: u8,
+    /// Reachability register of the daemon (0: nothing heard lately).
+    pub reach: u8,
+    /// Our own measurement against it, µs (clock minus source).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_offset_us: Option<i64>,
+}
+
+/// `clock.step`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockStep {
+    /// Wall clock minus monotonic clock moved by so much, ms.
+    pub moved_ms: i64,
+}
+
+/// `host.system`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSystem {
+    /// `os-release` ID.
+    pub os: String,
+    /// `os-release` VERSION_ID.
+    pub version: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Host name as the system says it.
+    pub hostname: String,
+    /// Hardware or virtual, architecture.
+    pub architecture: String,
+}
+
+/// `host.boot`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostBoot {
+    /// Boot id of the kernel.
+    pub boot_id: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// `service.change`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceChange {
+    /// Unit or program.
+    pub service: String,
+    /// `started` or `stopped`.
+    pub change: Turn,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Started or stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// Now running.
+    Started,
+    /// No longer running.
+    Stopped,
+}
+
+/// `capacity.sample`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CapacitySample {
+    /// Start of the period the figures are about.
+    pub from: Timestamp,
+    /// End of the period.
+    pub to: Timestamp,
+    /// One row per resource.
+    pub resources: Vec<ResourceUse>,
+    /// What could not be read.
+    #[serde(default)]
+    pub coverage: Coverage,
+}
+
+/// Use of one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceUse {
+    /// `disk:/path`, `inodes:/path`, `memory`, `cpu`, `swap`.
+    pub resource: String,
+    /// The limit as configured (bytes, inodes, thousandths of a core).
+    pub limit: u64,
+    /// Least used in the period.
+    pub min: u64,
+    /// Mean.
+    pub mean: u64,
+    /// 95th percentile.
+    pub p95: u64,
+    /// Most.
+    pub max: u64,
+}
+
+/// `account.set`: accounts of a host, without any secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountSet {
+    /// Part of the list.
+    pub part: Part,
+    /// The accounts.
+    pub accounts: Vec<Account>,
+    /// What could not be read (for example the shadow file).
+    #[serde(default)]
+    pub coverage: Coverage,
+}
+
+/// One account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Can somebody log in with it?
+    pub login: Login,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// Has privilege through uid 0, a sudo rule or an administrator group.
+    pub privileged: bool,
+    /// SHA-256 fingerprints of its authorised keys.
+    pub keys: Vec<String>,
+    /// Last login seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login: Option<Timestamp>,
+    /// The account ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// Whether somebody can log in with an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Login {
+    /// A shell, and a password or a key.
+    Possible,
+    /// A shell, but the password state could not be read.
+    Unreadable,
+    /// Locked and without keys.
+    Locked,
+    /// No shell.
+    None,
+}
+
+/// `privilege.rule`: the rules of sudo, as JSON made by its own exporter, or their digest where they cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivilegeRules {
+    /// One line per rule: `who host=(as whom) command`.
+    pub rules: Vec<String>,
+    /// What could not be read.
+    #[serde(default)]
+    pub coverage: Coverage,
+}
