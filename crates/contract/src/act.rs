@@ -161,6 +161,7 @@ pub struct AccountLine {
     /// Login name.
     pub account: String,
     /// What it is for.
+    #[serde(rename = "use")]
     pub use_: AccountUse,
     /// May it act with privilege (root, sudo)?
     pub privileged: Trit,

@@ -277,7 +277,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C04Network,
         Kind::Capable,
         Judge::PerSystem(clauses::c04_network::judge_4_4_a),
-        &["portal.check", "device.enrolled", "device.revoked", "matter:device_need"],
+        &["net.listener", "portal.check", "device.enrolled", "device.revoked", "matter:device_need"],
     ),
     row("4.5.a", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_5_a), &[]),
     row(

@@ -36,3 +36,13 @@ pub struct ParameterTerms {
     /// Values proposed until both parties agree.
     pub defaults: Values,
 }
+
+impl Terms {
+    /// The instant at which so many open days of the city have passed (first day excluded).
+    #[must_use]
+    pub fn after_open_days(&self, from: jiff::Timestamp, open_days: i64) -> jiff::Timestamp {
+        let calendar_days = open_days.saturating_mul(7) / 5;
+        from.saturating_add(jiff::SignedDuration::from_hours(calendar_days.saturating_mul(24)))
+            .unwrap_or(jiff::Timestamp::MAX)
+    }
+}

@@ -1,19 +1,260 @@
-//! Clause 1.
+//! Clause 1, 操作手順: work that is done has a procedure, the procedure is current, and whoever needs it can read it.
 
-use crate::case::{Case, HostCase};
-use crate::standing::{Sentence, Verdict};
+use crate::act::{Document, DocumentKind, WorkType};
+use crate::case::Case;
+use crate::entry::Party;
+use crate::evidence::documents::Registered;
+use crate::evidence::latest::{Latest, Stamp};
+use crate::id::{EntryNumber, PersonId};
+use crate::parameter::ParameterId;
+use crate::standing::{EvidenceClass, Sentence, Verdict};
+use jiff::SignedDuration;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// 1.a
-pub fn judge_1_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+const P34: ParameterId = ParameterId::new(34);
+
+/// Work counts as recurring when it is seen twice within so long (obligations, 1.a).
+const RECURS_WITHIN: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+struct Procedure<'a> {
+    registered: &'a Registered,
+    newest: &'a Latest<Document>,
 }
 
-/// 1.b
-pub fn judge_1_b(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+impl Procedure<'_> {
+    fn entry(&self) -> EntryNumber {
+        self.newest.stamp.entry
+    }
+
+    /// Registering a version counts as looking at it.
+    fn last_review(&self) -> Stamp {
+        let reviewed = self.registered.reviewed.as_ref().map(|latest| latest.stamp);
+        reviewed.map_or(self.newest.stamp, |reviewed| reviewed.max(self.newest.stamp))
+    }
 }
 
-/// 1.c
-pub fn judge_1_c(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+fn procedures<'a>(case: &Case<'a>) -> Vec<Procedure<'a>> {
+    let system = case.system;
+    let in_use = case.evidence.documents.in_use().filter(|(_, _, newest)| {
+        let document = &newest.value;
+        let concerns = document.systems.is_empty() || document.systems.contains(system);
+        document.kind == DocumentKind::Procedure && concerns
+    });
+    in_use.map(|(_, registered, newest)| Procedure { registered, newest }).collect()
+}
+
+fn nothing_registered() -> Verdict {
+    Verdict::unknown(
+        Sentence::new("操作手順書が一つも登録されていません。", "No procedure is registered."),
+        Sentence::new(
+            "受託者は、操作手順書を台帳（F-20）に登録してください。",
+            "The contractor registers the procedures (F-20).",
+        ),
+    )
+}
+
+/// 1.a 情報システム等の操作手順は文書化し、…
+pub fn judge_1_a(case: &Case<'_>) -> Verdict {
+    let recurring = recurring_work(case);
+    let procedures = procedures(case);
+    let approved: BTreeSet<WorkType> = procedures
+        .iter()
+        .filter(|procedure| procedure.registered.approval().is_some())
+        .flat_map(|procedure| procedure.newest.value.work.iter().copied())
+        .collect();
+    let missing: Vec<(&WorkType, &Vec<EntryNumber>)> =
+        recurring.iter().filter(|(work, _)| !approved.contains(work)).collect();
+    if procedures.is_empty() {
+        let seen = recurring.into_values().flatten();
+        return nothing_registered().with_evidence(EvidenceClass::E1, seen);
+    }
+    let entries = procedures.iter().map(Procedure::entry);
+    let Some((work, seen)) = missing.first() else {
+        let (count, works) = (procedures.len(), recurring.len());
+        return Verdict::kept(Sentence::new(
+            format!("繰り返し行われた作業 {works} 種すべてに承認済みの手順書があります（登録 {count} 件）。"),
+            format!("All {works} kinds of recurring work have an approved procedure ({count} registered)."),
+        ))
+        .with_evidence(EvidenceClass::E3, entries);
+    };
+    let (name_ja, name_en) = work_name(**work);
+    let times = seen.len();
+    Verdict::broken(
+        Sentence::new(
+            format!("{name_ja}が90日以内に{times}回行われましたが、承認済みの手順書がありません。"),
+            format!("{name_en} was done {times} times within 90 days without an approved procedure."),
+        ),
+        Sentence::new(
+            format!("受託者は{name_ja}の手順書を登録し、市の承認を得てください。"),
+            format!("The contractor registers a procedure for {name_en}; the city approves it."),
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, seen.iter().copied())
+}
+
+fn recurring_work(case: &Case<'_>) -> BTreeMap<WorkType, Vec<EntryNumber>> {
+    let mut seen: BTreeMap<WorkType, Vec<EntryNumber>> = BTreeMap::new();
+    for (_, host) in case.hosts() {
+        for (stamp, work) in host.into_iter().flat_map(|host| &host.work) {
+            if !case.older_than(stamp.observed, RECURS_WITHIN) {
+                seen.entry(*work).or_default().push(stamp.entry);
+            }
+        }
+    }
+    seen.retain(|_, entries| entries.len() >= 2);
+    seen
+}
+
+fn work_name(work: WorkType) -> (&'static str, &'static str) {
+    match work {
+        WorkType::StartStop => ("起動・停止", "starting and stopping"),
+        WorkType::Patching => ("ソフトウェアの更新", "updating software"),
+        WorkType::Accounts => ("アカウントの発行・廃止", "issuing and removing accounts"),
+        WorkType::Backup => ("バックアップ・復元", "backup and restore"),
+        WorkType::LogExtraction => ("ログの取得", "extracting logs"),
+        WorkType::IncidentResponse => ("事案の初動", "first response to incidents"),
+        WorkType::Media => ("媒体の取扱い", "handling media"),
+        WorkType::ServerRoom => ("サーバ室での作業", "work in the server room"),
+        WorkType::Configuration => ("設定の変更", "changing settings"),
+        WorkType::Other => ("その他の作業", "other work"),
+    }
+}
+
+/// 1.b …最新の状態を維持すること。
+///
+/// Overdue by age (P-34 `review_months`), or because the system changed and nobody looked again (`after_change_bd`).
+pub fn judge_1_b(case: &Case<'_>) -> Verdict {
+    let procedures = procedures(case);
+    if procedures.is_empty() {
+        return nothing_registered();
+    }
+    let entries: Vec<EntryNumber> =
+        procedures.iter().map(|procedure| procedure.last_review().entry).collect();
+    if !case.hosts().any(|(_, host)| host.is_some_and(|host| host.last_received.is_some())) {
+        return Verdict::unknown(
+            Sentence::new(
+                "この情報システムの変更を観測するエージェントがなく、手順書が最新かを確かめられません。",
+                "No agent watches this system for changes, so it is not known whether the procedures are current.",
+            ),
+            Sentence::new("受託者は、対象ホストにエージェントを入れてください。", "The contractor installs the agent."),
+        )
+        .with_evidence(EvidenceClass::E3, entries);
+    }
+    let age = SignedDuration::from_hours(case.measure(P34, "review_months").value.saturating_mul(365 * 2));
+    let change = newest_change(case);
+    for procedure in &procedures {
+        let reviewed = procedure.last_review();
+        let title = &procedure.newest.value.title;
+        if case.older_than(reviewed.observed, age) {
+            return stale(title, ("見直しの期限を過ぎています", "is overdue for review"), [reviewed.entry]);
+        }
+        let Some(change) = change.filter(|change| change.observed > reviewed.observed) else { continue };
+        let open_days = case.measure(P34, "after_change_bd").value;
+        if case.passed(case.terms.after_open_days(change.observed, open_days)) {
+            let words = ("変更の後に見直されていません", "was not looked at after a change");
+            return stale(title, words, [change.entry, reviewed.entry]);
+        }
+    }
+    let count = procedures.len();
+    Verdict::kept(Sentence::new(
+        format!("手順書 {count} 件すべてが期限内に見直されています。"),
+        format!("All {count} procedures were reviewed in time."),
+    ))
+    .measured_by([P34])
+    .with_evidence(EvidenceClass::E3, entries)
+}
+
+fn newest_change(case: &Case<'_>) -> Option<Stamp> {
+    let work = case.hosts().flat_map(|(_, host)| host.into_iter().flat_map(|host| &host.work));
+    work.filter(|(_, work)| matches!(work, WorkType::Patching | WorkType::Configuration))
+        .map(|(stamp, _)| *stamp)
+        .max()
+}
+
+fn stale(title: &str, (ja, en): (&str, &str), entries: impl IntoIterator<Item = EntryNumber>) -> Verdict {
+    Verdict::broken(
+        Sentence::new(format!("「{title}」は{ja}。"), format!("“{title}” {en}.")),
+        Sentence::new(
+            "受託者は手順書を見直し、改定するか、改定不要の理由を記録してください。",
+            "The contractor reviews it and revises it, or records why no revision is needed.",
+        ),
+    )
+    .measured_by([P34])
+    .with_evidence(EvidenceClass::E3, entries)
+}
+
+/// 1.c その手順は、必要とする全ての利用者に対して利用可能とすること。
+pub fn judge_1_c(case: &Case<'_>) -> Verdict {
+    let procedures = procedures(case);
+    if procedures.is_empty() {
+        return nothing_registered();
+    }
+    let people = active_people(case);
+    if people.is_empty() {
+        return Verdict::unknown(
+            Sentence::new("作業に当たる人が登録されていません。", "Nobody who does the work is registered."),
+            Sentence::new(
+                "受託者は、運用担当者を登録してください。",
+                "The contractor registers its operators.",
+            ),
+        );
+    }
+    let mut unread = 0_u32;
+    for (person, role) in &people {
+        let needed: Vec<_> = procedures.iter().filter(|p| p.newest.value.audience.contains(role)).collect();
+        if needed.is_empty() && role.party() == Party::Contractor {
+            return nothing_to_read(&procedures);
+        }
+        let read = |p: &&&Procedure<'_>| {
+            let key = (p.newest.value.version.clone(), (*person).clone());
+            p.registered.read.contains_key(&key)
+        };
+        unread = unread
+            .saturating_add(u32::try_from(needed.iter().filter(|p| !read(p)).count()).unwrap_or(u32::MAX));
+    }
+    let entries = procedures.iter().map(Procedure::entry);
+    if unread > 0 {
+        return Verdict::unknown(
+            Sentence::new(
+                format!("手順書を必要とする人のうち、既読の確認がないものが {unread} 件あります。"),
+                format!("{unread} confirmations of reading are missing."),
+            ),
+            Sentence::new(
+                "該当者は、台帳で手順書を開き「読みました」を押してください。",
+                "Whoever is named opens the procedure in the register and confirms.",
+            ),
+        )
+        .with_evidence(EvidenceClass::E3, entries);
+    }
+    let count = people.len();
+    Verdict::kept(Sentence::new(
+        format!("手順書を必要とする {count} 人すべてが、最新版を読めることを確認しています。"),
+        format!("All {count} people who need the procedures confirmed the newest versions."),
+    ))
+    .with_evidence(EvidenceClass::E4, entries)
+}
+
+fn active_people<'a>(case: &Case<'a>) -> Vec<(&'a PersonId, crate::act::Role)> {
+    let working = case.evidence.people.iter().filter(|((_, role), holder)| {
+        let held = &holder.entered.value;
+        let left = holder.left.is_some_and(|left| left > holder.entered.stamp);
+        let started = case.passed(held.from);
+        let ended = held.until.is_some_and(|until| case.passed(until));
+        role.party() != Party::Auditor && started && !ended && !left
+    });
+    working.map(|((person, role), _)| (person, *role)).collect()
+}
+
+fn nothing_to_read(procedures: &[Procedure<'_>]) -> Verdict {
+    Verdict::broken(
+        Sentence::new(
+            "作業に当たる役割のうち、どの手順書の対象にもなっていないものがあります。",
+            "A role that does the work is in the audience of no procedure.",
+        ),
+        Sentence::new(
+            "受託者は、手順書の対象者を改めて登録してください。",
+            "The contractor registers the audience of its procedures anew.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E3, procedures.iter().map(Procedure::entry))
 }

@@ -1,11 +1,93 @@
 //! Clause 3.
 
+use crate::act::{Matter, Ruling, SoftwareLine};
 use crate::case::{Case, HostCase};
-use crate::standing::{Sentence, Verdict};
+use crate::fact::software::{Phase, ProductSupport};
+use crate::id::EntryNumber;
+use crate::parameter::ParameterId;
+use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
+use jiff::{SignedDuration, Timestamp};
 
-/// 3.1.a
-pub fn judge_3_1_a(_case: &HostCase<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+const P10: ParameterId = ParameterId::new(10);
+
+/// 3.1.a 情報セキュリティ上問題となりうるソフトウェアを使用しないこと (the part that the inventory decides).
+///
+/// On the agreed list of refused software: a breach. On no agreed list of allowed software: nobody looked at it yet.
+pub fn judge_3_1_a(case: &HostCase<'_>) -> Verdict {
+    if let Err(unknown) = case.fresh("packages") {
+        return *unknown;
+    }
+    let inventory = &case.host.packages;
+    let Some((_, whole)) = inventory.whole_list() else {
+        return case.not_observed("ソフトウェアの一覧", "list of software");
+    };
+    let lines = software_lines(case);
+    let mut unlisted: Vec<&str> = Vec::new();
+    let mut count = 0_usize;
+    for (package, entry) in inventory.installed() {
+        count = count.saturating_add(1);
+        match ruling(&lines, &package.name) {
+            Some((Ruling::Refused, line)) => return refused(case, &package.name, [entry, line]),
+            Some((Ruling::Allowed, _)) => {}
+            None => unlisted.push(&package.name),
+        }
+    }
+    let id = case.id();
+    if unlisted.is_empty() {
+        return Verdict::kept(Sentence::new(
+            format!("{id} のソフトウェア {count} 件はすべて利用可の一覧にあります。"),
+            format!("All {count} packages of {id} stand on the list of allowed software."),
+        ))
+        .with_evidence(EvidenceClass::E1, whole);
+    }
+    let (open, first) = (unlisted.len(), unlisted.iter().take(3).copied().collect::<Vec<_>>().join(", "));
+    Verdict::unknown(
+        Sentence::new(
+            format!(
+                "{id} のソフトウェア {count} 件のうち {open} 件が、合意した一覧にありません（{first} など）。"
+            ),
+            format!("{open} of {count} packages of {id} stand on no agreed list ({first} and others)."),
+        ),
+        Sentence::new(
+            "受託者は利用するソフトウェアを届け出て、市は確認してください。",
+            "The contractor declares the software in use and the city agrees.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, whole)
+}
+
+fn software_lines<'a>(case: &HostCase<'a>) -> Vec<(&'a SoftwareLine, EntryNumber)> {
+    let lines = case.case.evidence.agreements.of_system("software", &case.place.system);
+    let agreed = lines.filter(|line| line.is_agreed());
+    agreed
+        .filter_map(|line| match line.matter {
+            Matter::Software(software) => Some((software, line.proposed.entry)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Refused wins over allowed, whichever was agreed later.
+fn ruling(lines: &[(&SoftwareLine, EntryNumber)], package: &str) -> Option<(Ruling, EntryNumber)> {
+    let name = package.split_once(':').map_or(package, |(name, _)| name);
+    let matches = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    };
+    let matching = lines.iter().filter(|(line, _)| matches(&line.pattern));
+    matching.map(|(line, entry)| (line.ruling, *entry)).max_by_key(|(ruling, _)| *ruling)
+}
+
+fn refused(case: &HostCase<'_>, package: &str, entries: [EntryNumber; 2]) -> Verdict {
+    let id = case.id();
+    Verdict::broken(
+        Sentence::new(
+            format!("{id} に、利用禁止と合意したソフトウェア {package} があります。"),
+            format!("{package} on {id} is software both parties refused."),
+        ),
+        Sentence::new("受託者は、削除してください。", "The contractor removes it."),
+    )
+    .with_evidence(EvidenceClass::E1, entries)
 }
 
 /// 3.2.a
@@ -48,7 +130,90 @@ pub fn judge_3_4_b(_case: &Case<'_>) -> Verdict {
     Verdict::unknown(Sentence::default(), Sentence::default())
 }
 
-/// 3.5.a
-pub fn judge_3_5_a(_case: &HostCase<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+/// 3.5.a 開発元のサポートが終了したソフトウェアを利用しないこと。
+///
+/// Long-term support by the distributor counts; paid support counts while an agreed line says so.
+pub fn judge_3_5_a(case: &HostCase<'_>) -> Verdict {
+    if let Err(unknown) = case.fresh("support") {
+        return *unknown;
+    }
+    let Some(support) = &case.host.support else {
+        return case.not_observed("サポート期限", "support dates");
+    };
+    let entry = support.stamp.entry;
+    let mut unlisted: Vec<String> = Vec::new();
+    let mut soon: Vec<String> = Vec::new();
+    let warn = SignedDuration::from_hours(case.case.measure(P10, "warn_d").value.saturating_mul(24));
+    for product in &support.value.products {
+        let name = format!("{} {}", product.product, product.cycle);
+        let paid_until = paid_support(case, product);
+        let until = paid_until.max(product.until);
+        match (product.phase, until) {
+            (Phase::NotListed, None) => unlisted.push(name),
+            (Phase::Ended | Phase::Extended, _) if paid_until.is_none() => {
+                return ended(case, &name, product, entry);
+            }
+            (_, Some(until)) if case.case.passed(until) => return ended(case, &name, product, entry),
+            (_, Some(until)) if case.case.passed(until.checked_sub(warn).unwrap_or(until)) => {
+                soon.push(format!("{name} {}", jst(until)));
+            }
+            _ => {}
+        }
+    }
+    if let Some(first) = unlisted.first() {
+        return dates_missing(case, first, unlisted.len(), entry);
+    }
+    let (id, count) = (case.id(), support.value.products.len());
+    let (ja, en) = match soon.first() {
+        Some(first) => (format!("期限の近いもの: {first}。"), format!(" Ending soon: {first}.")),
+        None => (String::new(), String::new()),
+    };
+    Verdict::kept(Sentence::new(
+        format!("{id} の製品 {count} 件はすべてサポート期間内です。{ja}"),
+        format!("All {count} products of {id} are supported.{en}"),
+    ))
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+/// The end of paid support, where both parties agreed that it holds and it has not passed.
+fn paid_support(case: &HostCase<'_>, product: &ProductSupport) -> Option<Timestamp> {
+    let lines = case.case.evidence.agreements.of_system("support", &case.place.system);
+    let agreed = lines.filter(|line| line.is_agreed()).filter_map(|line| match line.matter {
+        Matter::Support(support) => Some(support),
+        _ => None,
+    });
+    let same = agreed.filter(|line| line.product == product.product && line.cycle == product.cycle);
+    same.map(|line| line.until).filter(|until| !case.case.passed(*until)).max()
+}
+
+fn ended(case: &HostCase<'_>, name: &str, product: &ProductSupport, entry: EntryNumber) -> Verdict {
+    let id = case.id();
+    let until = product.until.map_or_else(String::new, |until| format!("（{}）", jst(until)));
+    let basis = &product.basis;
+    Verdict::broken(
+        Sentence::new(
+            format!("{id} の {name} はサポートが終了しています{until}。根拠: {basis}"),
+            format!("{name} on {id} is no longer supported. By {basis}."),
+        ),
+        Sentence::new(
+            "受託者は、更新するか、延長サポート契約を届け出て市の確認を得てください。",
+            "The contractor upgrades, or declares paid support for the city to agree to.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+fn dates_missing(case: &HostCase<'_>, first: &str, count: usize, entry: EntryNumber) -> Verdict {
+    let id = case.id();
+    Verdict::unknown(
+        Sentence::new(
+            format!("{id} の {first} など {count} 件のサポート期限が分かりません。"),
+            format!("The support dates of {first} and others ({count}) on {id} are not known."),
+        ),
+        Sentence::new(
+            "受託者は、期限表を更新するか、期限と根拠を届け出てください。",
+            "The contractor updates the table of dates, or declares date and basis.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
 }

@@ -1,7 +1,22 @@
 //! Clause 4.
 
+use crate::act::{Matter, Protocol, Trit};
 use crate::case::{Case, HostCase};
-use crate::standing::{Sentence, Verdict};
+use crate::evidence::agreement::Line;
+use crate::fact::network::Listener;
+use crate::fact::server::PortalCheck;
+use crate::id::HostId;
+use crate::parameter::ParameterId;
+use crate::standing::{EvidenceClass, Sentence, Verdict};
+use jiff::SignedDuration;
+
+const P12: ParameterId = ParameterId::new(12);
+
+/// The server tries its doors every few minutes; a day without is no evidence.
+const CHECK_LIVES: SignedDuration = SignedDuration::from_hours(24);
+
+/// SSH, RDP, VNC.
+const REMOTE_DOORS: [u16; 3] = [22, 3389, 5900];
 
 /// 4.1.a
 pub fn judge_4_1_a(_case: &Case<'_>) -> Verdict {
@@ -23,9 +38,129 @@ pub fn judge_4_3_a(_case: &Case<'_>) -> Verdict {
     Verdict::unknown(Sentence::default(), Sentence::default())
 }
 
-/// 4.4.a
-pub fn judge_4_4_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+/// 4.4.a 特定の場所又は装置からの接続を認証する手段として、自動の識別装置を必要に応じて導入すること。
+///
+/// First the decision whether it is needed; then the door: the intake must refuse whoever has no device certificate.
+/// Remote doors of the hosts that do not go through it keep the duty 未確認.
+pub fn judge_4_4_a(case: &Case<'_>) -> Verdict {
+    let lines: Vec<Line<'_>> = case.evidence.agreements.of_system("device_need", case.system).collect();
+    let newest = lines.iter().filter(|line| line.is_agreed()).max_by_key(|line| line.proposed);
+    let check = case.evidence.portal.as_ref();
+    let tried = check.map(|check| check.stamp.entry);
+    let Some((line, need)) = newest.and_then(|line| match line.matter {
+        Matter::DeviceNeed(need) => Some((line, need)),
+        _ => None,
+    }) else {
+        return undecided(&lines).with_evidence(EvidenceClass::E1, tried);
+    };
+    let decided = line.proposed.entry;
+    if need.needed == Trit::No {
+        let reason = &need.reason;
+        return Verdict::kept(Sentence::new(
+            format!("装置の認証は不要と双方が判断しています（{reason}）。"),
+            format!("Both parties decided that no device authentication is needed ({reason})."),
+        ))
+        .with_evidence(EvidenceClass::E3, [decided]);
+    }
+    let Some(check) = check.filter(|check| !case.older_than(check.stamp.received, CHECK_LIVES)) else {
+        return door_not_tried().with_evidence(EvidenceClass::E3, [decided]);
+    };
+    let entries = [check.stamp.entry, decided];
+    by_door(case, &check.value).with_evidence(EvidenceClass::E1, entries)
+}
+
+fn undecided(lines: &[Line<'_>]) -> Verdict {
+    let waiting = lines.iter().any(Line::is_declared);
+    let (ja, en) = match waiting {
+        true => (
+            "装置の認証が必要かどうかの届出が、確認待ちです。",
+            "The decision on device authentication waits for the other party.",
+        ),
+        false => (
+            "装置の認証が必要かどうかの判断が記録されていません。",
+            "Nobody decided whether device authentication is needed.",
+        ),
+    };
+    Verdict::unknown(
+        Sentence::new(ja, en),
+        Sentence::new(
+            "受託者は必要性の判断を届け出て、市は確認してください。",
+            "The contractor declares the decision and the city agrees.",
+        ),
+    )
+}
+
+fn door_not_tried() -> Verdict {
+    Verdict::unknown(
+        Sentence::new(
+            "装置の証明書を持たない接続が拒まれるかを、24時間以内に試していません。",
+            "Whether strangers are refused was not tried within 24 hours.",
+        ),
+        Sentence::new(
+            "受託者は、サーバの稼働を確認してください。",
+            "The contractor checks that the server works.",
+        ),
+    )
+}
+
+fn by_door(case: &Case<'_>, check: &PortalCheck) -> Verdict {
+    if !check.intake_refuses_strangers {
+        return Verdict::broken(
+            Sentence::new(
+                "装置の証明書を持たない接続が受け付けられました。",
+                "A connection without a device certificate was let in.",
+            ),
+            Sentence::new(
+                "受託者は、直ちに受付口を閉じて原因を調べてください。",
+                "The contractor closes the door at once.",
+            ),
+        );
+    }
+    if check.dormant_devices > 0 {
+        let (count, days) = (check.dormant_devices, case.measure(P12, "dormant_d").value);
+        return Verdict::broken(
+            Sentence::new(
+                format!("{days} 日以上使われていない装置の証明書が {count} 件、有効なままです。"),
+                format!("{count} device certificates unused for {days} days are still in force."),
+            ),
+            Sentence::new(
+                "受託者は、使わない装置の証明書を失効させてください。",
+                "The contractor revokes them.",
+            ),
+        )
+        .measured_by([P12]);
+    }
+    if let Some((host, port)) = other_remote_door(case) {
+        return Verdict::unknown(
+            Sentence::new(
+                format!("{host} の遠隔操作の口（TCP {port}）が装置を認証するかを観測できていません。"),
+                format!(
+                    "Whether the remote door of {host} (TCP {port}) authenticates devices is not observed."
+                ),
+            ),
+            Sentence::new(
+                "受託者は、その口を閉じるか、装置認証のある経路に限ってください。",
+                "The contractor closes it, or leads it through a path that authenticates devices.",
+            ),
+        );
+    }
+    let devices = check.devices;
+    Verdict::kept(Sentence::new(
+        format!("証明書を持つ装置 {devices} 台だけが接続でき、それ以外は拒まれることを試験しました。"),
+        format!("Only {devices} devices with certificates get in; others are refused, as tried."),
+    ))
+}
+
+/// SSH, RDP or VNC on a host, reachable from the network.
+fn other_remote_door<'a>(case: &Case<'a>) -> Option<(&'a HostId, u16)> {
+    for (place, host) in case.hosts() {
+        let Some(listeners) = host.and_then(|host| host.listeners.newest()) else { continue };
+        let mut remote = listeners.items.iter().filter(|socket| !socket.is_local_only());
+        if let Some(door) = remote.find(|socket| REMOTE_DOORS.contains(&socket.port)) {
+            return Some((&place.host, door.port));
+        }
+    }
+    None
 }
 
 /// 4.5.a
@@ -33,7 +168,97 @@ pub fn judge_4_5_a(_case: &Case<'_>) -> Verdict {
     Verdict::unknown(Sentence::default(), Sentence::default())
 }
 
-/// 4.5.b
-pub fn judge_4_5_b(_case: &HostCase<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+/// 4.5.b 不要な通信はファイアウォール等により遮断すること (the part that the listening sockets decide).
+///
+/// Needed is what stands in the agreed list of communication. Sockets that only the host itself can reach do not count.
+pub fn judge_4_5_b(case: &HostCase<'_>) -> Verdict {
+    if let Err(unknown) = case.fresh("listeners") {
+        return *unknown;
+    }
+    let Some(listeners) = case.host.listeners.newest() else {
+        return case.not_observed("待ち受けている通信", "listening sockets");
+    };
+    let flows: Vec<Line<'_>> =
+        case.case.evidence.agreements.of_host("flow", &case.place.system, &case.place.host).collect();
+    let open: Vec<&Listener> =
+        listeners.items.iter().filter(|socket| !socket.is_local_only()).copied().collect();
+    let id = case.id();
+    if !flows.iter().any(Line::is_agreed) {
+        let count = open.len();
+        return Verdict::unknown(
+            Sentence::new(
+                format!("通信要件の一覧が合意されていません（{id} で外から届く待ち受け {count} 件を観測）。"),
+                format!("No list of needed communication is agreed ({count} reachable sockets on {id})."),
+            ),
+            list_flows(),
+        )
+        .with_evidence(EvidenceClass::E1, listeners.entries);
+    }
+    let needed = |socket: &Listener, line: &Line<'_>| covers(case, line.matter, socket);
+    let unagreed: Vec<&Listener> = open
+        .iter()
+        .filter(|socket| !flows.iter().any(|line| line.is_agreed() && needed(socket, line)))
+        .copied()
+        .collect();
+    let Some(first) =
+        unagreed.iter().find(|s| !flows.iter().any(|line| line.is_declared() && needed(s, line)))
+    else {
+        return all_listed(case, unagreed.len(), open.len())
+            .with_evidence(EvidenceClass::E1, listeners.entries);
+    };
+    let what = describe(first);
+    let count = unagreed.len();
+    Verdict::broken(
+        Sentence::new(
+            format!("{id} で、通信要件の一覧にない待ち受けが {count} 件あります（{what}）。"),
+            format!("{count} listening sockets of {id} stand on no list ({what})."),
+        ),
+        Sentence::new(
+            "受託者は、不要なら閉じ、必要なら通信要件を届け出てください。",
+            "The contractor closes it, or declares why it is needed.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, listeners.entries)
+}
+
+fn all_listed(case: &HostCase<'_>, waiting: usize, open: usize) -> Verdict {
+    let id = case.id();
+    if waiting > 0 {
+        return Verdict::unknown(
+            Sentence::new(
+                format!("{id} の待ち受け {waiting} 件が、届け出済みで市の確認待ちです。"),
+                format!("{waiting} declared sockets of {id} wait for the city."),
+            ),
+            Sentence::new(
+                "市は、通信要件の届出を確認してください。",
+                "The city looks at the declared communication.",
+            ),
+        );
+    }
+    Verdict::kept(Sentence::new(
+        format!("{id} で外から届く待ち受け {open} 件は、すべて合意した一覧にあります。"),
+        format!("All {open} reachable sockets of {id} stand on the agreed list."),
+    ))
+}
+
+fn covers(case: &HostCase<'_>, matter: &Matter, socket: &Listener) -> bool {
+    let Matter::Flow(flow) = matter else { return false };
+    let same = flow.protocol == socket.protocol && flow.port == socket.port;
+    same && !flow.until.is_some_and(|until| case.case.passed(until))
+}
+
+fn describe(socket: &Listener) -> String {
+    let protocol = match socket.protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    };
+    let program = socket.program.as_deref().unwrap_or("?");
+    format!("{protocol} {} {program}", socket.port)
+}
+
+fn list_flows() -> Sentence {
+    Sentence::new(
+        "受託者は必要な通信を届け出て、市は確認してください。",
+        "The contractor declares the needed communication and the city agrees.",
+    )
 }

@@ -1,9 +1,110 @@
-//! Clause 6.
+//! Clause 6, 時刻の同期: every clock follows an accurate source.
+//!
+//! A daemon's "synchronised" flag is not believed: what counts is the offset our own SNTP exchange measured against the
+//! configured sources.
 
-use crate::case::{Case, HostCase};
-use crate::standing::{Sentence, Verdict};
+use crate::case::HostCase;
+use crate::fact::host::ClockState;
+use crate::id::EntryNumber;
+use crate::parameter::ParameterId;
+use crate::standing::{EvidenceClass, Sentence, Verdict};
+use jiff::SignedDuration;
 
-/// 6.a
-pub fn judge_6_a(_case: &HostCase<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+const P18: ParameterId = ParameterId::new(18);
+
+/// A daemon that heard no source for so long is no longer synchronised (obligations, 6.a: "un-synced ≤24 h").
+const UNSYNCHRONISED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// 6.a 全ての情報システム内の時刻は、正確な時刻源と同期させること。
+pub fn judge_6_a(case: &HostCase<'_>) -> Verdict {
+    if let Err(unknown) = case.fresh("clock") {
+        return *unknown;
+    }
+    let Some(clock) = &case.host.clock else { return case.not_observed("時刻", "clock") };
+    let entry = clock.stamp.entry;
+    if clock.value.daemon == "none" {
+        return no_daemon(case, entry);
+    }
+    match clock.value.measured_offset_us {
+        Some(offset_us) => by_offset(case, offset_us, entry),
+        None => unmeasured(case, &clock.value, entry),
+    }
+}
+
+fn no_daemon(case: &HostCase<'_>, entry: EntryNumber) -> Verdict {
+    let id = case.id();
+    Verdict::broken(
+        Sentence::new(
+            format!("{id} には時刻を合わせる仕組みが動いていません。"),
+            format!("Nothing on {id} keeps its clock right."),
+        ),
+        Sentence::new(
+            "受託者は、chrony などの時刻同期を動かしてください。",
+            "The contractor runs chrony or another time daemon.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+fn by_offset(case: &HostCase<'_>, offset_us: i64, entry: EntryNumber) -> Verdict {
+    let id = case.id();
+    let offset_ms = offset_us.saturating_abs() / 1_000;
+    let breach = case.case.measure(P18, "breach_ms");
+    let warn = case.case.measure(P18, "warn_ms");
+    if offset_ms > breach.value {
+        let limit = breach.value;
+        return Verdict::broken(
+            Sentence::new(
+                format!("{id} の時刻が {offset_ms} ミリ秒ずれています（限度 {limit} ミリ秒）。"),
+                format!("The clock of {id} is {offset_ms} ms off (limit {limit} ms)."),
+            ),
+            Sentence::new(
+                "受託者は、時刻源との通信と同期の設定を直してください。",
+                "The contractor mends the path to the time source and its settings.",
+            ),
+        )
+        .measured_by([P18])
+        .with_evidence(EvidenceClass::E1, [entry]);
+    }
+    let note = if offset_ms > warn.value { ("注意が必要です。", " Watch it.") } else { ("", "") };
+    Verdict::kept(Sentence::new(
+        format!("{id} の時刻のずれは {offset_ms} ミリ秒です。{}", note.0),
+        format!("The clock of {id} is {offset_ms} ms off.{}", note.1),
+    ))
+    .measured_by([P18])
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+/// The daemon runs, but our own exchange got no answer: the last update tells how long it has been on its own.
+fn unmeasured(case: &HostCase<'_>, clock: &ClockState, entry: EntryNumber) -> Verdict {
+    let id = case.id();
+    let age_s = clock.last_update_age_s.and_then(|age| i64::try_from(age).ok());
+    let observed = case.host.clock.as_ref().map(|latest| latest.stamp.observed);
+    let last_update =
+        observed.zip(age_s).and_then(|(at, age)| at.checked_sub(SignedDuration::from_secs(age)).ok());
+    let daemon = &clock.daemon;
+    if last_update.is_some_and(|at| case.case.older_than(at, UNSYNCHRONISED_FOR)) {
+        return Verdict::broken(
+            Sentence::new(
+                format!("{id} は24時間以上、時刻源と同期していません（{daemon}）。"),
+                format!("{id} has had no time source for over 24 hours ({daemon})."),
+            ),
+            Sentence::new(
+                "受託者は、時刻源との通信を直してください。",
+                "The contractor mends the path to the time source.",
+            ),
+        )
+        .with_evidence(EvidenceClass::E1, [entry]);
+    }
+    Verdict::unknown(
+        Sentence::new(
+            format!("{id} の時刻源が応答せず、ずれを測れません（{daemon}）。"),
+            format!("No time source of {id} answers, so the offset cannot be measured ({daemon})."),
+        ),
+        Sentence::new(
+            "受託者は、時刻源の設定と通信を確認してください。",
+            "The contractor checks the configured time sources and the path to them.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
 }
