@@ -13,6 +13,7 @@ use crate::standing::{EvidenceClass, Sentence, Verdict};
 use crate::terms::Terms;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 /// The evidence on one system at one instant.
 pub struct Case<'a> {
@@ -22,7 +23,7 @@ pub struct Case<'a> {
     pub evidence: &'a Evidence,
     /// The system.
     pub system: &'a SystemId,
-    places: &'a [HostPlace],
+    places: &'a BTreeMap<HostId, HostPlace>,
     at: Timestamp,
     next: Cell<Option<Timestamp>>,
 }
@@ -45,7 +46,7 @@ impl<'a> Case<'a> {
         terms: &'a Terms,
         evidence: &'a Evidence,
         system: &'a SystemId,
-        places: &'a [HostPlace],
+        places: &'a BTreeMap<HostId, HostPlace>,
         at: Timestamp,
     ) -> Self {
         Self { terms, evidence, system, places, at, next: Cell::new(None) }
@@ -79,7 +80,7 @@ impl<'a> Case<'a> {
     /// The hosts of the system that were declared; the host is absent while nothing was heard of it.
     pub fn hosts(&self) -> impl Iterator<Item = (&'a HostPlace, Option<&'a Host>)> {
         let evidence = self.evidence;
-        self.places.iter().map(move |place| (place, evidence.hosts.get(&place.host)))
+        self.places.values().map(move |place| (place, evidence.hosts.get(&place.host)))
     }
 
     /// The system as it was declared.

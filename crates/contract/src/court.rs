@@ -61,8 +61,8 @@ struct Deadline {
 pub struct Court {
     evidence: Evidence,
     now: Timestamp,
-    places: BTreeMap<SystemId, Vec<HostPlace>>,
-    place_of: BTreeMap<HostId, HostPlace>,
+    places: BTreeMap<SystemId, BTreeMap<HostId, HostPlace>>,
+    system_of: BTreeMap<HostId, SystemId>,
     #[serde(with = "crate::evidence::latest::pairs")]
     panels: BTreeMap<(DutyId, SystemId), Panel>,
     deadlines: BTreeSet<Deadline>,
@@ -74,7 +74,7 @@ impl Default for Court {
             evidence: Evidence::default(),
             now: Timestamp::MIN,
             places: BTreeMap::new(),
-            place_of: BTreeMap::new(),
+            system_of: BTreeMap::new(),
             panels: BTreeMap::new(),
             deadlines: BTreeSet::new(),
         }
@@ -96,7 +96,7 @@ impl Court {
 
     /// The hosts of each system.
     #[must_use]
-    pub fn places(&self) -> &BTreeMap<SystemId, Vec<HostPlace>> {
+    pub fn places(&self) -> &BTreeMap<SystemId, BTreeMap<HostId, HostPlace>> {
         &self.places
     }
 
@@ -146,7 +146,7 @@ impl Court {
     }
 
     fn after_host_fact(&mut self, terms: &Terms, host: &HostId, kind: &str) -> Vec<Ruling> {
-        let Some(system) = self.place_of.get(host).map(|place| place.system.clone()) else {
+        let Some(system) = self.system_of.get(host).cloned() else {
             return Vec::new();
         };
         let mut rulings = Vec::new();
@@ -177,10 +177,8 @@ impl Court {
             return Vec::new();
         };
         match &matter {
-            Matter::System(_) | Matter::Host(_) => {
-                self.place_hosts();
-                self.judge_everything(terms)
-            }
+            Matter::System(_) => self.place_system(terms),
+            Matter::Host(place) => self.place_host(terms, &place.host),
             Matter::Parameters { .. } | Matter::Exemption { .. } | Matter::NotApplicable { .. } => {
                 self.judge_everything(terms)
             }
@@ -206,22 +204,53 @@ impl Court {
         rulings
     }
 
-    fn place_hosts(&mut self) {
-        self.places =
-            self.evidence.agreements.systems().into_keys().map(|system| (system, Vec::new())).collect();
-        self.place_of.clear();
-        for (host, place) in self.evidence.agreements.places() {
-            if let Some(hosts) = self.places.get_mut(&place.system) {
-                self.place_of.insert(host, place.clone());
-                hosts.push(place);
-            }
+    /// After a declaration about a system: its hosts may have been declared before.
+    fn place_system(&mut self, terms: &Terms) -> Vec<Ruling> {
+        let systems = self.evidence.agreements.systems();
+        self.places.retain(|system, _| systems.contains_key(system));
+        for system in systems.into_keys() {
+            self.places.entry(system).or_default();
         }
         let places = &self.places;
         self.panels.retain(|(_, system), _| places.contains_key(system));
-        for ((_, system), panel) in &mut self.panels {
-            let hosts = places.get(system).map(Vec::as_slice).unwrap_or_default();
-            panel.keep_hosts(hosts);
+        self.system_of.retain(|_, system| places.contains_key(system));
+        let hosts: Vec<HostId> = self.evidence.agreements.declared_hosts().cloned().collect();
+        for host in hosts.iter().filter(|host| !self.system_of.contains_key(host)).collect::<Vec<_>>() {
+            self.put_in_place(host);
         }
+        self.judge_everything(terms)
+    }
+
+    /// After a declaration about a host: only its old and its new system are judged.
+    fn place_host(&mut self, terms: &Terms, host: &HostId) -> Vec<Ruling> {
+        let old = self.system_of.remove(host);
+        if let Some(hosts) = old.as_ref().and_then(|system| self.places.get_mut(system)) {
+            hosts.remove(host);
+        }
+        let new = self.put_in_place(host);
+        let mut rulings = Vec::new();
+        for duty in duties(terms) {
+            if let Some(old) = old.as_ref().filter(|old| Some(*old) != new.as_ref()) {
+                if let Some(panel) = self.panels.get_mut(&(duty, old.clone())) {
+                    panel.forget(host);
+                }
+                rulings.extend(self.judge_system(terms, duty, old));
+            }
+            let Some(new) = &new else { continue };
+            rulings.extend(match duty.row().judge {
+                Judge::PerHost(_) => self.judge_host(terms, duty, new, host),
+                Judge::PerSystem(_) => self.judge_system(terms, duty, new),
+            });
+        }
+        rulings
+    }
+
+    fn put_in_place(&mut self, host: &HostId) -> Option<SystemId> {
+        let place = self.evidence.agreements.place_of(host)?.clone();
+        let system = place.system.clone();
+        self.places.get_mut(&system)?.insert(host.clone(), place);
+        self.system_of.insert(host.clone(), system.clone());
+        Some(system)
     }
 
     fn judge_everything(&mut self, terms: &Terms) -> Vec<Ruling> {
@@ -237,9 +266,9 @@ impl Court {
 
     fn judge_whole(&mut self, terms: &Terms, duty: DutyId, system: &SystemId) -> Option<Ruling> {
         if let Judge::PerHost(judge) = duty.row().judge {
-            let places = self.places.get(system).cloned().unwrap_or_default();
-            for place in &places {
-                self.hear(terms, duty, system, place, judge);
+            let hosts: Vec<HostId> = self.places.get(system)?.keys().cloned().collect();
+            for host in &hosts {
+                self.hear(terms, duty, system, host, judge);
             }
             return self.conclude(terms, duty, system, None);
         }
@@ -254,8 +283,7 @@ impl Court {
         host: &HostId,
     ) -> Option<Ruling> {
         let Judge::PerHost(judge) = duty.row().judge else { return None };
-        let place = self.place_of.get(host).filter(|place| place.system == *system)?.clone();
-        self.hear(terms, duty, system, &place, judge);
+        self.hear(terms, duty, system, host, judge);
         self.conclude(terms, duty, system, None)
     }
 
@@ -277,18 +305,19 @@ impl Court {
         terms: &Terms,
         duty: DutyId,
         system: &SystemId,
-        place: &HostPlace,
+        id: &HostId,
         judge: fn(&HostCase<'_>) -> Verdict,
     ) {
+        let Some(places) = self.places.get(system) else { return };
+        let Some(place) = places.get(id) else { return };
         let silent = Host::default();
-        let host = self.evidence.hosts.get(&place.host).unwrap_or(&silent);
-        let places = std::slice::from_ref(place);
+        let host = self.evidence.hosts.get(id).unwrap_or(&silent);
         let case = Case::new(terms, &self.evidence, system, places, self.now);
         let verdict = panel::weaken(&case, judge(&HostCase { case: &case, place, host }));
         let next = case.next_change();
-        self.set_deadline(duty, system, Some(&place.host), next);
+        self.set_deadline(duty, system, Some(id), next);
         let panel = self.panels.entry((duty, system.clone())).or_insert_with(|| Panel::new(self.now));
-        panel.hear(&place.host, verdict, next);
+        panel.hear(id, verdict, next);
     }
 
     fn set_deadline(

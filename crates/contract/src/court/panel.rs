@@ -1,7 +1,7 @@
 //! The verdicts on one duty of one system, put together.
 
 use super::{Ruling, Turned};
-use crate::act::{HostPlace, Matter};
+use crate::act::Matter;
 use crate::case::Case;
 use crate::duty::DutyId;
 use crate::evidence::agreement::Line;
@@ -52,18 +52,10 @@ impl Panel {
         self.hosts.insert(host.clone(), Heard { verdict, next });
     }
 
-    fn forget(&mut self, host: &HostId) {
+    pub(super) fn forget(&mut self, host: &HostId) {
         let Some(old) = self.hosts.remove(host) else { return };
         if let Some(same) = self.by_severity.get_mut(&old.verdict.standing.severity()) {
             same.remove(host);
-        }
-    }
-
-    pub(super) fn keep_hosts(&mut self, places: &[HostPlace]) {
-        let kept: BTreeSet<&HostId> = places.iter().map(|place| &place.host).collect();
-        let gone: Vec<HostId> = self.hosts.keys().filter(|host| !kept.contains(host)).cloned().collect();
-        for host in gone {
-            self.forget(&host);
         }
     }
 

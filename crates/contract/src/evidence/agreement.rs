@@ -104,6 +104,7 @@ pub struct Agreements {
     #[serde(with = "crate::evidence::latest::pairs")]
     index: BTreeMap<Place, BTreeSet<ProposalId>>,
     by_parameter: BTreeMap<ParameterId, BTreeSet<ProposalId>>,
+    places_of: BTreeMap<HostId, BTreeSet<ProposalId>>,
 }
 
 impl Matter {
@@ -174,6 +175,9 @@ impl Agreements {
             host: matter.host().cloned(),
         };
         self.index.entry(place).or_default().insert(id.clone());
+        if let Matter::Host(place) = matter {
+            self.places_of.entry(place.host.clone()).or_default().insert(id.clone());
+        }
         if let Matter::Parameters { values, .. } = matter {
             for parameter in values.keys() {
                 self.by_parameter.entry(*parameter).or_default().insert(id.clone());
@@ -257,18 +261,20 @@ impl Agreements {
         systems
     }
 
-    /// The place of every host that was declared, newest declaration of each.
+    /// The place of a host, by its newest declaration.
     #[must_use]
-    pub fn places(&self) -> BTreeMap<HostId, HostPlace> {
-        let mut newest: BTreeMap<HostId, (Stamp, HostPlace)> = BTreeMap::new();
-        for line in self.of_any("host").filter(Line::is_declared) {
-            let Matter::Host(place) = line.matter else { continue };
-            let newer = newest.get(&place.host).is_none_or(|(stamp, _)| *stamp < line.proposed);
-            if newer {
-                newest.insert(place.host.clone(), (line.proposed, place.clone()));
-            }
+    pub fn place_of(&self, host: &HostId) -> Option<&HostPlace> {
+        let lines = self.places_of.get(host).into_iter().flatten().filter_map(|id| self.line(id));
+        let newest = lines.filter(Line::is_declared).max_by_key(|line| line.proposed)?;
+        match newest.matter {
+            Matter::Host(place) => Some(place),
+            _ => None,
         }
-        newest.into_iter().map(|(host, (_, place))| (host, place)).collect()
+    }
+
+    /// Hosts that were ever declared.
+    pub fn declared_hosts(&self) -> impl Iterator<Item = &HostId> {
+        self.places_of.keys()
     }
 
     /// The agreed values of a parameter and the instants from which they hold, oldest first.

@@ -1,0 +1,286 @@
+//! What a person types. Stable: README and scripts rely on it.
+
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// 約定 — security terms that machines observe, people approve and the city checks.
+#[derive(Debug, Parser)]
+#[command(name = "yakujo", version, about, propagate_version = true)]
+pub struct Arguments {
+    /// Data folder [default: $XDG_DATA_HOME/yakujo or ~/.local/share/yakujo]
+    #[arg(long, global = true, value_name = "DIR", env = "YAKUJO_DATA")]
+    pub data: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything for one machine: server, portal, this host observed. Stop with Ctrl-C
+    Up(Up),
+    /// The server alone: portal and intake
+    Serve(Up),
+    /// The agent alone: observes this host for a server
+    Agent(Agent),
+    /// Every duty with its standing, reason and evidence
+    Status(Status),
+    /// Judge files of entries without a server (tests, what-if)
+    Replay(Replay),
+    /// Check a bundle without trusting whoever made it
+    Verify(Verify),
+    /// Take entries and proofs away as one file
+    Bundle(Bundle),
+    /// People of the portal
+    #[command(subcommand)]
+    User(User),
+    /// Observed hosts and their device certificates
+    #[command(subcommand)]
+    Host(Host),
+    /// Copy the data folder while the server runs
+    Backup(Backup),
+    /// Put a backup into an empty data folder
+    Restore(Restore),
+    /// Look for what is wrong and say what to do
+    Doctor(Doctor),
+}
+
+/// `up` and `serve`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Address of the portal; programs report to the next port
+    #[arg(long, default_value = "127.0.0.1:8443", value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+}
+
+/// `agent`.
+#[derive(Debug, Args)]
+pub struct Agent {
+    /// The portal, as https://HOST:PORT (only at the first start)
+    #[arg(long, value_name = "URL", requires = "code_file")]
+    pub server: Option<String>,
+    /// File with the enrolment code that `yakujo host enrol` printed (`-`: standard input)
+    #[arg(long, value_name = "FILE")]
+    pub code_file: Option<PathBuf>,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// A past moment: `2026-11-22T05:00:00Z` or, in Japanese time, `2026-11-22 14:00`
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub at: Option<Timestamp>,
+    /// For programs (shape in the README)
+    #[arg(long)]
+    pub json: bool,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Files of entries, JSON Lines in format entry v1, in any order; or bundles
+    #[arg(required_unless_present = "expect", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Judge as of this moment [default: the last entry]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub at: Option<Timestamp>,
+    /// For programs: the same shape as `status --json`
+    #[arg(long)]
+    pub json: bool,
+    /// Run a scenario file and compare with what it expects
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "at"])]
+    pub expect: Option<PathBuf>,
+    /// Contract file [default: the standard terms]
+    #[arg(long, value_name = "FILE")]
+    pub terms: Option<PathBuf>,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The bundle
+    pub bundle: PathBuf,
+    /// Your own policy: which keys must have signed
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// A checkpoint you kept; may be given several times
+    #[arg(long = "head", value_name = "FILE")]
+    pub heads: Vec<PathBuf>,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bundle`.
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// File to write
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// First entry
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    pub first: u64,
+    /// Number of entries [default: all]
+    #[arg(long, value_name = "NUMBER")]
+    pub count: Option<u64>,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `user`.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Who can sign in
+    List(List),
+    /// Enter a person and print a one-time sign-in link
+    Add(UserAdd),
+    /// A new one-time link for somebody who cannot sign in
+    Link(UserLink),
+}
+
+/// `… list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `user add`.
+#[derive(Debug, Args)]
+pub struct UserAdd {
+    /// Sign-in name: a-z, 0-9, '-', '.'
+    pub login: String,
+    /// Name, as it is written
+    #[arg(long)]
+    pub name: String,
+    /// `city_staff`, `city_approver`, `city_security`, `operator`, `security_lead` or `auditor`
+    #[arg(long)]
+    pub role: String,
+    /// Post, for a city approver
+    #[arg(long)]
+    pub post: Option<String>,
+    /// Until when; required for auditors
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Timestamp>,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `user link`.
+#[derive(Debug, Args)]
+pub struct UserLink {
+    /// Sign-in name
+    pub login: String,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `host`.
+#[derive(Debug, Subcommand)]
+pub enum Host {
+    /// Observed hosts and when they were last heard
+    List(List),
+    /// Print a one-time code with which a host's agent enrols
+    Enrol(HostEnrol),
+    /// Refuse a device from now on
+    Revoke(HostRevoke),
+}
+
+/// `host enrol`.
+#[derive(Debug, Args)]
+pub struct HostEnrol {
+    /// Name of the host: a-z, 0-9, '-', '.'
+    pub host: String,
+    /// The system it serves
+    #[arg(long, default_value = "main")]
+    pub system: String,
+    /// `production`, `test` or `maintenance`
+    #[arg(long, default_value = "production")]
+    pub environment: String,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `host revoke`.
+#[derive(Debug, Args)]
+pub struct HostRevoke {
+    /// The device, as `host list` names it
+    pub device: String,
+    /// Why
+    #[arg(long)]
+    pub reason: String,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Folder to make; must not exist
+    pub to: PathBuf,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// Folder made by `backup`
+    pub from: PathBuf,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads a moment: RFC 3339, or date and time of day in Japan.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let japan = jiff::tz::TimeZone::fixed(jiff::tz::offset(9));
+    let civil = text.parse::<jiff::civil::DateTime>().or_else(|_| {
+        let date = text.parse::<jiff::civil::Date>()?;
+        Ok::<_, jiff::Error>(date.at(23, 59, 59, 0))
+    });
+    let zoned = civil.and_then(|civil| civil.to_zoned(japan));
+    zoned.map(|zoned| zoned.timestamp()).map_err(|_| {
+        format!("`{text}` is no moment: write 2026-11-22T05:00:00Z, or in Japanese time 2026-11-22 14:00")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_moment_is_utc_or_japanese_time() {
+        let utc = moment("2026-11-22T05:00:00Z").unwrap();
+        assert_eq!(moment("2026-11-22 14:00").unwrap(), utc);
+        assert_eq!(moment("2026-11-22").unwrap().to_string(), "2026-11-22T14:59:59Z");
+        assert!(moment("yesterday").unwrap_err().contains("write 2026"));
+    }
+}
