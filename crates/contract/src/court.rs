@@ -48,6 +48,17 @@ pub enum Turned {
     No,
 }
 
+/// Kinds that tell whether a host lives and whether its collectors can be believed.
+const SIGNS_OF_LIFE: [&str; 7] =
+    ["agent.beat", "agent.start", "agent.stop", "agent.loss", "agent.gap", "host.silence", "host.heard"];
+
+/// Which duties a fact of a host makes the court judge again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    DutiesThatUse,
+    EveryHostDuty,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Deadline {
     at: Timestamp,
@@ -134,10 +145,15 @@ impl Court {
     /// Takes an entry in at the instant it was received. Returns what changed, in order.
     pub fn enter(&mut self, terms: &Terms, number: EntryNumber, entry: &Entry) -> Vec<Ruling> {
         let mut rulings = self.advance(terms, entry.received);
+        let quiet = entry.host.as_ref().is_some_and(|host| self.is_quiet(terms, host));
         self.evidence.enter(number, entry);
         match &entry.body {
             Body::Fact(fact) => match &entry.host {
-                Some(host) => rulings.extend(self.after_host_fact(terms, host, fact.kind())),
+                Some(host) => {
+                    let whole = quiet || SIGNS_OF_LIFE.contains(&fact.kind());
+                    let reach = if whole { Reach::EveryHostDuty } else { Reach::DutiesThatUse };
+                    rulings.extend(self.after_host_fact(terms, host, fact.kind(), reach));
+                }
                 None => rulings.extend(self.after(terms, fact.kind(), None)),
             },
             Body::Act(act) => rulings.extend(self.after_act(terms, act)),
@@ -145,7 +161,19 @@ impl Court {
         rulings
     }
 
-    fn after_host_fact(&mut self, terms: &Terms, host: &HostId, kind: &str) -> Vec<Ruling> {
+    /// Nothing was heard of the host, or not lately: whatever it says next concerns every duty.
+    ///
+    /// While it is heard, a fact only moves the instant of its silence, and the deadline of each verdict finds that out.
+    fn is_quiet(&self, terms: &Terms, id: &HostId) -> bool {
+        let Some(host) = self.evidence.hosts.get(id) else { return true };
+        let Some(system) = self.system_of.get(id) else { return true };
+        let Some(places) = self.places.get(system) else { return true };
+        let Some(place) = places.get(id) else { return true };
+        let case = Case::new(terms, &self.evidence, system, places, self.now);
+        HostCase { case: &case, place, host }.alive().is_err()
+    }
+
+    fn after_host_fact(&mut self, terms: &Terms, host: &HostId, kind: &str, reach: Reach) -> Vec<Ruling> {
         let Some(system) = self.system_of.get(host).cloned() else {
             return Vec::new();
         };

@@ -5,8 +5,8 @@ use crate::act::Matter;
 use crate::case::Case;
 use crate::duty::DutyId;
 use crate::evidence::agreement::Line;
-use crate::id::{HostId, SystemId};
-use crate::standing::{EvidenceClass, Sentence, Standing, Tally, Verdict, jst};
+use crate::id::{EntryNumber, HostId, SystemId};
+use crate::standing::{EVIDENCE_SHOWN, EvidenceClass, Sentence, Standing, Tally, Verdict, jst};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,10 +92,10 @@ impl Panel {
                 format!("{total}台中{count}台: {}", first.cause.ja),
                 format!("{count} of {total} hosts: {}", first.cause.en),
             );
-            for heard in worst.iter().skip(1).take(20).filter_map(|host| self.hosts.get(host)) {
-                let class = heard.verdict.class.unwrap_or(EvidenceClass::E1);
-                verdict = verdict.with_evidence(class, heard.verdict.evidence.iter().take(1).copied());
-            }
+            let others = worst.iter().skip(1).take(EVIDENCE_SHOWN).filter_map(|host| self.hosts.get(host));
+            let entries: Vec<EntryNumber> =
+                others.filter_map(|heard| heard.verdict.evidence.first().copied()).collect();
+            verdict = verdict.with_evidence(first.class.unwrap_or(EvidenceClass::E1), entries);
         }
         verdict
     }

@@ -1,0 +1,118 @@
+//! How long the court takes over one new fact: with 10,000 hosts, and as the ledger grows older.
+//!
+//! `cargo run --release -p yakujo-contract --example bench_court [-- HOSTS ENTRIES…]`
+
+use jiff::{SignedDuration, Timestamp};
+use std::time::Instant;
+use yakujo_contract::act::{Act, Environment, HostPlace, Importance, Matter, Segment, System, Trit};
+use yakujo_contract::court::Court;
+use yakujo_contract::entry::{Author, Body, Entry};
+use yakujo_contract::fact::host::ClockState;
+use yakujo_contract::fact::{Coverage, Fact};
+use yakujo_contract::id::{EntryNumber, HostId};
+use yakujo_contract::terms::Terms;
+
+const SAMPLE: u64 = 2_000;
+
+fn main() {
+    let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
+    let hosts = numbers.first().copied().unwrap_or(10_000);
+    let ages = if numbers.len() > 1 { numbers[1..].to_vec() } else { vec![10_000, 100_000, 1_000_000] };
+    let mut terms = Terms::default();
+    for duty in yakujo_contract::duty::DutyId::all() {
+        terms.duties.push(yakujo_contract::terms::DutyTerms {
+            duty,
+            label: String::new(),
+            ja: String::new(),
+            en: String::new(),
+        });
+    }
+    let mut bench = Bench::with_hosts(&terms, hosts);
+    println!("{:>12} {:>16} {:>14}", "entries", "µs per fact", "entries/s");
+    let mut costs = Vec::new();
+    for age in ages {
+        let began = (Instant::now(), bench.next);
+        while bench.next < age {
+            bench.fact(&terms, hosts);
+        }
+        let entered = bench.next - began.1;
+        let per_second = entered as f64 / began.0.elapsed().as_secs_f64().max(1e-9);
+        let sample = Instant::now();
+        for _ in 0..SAMPLE {
+            bench.fact(&terms, hosts);
+        }
+        let cost = sample.elapsed().as_secs_f64() * 1e6 / SAMPLE as f64;
+        println!("{:>12} {:>16.1} {:>14.0}", bench.next, cost, per_second);
+        costs.push(cost);
+    }
+    let growth = costs.last().copied().unwrap_or_default() / costs.first().copied().unwrap_or(1.0);
+    println!(
+        "bench court hosts={hosts} fact_us={:.1} growth={growth:.2} peer=absent",
+        costs.last().unwrap_or(&0.0)
+    );
+}
+
+struct Bench {
+    court: Court,
+    next: u64,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn with_hosts(terms: &Terms, hosts: u64) -> Self {
+        let now = "2026-11-22T00:00:00Z".parse().expect("a constant instant");
+        let mut bench = Self { court: Court::default(), next: 0, now };
+        let system = System {
+            system: "main".parse().expect("a constant id"),
+            name: "試験".to_owned(),
+            importance: Importance::B,
+            segment: Segment::Internet,
+            internet_facing: Trit::No,
+        };
+        bench.propose(terms, "system", Matter::System(system));
+        let began = Instant::now();
+        for number in 0..hosts {
+            let place = HostPlace {
+                host: host(number),
+                system: "main".parse().expect("a constant id"),
+                environment: Environment::Production,
+            };
+            bench.propose(terms, &format!("host-{number}"), Matter::Host(place));
+        }
+        println!("{hosts} hosts declared in {:.1} s", began.elapsed().as_secs_f64());
+        bench
+    }
+
+    fn propose(&mut self, terms: &Terms, id: &str, matter: Matter) {
+        let act = Act::Proposed { proposal: id.parse().expect("a constant id"), matter };
+        self.enter(terms, Author::Server, None, Body::Act(act));
+    }
+
+    fn fact(&mut self, terms: &Terms, hosts: u64) {
+        let id = host(self.next.wrapping_mul(2_654_435_761) % hosts);
+        self.now += SignedDuration::from_millis(20);
+        let state = ClockState {
+            daemon: "chrony".to_owned(),
+            says_synchronised: true,
+            kernel_unsynchronised: false,
+            sources: Vec::new(),
+            measured_offset_us: Some(i64::try_from(self.next % 3_000_000).unwrap_or_default()),
+            round_trip_us: None,
+            last_update_age_s: None,
+            coverage: Coverage::default(),
+        };
+        self.enter(terms, Author::Agent(id.clone()), Some(id), Body::Fact(Fact::ClockState(state)));
+    }
+
+    fn enter(&mut self, terms: &Terms, author: Author, host: Option<HostId>, body: Body) {
+        let (observed, received) = (self.now, self.now);
+        let seq = host.as_ref().map(|_| self.next);
+        let entry = Entry { v: 1, author, host, seq, observed, received, seen: None, body };
+        let _ = self.court.enter(terms, EntryNumber(self.next), &entry);
+        self.next += 1;
+    }
+}
+
+fn host(number: u64) -> HostId {
+    format!("host-{number}").parse().expect("letters and digits")
+}
