@@ -388,11 +388,16 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// A bundle that is being read: the header, and then line after line.
+/// A bundle that is being read: its header, and the lines after it.
 pub struct Reader<R: BufRead> {
-    input: R,
     header: Header,
     sum_is_true: bool,
+    lines: Lines<R>,
+}
+
+/// The lines after the header.
+pub struct Lines<R: BufRead> {
+    input: R,
 }
 
 /// How a line of the entries ended.
@@ -420,7 +425,7 @@ impl<R: BufRead> Reader<R> {
         }
         let line = String::from_utf8(line).map_err(|_| BundleError::Header("not UTF-8".to_owned()))?;
         let (header, sum_is_true) = parse_header(&line)?;
-        Ok(Reader { input, header, sum_is_true })
+        Ok(Reader { header, sum_is_true, lines: Lines { input } })
     }
 
     /// The header. Nothing in it is proved yet.
@@ -433,6 +438,13 @@ impl<R: BufRead> Reader<R> {
         self.sum_is_true
     }
 
+    /// The header, and the lines that are still to be read.
+    pub fn into_parts(self) -> (Header, Lines<R>) {
+        (self.header, self.lines)
+    }
+}
+
+impl<R: BufRead> Lines<R> {
     /// Appends the next line to `line`, without its newline. Of a line longer than an entry can be, only one byte
     /// more than [`MAX_ENTRY_BYTES`] is kept.
     ///

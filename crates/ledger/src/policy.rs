@@ -189,6 +189,11 @@ impl Verified {
         &self.signed.witnesses
     }
 
+    /// The same without the level: for what needs only the log's word.
+    pub fn into_signed(self) -> LogSigned {
+        self.signed
+    }
+
     /// Whether witnesses were needed, or only the log's own signature.
     pub fn level(&self) -> Level {
         self.level

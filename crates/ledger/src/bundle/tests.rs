@@ -44,9 +44,10 @@ fn written(entries: &[Vec<u8>], range: Range<u64>) -> Vec<u8> {
 fn a_written_bundle_is_read_back_line_by_line() {
     let entries = entries(20);
     let bytes = written(&entries, 4..11);
-    let mut reader = Reader::new(bytes.as_slice()).unwrap();
+    let reader = Reader::new(bytes.as_slice()).unwrap();
     assert_eq!(reader.header(), &header(&entries, 4..11));
     assert!(reader.sum_is_true());
+    let (_, mut reader) = reader.into_parts();
     for entry in &entries[4..11] {
         let mut line = Vec::new();
         assert_eq!(reader.read_line(&mut line).unwrap(), LineEnd::Newline);
@@ -102,7 +103,7 @@ fn a_line_that_is_too_long_is_skipped_without_being_held() {
     let mut bytes = written(&entries(4), 0..4);
     bytes.extend(std::iter::repeat_n(b'x', 3 * MAX_ENTRY_BYTES));
     bytes.extend(b"\nnext\n");
-    let mut reader = Reader::new(bytes.as_slice()).unwrap();
+    let (_, mut reader) = Reader::new(bytes.as_slice()).unwrap().into_parts();
     let mut line = Vec::new();
     for _ in 0..5 {
         line.clear();
