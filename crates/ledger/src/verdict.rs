@@ -237,7 +237,7 @@ pub struct Means<'a> {
 /// # Errors
 /// Only when the input cannot be read; everything else is a finding in the report.
 pub fn verify(input: impl BufRead, means: &Means<'_>) -> io::Result<Report> {
-    let mut report = Report::default();
+    let mut report = Report { own_policy: means.policy.is_some(), ..Report::default() };
     let reader = match Reader::new(input) {
         Ok(reader) => reader,
         Err(BundleError::Io(error)) => return Err(error),
@@ -245,7 +245,7 @@ pub fn verify(input: impl BufRead, means: &Means<'_>) -> io::Result<Report> {
     };
     let sum_is_true = reader.sum_is_true();
     let (header, mut lines) = reader.into_parts();
-    report.describe(&header, means.policy.is_some());
+    report.describe(&header);
     let (policy, signed) = match signed_head(&header, means, &mut report) {
         Ok(trusted) => trusted,
         Err(finding) => return Ok(report.ended_by(finding)),

@@ -158,8 +158,7 @@ impl Report {
         })
     }
 
-    pub(super) fn describe(&mut self, header: &Header, own_policy: bool) {
-        self.own_policy = own_policy;
+    pub(super) fn describe(&mut self, header: &Header) {
         self.contract.clone_from(&header.contract);
         self.made.clone_from(&header.made);
         self.first = header.first;
