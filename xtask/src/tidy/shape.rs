@@ -101,7 +101,11 @@ pub fn names(tree: &Tree) -> Vec<Finding> {
     found
 }
 
+/// The name a line declares. An associated type (indented) bears the name its trait gave it.
 fn declared(line: &str) -> Option<&str> {
+    if line.starts_with(' ') && line.trim_start().starts_with("type ") {
+        return None;
+    }
     let words = line.trim_start();
     let words = words.strip_prefix("pub ").unwrap_or(words);
     let words =
@@ -159,5 +163,6 @@ mod tests {
         assert_eq!(count("crates/a/src/b.rs", "    pub(crate) mod helpers {\n"), 1);
         assert_eq!(count("crates/a/src/b.rs", "struct HostManager {\n"), 1);
         assert_eq!(count("crates/a/src/b.rs", "struct Hosts { data: u8 }\n// struct Info;\n"), 0);
+        assert_eq!(count("crates/a/src/b.rs", "    type Service = TlsStream;\n"), 0);
     }
 }
