@@ -1,1 +1,5 @@
-//! placeholder
+//! Portal, intake, decisions, judging, disclosure.
+
+pub mod people;
+pub mod settings;
+pub mod tls;

@@ -1,1 +1,62 @@
-fn main() {}
+//! The one binary people start. It composes the libraries and turns errors into an exit code; nothing more.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong use, 3 verified and found altered.
+
+mod agent;
+mod arguments;
+mod bundle;
+mod console;
+mod copy;
+mod doctor;
+mod folder;
+mod host;
+mod replay;
+mod standings;
+mod status;
+mod up;
+mod user;
+mod verify;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed already");
+    }
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("yakujo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let data = || folder::data(arguments.data.as_deref());
+    match &arguments.command {
+        Command::Up(up) => up::up(&data()?, up),
+        Command::Serve(up) => up::serve(&data()?, up),
+        Command::Agent(agent) => agent::run(&data()?, agent),
+        Command::Status(status) => status::run(&data()?, status),
+        Command::Replay(replay) => replay::run(replay),
+        Command::Verify(verify) => verify::run(verify),
+        Command::Bundle(bundle) => bundle::run(&data()?, bundle),
+        Command::User(user) => user::run(&data()?, user),
+        Command::Host(host) => host::run(&data()?, host),
+        Command::Backup(backup) => copy::backup(&data()?, backup),
+        Command::Restore(restore) => copy::restore(&data()?, restore),
+        Command::Doctor(doctor) => doctor::run(&data()?, doctor),
+    }
+}
+
+/// One readable sentence per event on standard error; `YAKUJO_LOG` chooses how much.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("YAKUJO_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,yakujo=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

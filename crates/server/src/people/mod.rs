@@ -1,0 +1,385 @@
+//! People, their credentials and sessions, devices, and the texts with personal data: `people.db`.
+//!
+//! Kept apart from the ledger on purpose: what stands here can be changed and erased. It is the one database that
+//! cannot be rebuilt. Secrets are stored as digests (links, sessions, codes) or as argon2id hashes (passwords); the
+//! secret of a TOTP device has to be stored as it is, in a file only the server may read.
+
+pub mod devices;
+pub mod links;
+pub mod passwords;
+pub mod personal;
+pub mod sessions;
+pub mod throttle;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row, SqliteConnection};
+use std::path::Path;
+use yakujo_contract::act::Role;
+use yakujo_contract::id::{NotAnId, PersonId};
+use zeroize::Zeroizing;
+
+/// Everything that `people.db` holds of one contract.
+pub struct People {
+    pool: SqlitePool,
+    throttle: throttle::Throttle,
+    hashing: tokio::sync::Semaphore,
+}
+
+/// Why something about people could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum PeopleError {
+    /// The database failed.
+    #[error("people.db cannot be used")]
+    Database(#[from] sqlx::Error),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes from the operating system")]
+    Random,
+    /// A row does not hold what it should.
+    #[error("people.db holds a damaged row: {0}")]
+    Damaged(String),
+    /// Nobody with this id or login.
+    #[error("no such person")]
+    NoSuchPerson,
+    /// The login is taken.
+    #[error("the sign-in name `{0}` is taken: choose another")]
+    LoginTaken(String),
+    /// The login has other characters.
+    #[error("a sign-in name is 2 to 32 of a-z, 0-9, '-', '.'")]
+    LoginForm,
+    /// Hashing failed.
+    #[error("the password could not be hashed")]
+    Hashing,
+}
+
+impl From<NotAnId> for PeopleError {
+    fn from(error: NotAnId) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+/// One person of the contract.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Id in the ledger.
+    pub id: PersonId,
+    /// Sign-in name.
+    pub login: String,
+    /// Role.
+    pub role: Role,
+    /// Post, for an approver of the city.
+    pub post: Option<String>,
+    /// From.
+    pub from: Timestamp,
+    /// Until.
+    pub until: Option<Timestamp>,
+    /// Left.
+    pub left: Option<Timestamp>,
+    /// Name; none after it was erased.
+    pub name: Option<String>,
+    /// A password is set.
+    pub has_password: bool,
+    /// A TOTP device is set.
+    pub has_totp: bool,
+    /// Last sign-in.
+    pub last_sign_in: Option<Timestamp>,
+}
+
+impl Person {
+    /// May sign in at this instant.
+    #[must_use]
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.left.is_none() && self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Somebody to be entered.
+#[derive(Debug, Clone)]
+pub struct NewPerson {
+    /// Id, made by [`new_id`].
+    pub id: PersonId,
+    /// Sign-in name.
+    pub login: String,
+    /// Name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+    /// Post.
+    pub post: Option<String>,
+    /// From.
+    pub from: Timestamp,
+    /// Until.
+    pub until: Option<Timestamp>,
+}
+
+impl People {
+    /// Opens `people.db`, making it where it is missing.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is no such database.
+    pub async fn open(file: &Path) -> Result<Self, PeopleError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("secure_delete", "ON");
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        crate::settings::only_for_owner(file).map_err(sqlx::Error::Io)?;
+        sqlx::raw_sql(include_str!("schema.sql")).execute(&pool).await?;
+        Ok(Self { pool, throttle: throttle::Throttle::default(), hashing: tokio::sync::Semaphore::new(2) })
+    }
+
+    /// Enters a person.
+    ///
+    /// # Errors
+    /// When the login is taken or malformed.
+    pub async fn add_person(&self, person: &NewPerson) -> Result<(), PeopleError> {
+        if !is_login(&person.login) {
+            return Err(PeopleError::LoginForm);
+        }
+        let added = sqlx::query(
+            "INSERT INTO person (id, login, role, post, valid_from, valid_until, name) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(person.id.as_str())
+        .bind(&person.login)
+        .bind(role_word(person.role))
+        .bind(&person.post)
+        .bind(person.from.as_millisecond())
+        .bind(person.until.map(Timestamp::as_millisecond))
+        .bind(&person.name)
+        .execute(&self.pool)
+        .await;
+        match added {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                Err(PeopleError::LoginTaken(person.login.clone()))
+            }
+            other => other.map(|_| ()).map_err(PeopleError::from),
+        }
+    }
+
+    /// One person.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn person(&self, id: &PersonId) -> Result<Person, PeopleError> {
+        let row = sqlx::query("SELECT * FROM person WHERE id = ?").bind(id.as_str()).fetch_optional(&self.pool).await?;
+        person(&row.ok_or(PeopleError::NoSuchPerson)?)
+    }
+
+    /// The person with this sign-in name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn by_login(&self, login: &str) -> Result<Person, PeopleError> {
+        let row = sqlx::query("SELECT * FROM person WHERE login = ?").bind(login).fetch_optional(&self.pool).await?;
+        person(&row.ok_or(PeopleError::NoSuchPerson)?)
+    }
+
+    /// Everybody, by sign-in name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn everybody(&self) -> Result<Vec<Person>, PeopleError> {
+        let rows = sqlx::query("SELECT * FROM person ORDER BY login").fetch_all(&self.pool).await?;
+        rows.iter().map(person).collect()
+    }
+
+    /// The person leaves: sessions end, links and recovery codes become useless.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn leave(&self, id: &PersonId, now: Timestamp) -> Result<(), PeopleError> {
+        let mut change = self.pool.begin().await?;
+        sqlx::query("UPDATE person SET left_at = ?, password = NULL, totp = NULL WHERE id = ? AND left_at IS NULL")
+            .bind(now.as_millisecond())
+            .bind(id.as_str())
+            .execute(&mut *change)
+            .await?;
+        forget_credentials(&mut change, id).await?;
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// Erases the name of a person who has left; the ledger keeps the salted digest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_name(&self, id: &PersonId) -> Result<(), PeopleError> {
+        let erase = sqlx::query("UPDATE person SET name = NULL WHERE id = ? AND left_at IS NOT NULL");
+        erase.bind(id.as_str()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Copies the database to a new file while it is in use.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn copy_to(&self, file: &Path) -> Result<(), PeopleError> {
+        let target = file.to_string_lossy().into_owned();
+        sqlx::query("VACUUM INTO ?").bind(target).execute(&self.pool).await?;
+        crate::settings::only_for_owner(file).map_err(sqlx::Error::Io)?;
+        Ok(())
+    }
+}
+
+async fn forget_credentials(change: &mut SqliteConnection, id: &PersonId) -> Result<(), PeopleError> {
+    for statement in [
+        "DELETE FROM session WHERE person = ?",
+        "DELETE FROM link WHERE person = ?",
+        "DELETE FROM recovery WHERE person = ?",
+    ] {
+        sqlx::query(statement).bind(id.as_str()).execute(&mut *change).await?;
+    }
+    Ok(())
+}
+
+fn person(row: &SqliteRow) -> Result<Person, PeopleError> {
+    let role: String = row.try_get("role")?;
+    Ok(Person {
+        id: row.try_get::<String, _>("id")?.try_into()?,
+        login: row.try_get("login")?,
+        role: role_from(&role).ok_or_else(|| PeopleError::Damaged(format!("role {role}")))?,
+        post: row.try_get("post")?,
+        from: instant(row.try_get("valid_from")?)?,
+        until: row.try_get::<Option<i64>, _>("valid_until")?.map(instant).transpose()?,
+        left: row.try_get::<Option<i64>, _>("left_at")?.map(instant).transpose()?,
+        name: row.try_get("name")?,
+        has_password: row.try_get::<Option<String>, _>("password")?.is_some(),
+        has_totp: row.try_get::<Option<Vec<u8>>, _>("totp")?.is_some(),
+        last_sign_in: row.try_get::<Option<i64>, _>("last_sign_in")?.map(instant).transpose()?,
+    })
+}
+
+/// 2 to 32 of a-z, 0-9, '-', '.'.
+#[must_use]
+pub fn is_login(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    (2..=32).contains(&text.len()) && text.chars().all(plain)
+}
+
+/// The word of a role in databases, forms and commands.
+#[must_use]
+pub fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::CityStaff => "city_staff",
+        Role::CityApprover => "city_approver",
+        Role::CitySecurity => "city_security",
+        Role::Operator => "operator",
+        Role::SecurityLead => "security_lead",
+        Role::Auditor => "auditor",
+    }
+}
+
+/// The role with this word.
+#[must_use]
+pub fn role_from(word: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role_word(*role) == word)
+}
+
+fn instant(milliseconds: i64) -> Result<Timestamp, PeopleError> {
+    Timestamp::from_millisecond(milliseconds).map_err(|error| PeopleError::Damaged(error.to_string()))
+}
+
+/// Random bytes of the operating system, wiped after use.
+///
+/// # Errors
+/// When there are none.
+pub fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, PeopleError> {
+    let mut bytes = Zeroizing::new([0_u8; N]);
+    getrandom::fill(&mut *bytes).map_err(|_| PeopleError::Random)?;
+    Ok(bytes)
+}
+
+/// A secret as text: 32 random bytes, base64url without padding.
+///
+/// # Errors
+/// When there are no random bytes.
+pub fn new_secret() -> Result<Zeroizing<String>, PeopleError> {
+    use base64::Engine as _;
+    let bytes = random::<32>()?;
+    Ok(Zeroizing::new(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(*bytes)))
+}
+
+/// A fresh id: a letter for what it names, and 16 random hexadecimal digits.
+///
+/// # Errors
+/// When there are no random bytes.
+pub fn new_id(letter: char) -> Result<String, PeopleError> {
+    Ok(format!("{letter}-{}", hex(&*random::<8>()?)))
+}
+
+/// What is stored of a secret.
+fn digest(secret: &str) -> Vec<u8> {
+    Sha256::digest(secret.as_bytes()).to_vec()
+}
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) async fn people() -> (tempfile::TempDir, People) {
+        let folder = tempfile::tempdir().unwrap();
+        let people = People::open(&folder.path().join("people.db")).await.unwrap();
+        (folder, people)
+    }
+
+    pub(crate) fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).unwrap()
+    }
+
+    pub(crate) async fn tanaka(people: &People, role: Role) -> PersonId {
+        let id: PersonId = new_id('p').unwrap().try_into().unwrap();
+        let person = NewPerson {
+            id: id.clone(),
+            login: "tanaka".into(),
+            name: "田中 太郎".into(),
+            role,
+            post: None,
+            from: at(0),
+            until: None,
+        };
+        people.add_person(&person).await.unwrap();
+        id
+    }
+
+    #[tokio::test]
+    async fn a_login_belongs_to_one_person_and_is_plain() {
+        let (_folder, people) = people().await;
+        let id = tanaka(&people, Role::CityStaff).await;
+        let same = NewPerson {
+            id: new_id('p').unwrap().try_into().unwrap(),
+            login: "tanaka".into(),
+            name: "別人".into(),
+            role: Role::Operator,
+            post: None,
+            from: at(0),
+            until: None,
+        };
+        assert!(matches!(people.add_person(&same).await, Err(PeopleError::LoginTaken(_))));
+        let odd = NewPerson { login: "Tanaka 太郎".into(), ..same };
+        assert!(matches!(people.add_person(&odd).await, Err(PeopleError::LoginForm)));
+        assert_eq!(people.person(&id).await.unwrap().name.as_deref(), Some("田中 太郎"));
+    }
+
+    #[tokio::test]
+    async fn the_name_of_somebody_who_left_can_be_erased() {
+        let (_folder, people) = people().await;
+        let id = tanaka(&people, Role::Operator).await;
+        people.erase_name(&id).await.unwrap();
+        assert!(people.person(&id).await.unwrap().name.is_some(), "not while the person is active");
+        people.leave(&id, at(5)).await.unwrap();
+        people.erase_name(&id).await.unwrap();
+        let gone = people.person(&id).await.unwrap();
+        assert_eq!((gone.name.as_deref(), gone.left), (None, Some(at(5))));
+        assert!(!gone.is_active(at(6)));
+    }
+}
