@@ -16,9 +16,17 @@ struct Named {
 }
 
 const BENCHES: &[Named] = &[Named {
-    name: "ledger",
-    what: "durable appends, replay, and growth of the cost with the age of the ledger",
-    commands: &[&["run", "--release", "--locked", "--package", "yakujo-ledger", "--example", "bench_ledger"]],
+    name: "court",
+    what: "judging after one new fact with 10,000 hosts, and as the ledger grows older",
+    commands: &[&[
+        "run",
+        "--release",
+        "--locked",
+        "--package",
+        "yakujo-contract",
+        "--example",
+        "bench_court",
+    ]],
 }];
 
 const SOAKS: &[Named] = &[];
@@ -123,6 +131,22 @@ mod tests {
     fn an_unknown_name_is_refused_and_no_name_shows_the_list() {
         assert!(find("bench", BENCHES, Some("none")).is_err());
         assert!(find("bench", BENCHES, None).unwrap().is_none());
-        assert!(find("bench", BENCHES, Some("ledger")).unwrap().is_some());
+        assert!(find("bench", BENCHES, Some("court")).unwrap().is_some());
+    }
+
+    #[test]
+    fn every_program_that_a_row_names_exists() {
+        let place = Place::find().unwrap();
+        for row in BENCHES.iter().chain(SOAKS) {
+            for command in row.commands {
+                let after = |option| command.iter().skip_while(|it| **it != option).nth(1);
+                let package =
+                    after("--package").unwrap().trim_start_matches("yakujo-").replace("stories", "../tests");
+                let file = after("--example").map(|name| format!("examples/{name}.rs"));
+                let file = file.or(after("--test").map(|name| format!("tests/{name}.rs"))).unwrap();
+                let path = place.root.join("crates").join(package).join(file);
+                assert!(path.exists(), "{} of `{}`", path.display(), row.name);
+            }
+        }
     }
 }
