@@ -179,12 +179,13 @@ impl Court {
         };
         let mut rulings = Vec::new();
         for duty in duties(terms) {
+            let uses = duty.row().uses.contains(&kind);
             let ruling = match duty.row().judge {
-                Judge::PerHost(_) => self.judge_host(terms, duty, &system, host),
-                Judge::PerSystem(_) if duty.row().uses.contains(&kind) => {
-                    self.judge_system(terms, duty, &system)
+                Judge::PerHost(_) if uses || reach == Reach::EveryHostDuty => {
+                    self.judge_host(terms, duty, &system, host)
                 }
-                Judge::PerSystem(_) => None,
+                Judge::PerSystem(_) if uses => self.judge_system(terms, duty, &system),
+                Judge::PerHost(_) | Judge::PerSystem(_) => None,
             };
             rulings.extend(ruling);
         }

@@ -48,7 +48,9 @@ impl Story {
     fn act(&mut self, minute: i64, party: &str, act: &str) {
         let now = at(minute);
         let author = format!(r#"{{"person":{{"id":"p-{party}","party":"{party}"}}}}"#);
-        self.enter(&format!(r#"{{"v":1,"author":{author},"observed":"{now}","received":"{now}","act":{act}}}"#));
+        self.enter(&format!(
+            r#"{{"v":1,"author":{author},"observed":"{now}","received":"{now}","act":{act}}}"#
+        ));
     }
 
     fn fact(&mut self, minute: i64, fact: &str) {
