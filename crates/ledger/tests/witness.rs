@@ -121,6 +121,6 @@ fn the_exit_codes_are_those_of_the_manual() {
     }
     let words = program(&[text(&golden("reordered.yakujo")), "--policy", text(&policy), "--lang", "ja"]);
     let words = String::from_utf8(words.stdout).unwrap();
-    assert!(words.starts_with("× 改ざん（60 番目）"), "{words}");
+    assert!(words.starts_with("× 改ざん（記録 60 番）"), "{words}");
     assert!(words.contains("台帳に届かなかった出来事"), "what the chain does not prove is said");
 }

@@ -217,14 +217,14 @@ impl Report {
     pub fn to_japanese(&self) -> String {
         let mut out = String::new();
         let symbol = if self.verdict() == Verdict::Intact { "○" } else { "×" };
-        let place = self.at().map(|at| format!("（{at} 番目）")).unwrap_or_default();
+        let place = self.at().map(|at| format!("（記録 {at} 番）")).unwrap_or_default();
         let _ = writeln!(out, "{symbol} {}{place}", verdict(self.verdict()).0);
         for found in &self.findings {
             let _ = writeln!(out, "  × {}", finding(found).ja);
         }
         if let Some((origin, size, root)) = &self.head {
-            let _ = writeln!(out, "台帳 {origin}　{size} 件　根 {root}");
-            let _ = writeln!(out, "範囲 {} 番から {} 件", self.first, self.count);
+            let _ = writeln!(out, "台帳 {origin}　{size} 件　根（ハッシュ） {root}");
+            let _ = writeln!(out, "範囲（番号は 0 から） {} 番から {} 件", self.first, self.count);
         }
         let _ = match (self.level, self.cosigned) {
             (None, _) => Ok(()),

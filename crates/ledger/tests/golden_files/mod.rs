@@ -58,7 +58,7 @@ impl Tree {
 
     pub fn cosigned(&self, size: u64) -> Note {
         let head = Checkpoint::new(ORIGIN, size, self.root(size)).expect("valid");
-        head.sign_and_cosign(&log_key(), &witness_key(), 1_795_400_000 + size).expect("valid")
+        head.sign_and_cosign(&log_key(), &witness_key(), 1_795_330_000 + size).expect("valid")
     }
 
     pub fn bundle(&self, head: &Note, older: &[Note], range: Range<u64>) -> String {
