@@ -2,6 +2,8 @@
 //!
 //! Keys, times and entries are fixed, so that the same files come out each time (`tests/golden.rs` checks that).
 
+#![expect(clippy::indexing_slicing, reason = "it makes fixed samples; a wrong index must stop it")]
+
 #[path = "../tests/golden_files/mod.rs"]
 mod golden_files;
 

@@ -26,7 +26,10 @@ fn entry(number: u64) -> Vec<u8> {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, count, file] = arguments.as_slice() else { panic!("COUNT FILE") };
+    let [_, count, file] = arguments.as_slice() else {
+        eprintln!("usage: make_large COUNT FILE");
+        std::process::exit(2);
+    };
     let count: u64 = count.parse().expect("a number");
     let mut nodes = HashMap::new();
     let mut frontier = Frontier::new();

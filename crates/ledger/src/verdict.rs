@@ -207,7 +207,18 @@ impl Finding {
             Finding::EntrySomewhere => Some(How::Unknown),
             Finding::Header(_) => Some(How::Header),
             Finding::Personal(_) => Some(How::Personal),
-            _ => None,
+            Finding::BundleUnreadable(_)
+            | Finding::PolicyUnreadable(_)
+            | Finding::HeadUnreadable(_)
+            | Finding::EntryUnreadable { .. }
+            | Finding::Signature(_)
+            | Finding::ForeignHead(_)
+            | Finding::ForkedFromHead { .. }
+            | Finding::ForkedFromPublished { .. }
+            | Finding::ForkedDecision { .. }
+            | Finding::TailMissing { .. }
+            | Finding::Older { .. }
+            | Finding::HeadUnproved { .. } => None,
         }
     }
 }

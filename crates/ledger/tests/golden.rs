@@ -1,6 +1,13 @@
 //! The golden bundles in `docs/formats/golden/bundles`: the verifier of the command line and the page `verify.html`
 //! must both give the expected verdict for each of them. To add one, add it to `golden_files` and run `make_golden`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is not as expected"
+)]
+
 mod golden_files;
 
 use serde_json::{Value, json};
@@ -192,5 +199,36 @@ fn the_page_allows_only_its_own_script_and_style() {
         ["http:", "https:", "innerHTML", "fetch(", "XMLHttpRequest", "eval(", " style=", " onclick="]
     {
         assert!(!page.contains(forbidden), "verify.html contains `{forbidden}`");
+    }
+}
+
+/// Two readers written apart: on damaged files they must say the same, also where the damage is no valid text.
+#[test]
+fn the_page_and_the_program_agree_on_damaged_bundles() {
+    use base64::Engine as _;
+    let whole = fs::read(folder().join("intact-partial-range.yakujo")).unwrap();
+    let (policy, head) = (text("city.policy"), text("head-256.checkpoint"));
+    let heads = [KeptHead { name: "h".into(), text: head.clone() }];
+    let mut jobs = Vec::new();
+    let mut own = Vec::new();
+    for round in 0..120usize {
+        let mut changed = whole.clone();
+        let place = round * 7919 % whole.len();
+        match round % 4 {
+            0 => changed[place] ^= 0x01,
+            1 => changed[place] ^= 0x80,
+            2 => drop(changed.remove(place)),
+            _ => changed.insert(place, b'\n'),
+        }
+        own.push(verified(&changed, &heads, Some(&policy)).to_json());
+        let encoded = base64::engine::general_purpose::STANDARD.encode(&changed);
+        let name = format!("{round:03}");
+        jobs.push(json!({"name": name, "base64": encoded, "heads": [{"name": "h", "text": head}], "policy": policy}));
+    }
+    for ((name, page), own) in by_the_page(&jobs).iter().zip(&own) {
+        assert_ne!(own["verdict"], "intact", "{name}");
+        for key in ["verdict", "at", "how", "cosigned", "heads"] {
+            assert_eq!(page[key], own[key], "damage {name}: {key}\n{page:#}\n{own:#}");
+        }
     }
 }

@@ -7,6 +7,6 @@ const script = /<script>([\s\S]*?)<\/script>/.exec(page)[1];
 runInThisContext(script, { filename: "verify.html" });
 const reports = {};
 for (const job of JSON.parse(readFileSync(process.argv[3], "utf8"))) {
-  reports[job.name] = await globalThis.verifyBundle(job.bundle, job.heads, job.policy);
+  reports[job.name] = await globalThis.verifyBundle(job.bundle ?? Buffer.from(job.base64, "base64"), job.heads, job.policy);
 }
 process.stdout.write(JSON.stringify(reports));
