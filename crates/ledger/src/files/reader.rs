@@ -149,8 +149,26 @@ impl Reader {
     /// # Errors
     /// When there is no such entry, or when it is not what was written.
     pub fn entry(&self, number: u64) -> Result<Vec<u8>, ReadError> {
-        let mut found = self.entries(number..number.saturating_add(1));
-        found.next().unwrap_or_else(|| Err(ReadError::NoEntry { number, size: self.size() }))
+        let (published, recent, first, size) = self.shared.read_state(|state| {
+            let place = number.checked_sub(state.recent_first).and_then(|place| usize::try_from(place).ok());
+            let recent = place.and_then(|place| state.recent.get(place).map(|entry| entry.to_vec()));
+            (state.published.clone(), recent, state.recent_first, state.size())
+        });
+        if let Some(entry) = recent {
+            return Ok(entry);
+        }
+        if number >= first {
+            return Err(ReadError::NoEntry { number, size });
+        }
+        let path = TilePath { kind: TileKind::Entries, index: number / TILE_WIDTH, width: 256 };
+        let place = (number % TILE_WIDTH) as usize;
+        let leaf = self.tile(&published, 0, path.index)?.get(place).copied();
+        let bytes = self.read(path)?;
+        let entries = read_bundle(&bytes, path.width).map_err(|error| damaged(path, &error.to_string()))?;
+        match entries.get(place) {
+            Some(entry) if Some(leaf_hash(entry)) == leaf => Ok(entry.to_vec()),
+            _ => Err(damaged(path, &format!("its entry {number} is not the one in the tree"))),
+        }
     }
 
     /// The entries with these numbers, in order. It reads 256 at a time. The first error ends it.
@@ -214,6 +232,14 @@ impl Reader {
             enough if size <= enough => Ok(published),
             less => Err(ReadError::NotPublished { size, published: less }),
         }
+    }
+
+    /// The hash at this place of the published tree: what [`crate::bundle::Header::of_tree`] reads.
+    ///
+    /// # Errors
+    /// When it is not published, or when a file is damaged.
+    pub fn hash(&self, level: u8, index: u64) -> Result<Hash, ReadError> {
+        self.node(&self.published(), level, index)
     }
 
     /// The node at this place of the published tree.
