@@ -1,1 +1,4 @@
-//! placeholder
+//! stub
+mod command;
+pub mod outbox;
+pub mod reading;

@@ -1,0 +1,373 @@
+//! 11.a: accounts, groups, keys and the rules of sudo. No secret is read into a fact: of a password only whether one can
+//! log in with it, of a key only its fingerprint.
+
+use crate::command::output_of;
+use crate::reading::{Reading, Sources, from_unix, in_parts};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::time::Duration;
+use yakujo_contract::fact::host::{Account, AccountSet, Login, PrivilegeRules};
+use yakujo_contract::fact::{Coverage, Fact};
+
+/// More accounts are counted, not listed.
+const MOST_ACCOUNTS: usize = 20_000;
+/// Groups whose members may become root.
+const ADMINISTRATORS: [&str; 4] = ["sudo", "wheel", "admin", "root"];
+/// Size of a record of `/var/log/lastlog`: time (4), terminal (32), host (256).
+const LASTLOG_RECORD: u64 = 292;
+const DAY: i64 = 86_400;
+const MOST_RULES: usize = 400;
+
+/// A line of `passwd`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Primary group.
+    pub gid: u32,
+    /// Home folder.
+    pub home: String,
+    /// Shell.
+    pub shell: String,
+}
+
+/// What may be known of a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Password {
+    /// One can log in with it.
+    Usable,
+    /// One can log in without any.
+    Empty,
+    /// One cannot log in with it.
+    Locked,
+}
+
+/// Reads accounts and rules.
+#[must_use]
+pub fn collect(sources: &Sources, _now: Timestamp) -> Reading {
+    let users = match sources.read("/etc/passwd") {
+        Ok(text) => parse_passwd(&text),
+        Err(error) => return Reading::failed(format!("/etc/passwd: {error}")),
+    };
+    let mut coverage = Coverage::default();
+    let shadow = sources.read("/etc/shadow").map(|text| parse_shadow(&text));
+    if let Err(error) = &shadow {
+        missed(&mut coverage, format!("/etc/shadow: {error}"));
+    }
+    let groups = sources.read("/etc/group").map(|text| parse_group(&text)).unwrap_or_default();
+    let rules = privilege_rules(sources);
+    let named = named_by(&rules.rules);
+    coverage.skipped = u32::try_from(users.len().saturating_sub(MOST_ACCOUNTS)).unwrap_or(u32::MAX);
+    let mut accounts: Vec<Account> = Vec::new();
+    for user in users.into_iter().take(MOST_ACCOUNTS) {
+        let password = shadow.as_ref().ok().map(|all| all.get(&user.name).copied());
+        let groups = groups_of(&user, &groups);
+        accounts.push(account(sources, &user, password, groups, &named, &mut coverage));
+    }
+    accounts.sort_by(|a, b| a.name.cmp(&b.name));
+    accounts.dedup_by(|a, b| a.name == b.name);
+    let reason = if coverage.reason.is_empty() { rules.coverage.reason.clone() } else { coverage.reason.clone() };
+    let set = |(part, accounts)| Fact::AccountSet(AccountSet { part, accounts, coverage: coverage.clone() });
+    let mut facts: Vec<Fact> = in_parts(&accounts).into_iter().map(set).collect();
+    facts.push(Fact::PrivilegeRules(rules));
+    Reading::of(facts, reason)
+}
+
+fn missed(coverage: &mut Coverage, reason: String) {
+    coverage.unreadable = coverage.unreadable.saturating_add(1);
+    coverage.reason = reason;
+}
+
+fn account(
+    sources: &Sources,
+    user: &User,
+    password: Option<Option<(Password, Option<i64>)>>,
+    groups: Vec<String>,
+    named: &BTreeSet<String>,
+    coverage: &mut Coverage,
+) -> Account {
+    let (keys, trouble) = keys_of(sources, &user.home);
+    if let Some(trouble) = trouble {
+        missed(coverage, trouble);
+    }
+    let has_shell = !["nologin", "false", "sync", "halt", "shutdown"].iter().any(|end| user.shell.ends_with(end));
+    let login = match password {
+        _ if !has_shell => Login::None,
+        None => Login::Unreadable,
+        Some(Some((Password::Usable | Password::Empty, _))) => Login::Possible,
+        Some(Some((Password::Locked, _)) | None) if keys.is_empty() => Login::Locked,
+        Some(Some((Password::Locked, _)) | None) => Login::Possible,
+    };
+    let in_named = groups.iter().any(|group| named.contains(&format!("%{group}")));
+    let administrator = groups.iter().any(|group| ADMINISTRATORS.contains(&group.as_str()));
+    let privileged = user.uid == 0 || administrator || in_named || named.contains(&user.name);
+    let expires = password.flatten().and_then(|(_, day)| from_unix(day?.checked_mul(DAY)?));
+    let last_login = last_login(sources, user.uid);
+    Account { name: user.name.clone(), uid: user.uid, login, groups, privileged, keys, last_login, expires }
+}
+
+/// Reads `/etc/passwd`; lines that are none are left out.
+#[must_use]
+pub fn parse_passwd(text: &str) -> Vec<User> {
+    let user = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let name = fields.first().filter(|name| !name.is_empty() && !name.starts_with(['#', '+', '-']))?;
+        Some(User {
+            name: name.chars().take(256).collect(),
+            uid: fields.get(2)?.parse().ok()?,
+            gid: fields.get(3)?.parse().ok()?,
+            home: (*fields.get(5)?).to_owned(),
+            shell: (*fields.get(6)?).to_owned(),
+        })
+    };
+    text.lines().filter_map(user).collect()
+}
+
+/// Reads `/etc/shadow`: for each name what its password allows, and the day the account ends.
+#[must_use]
+pub fn parse_shadow(text: &str) -> BTreeMap<String, (Password, Option<i64>)> {
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let password = match *fields.get(1)? {
+            "" => Password::Empty,
+            locked if locked.starts_with(['!', '*']) => Password::Locked,
+            _ => Password::Usable,
+        };
+        let expires = fields.get(7).and_then(|day| day.parse().ok());
+        Some(((*fields.first()?).to_owned(), (password, expires)))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// Reads `/etc/group`: name, id, members.
+#[must_use]
+pub fn parse_group(text: &str) -> Vec<(String, u32, Vec<String>)> {
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let members = fields.get(3)?.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        Some(((*fields.first()?).to_owned(), fields.get(2)?.parse().ok()?, members))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+fn groups_of(user: &User, groups: &[(String, u32, Vec<String>)]) -> Vec<String> {
+    let belongs = |(_, gid, members): &&(String, u32, Vec<String>)| *gid == user.gid || members.contains(&user.name);
+    let mut names: Vec<String> = groups.iter().filter(belongs).map(|(name, _, _)| name.clone()).collect();
+    names.sort();
+    names.truncate(100);
+    names
+}
+
+fn keys_of(sources: &Sources, home: &str) -> (Vec<String>, Option<String>) {
+    let mut keys = BTreeSet::new();
+    let mut trouble = None;
+    for file in ["authorized_keys", "authorized_keys2"] {
+        let path = format!("{home}/.ssh/{file}");
+        match sources.read(&path) {
+            Ok(text) => keys.extend(fingerprints(&text)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => trouble = Some(format!("{path}: {error}")),
+            Err(_) => {}
+        }
+    }
+    (keys.into_iter().take(200).collect(), trouble)
+}
+
+/// Fingerprints (`SHA256:…` as OpenSSH writes them) of the keys in an `authorized_keys` file.
+#[must_use]
+pub fn fingerprints(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.filter_map(key_blob).map(|blob| format!("SHA256:{}", encode(&Sha256::digest(blob)))).collect()
+}
+
+/// The key of a line: the first word that is base64 of something that begins with its own type's name.
+fn key_blob(line: &str) -> Option<Vec<u8>> {
+    line.split_whitespace().filter_map(decode).find(|blob| {
+        let length = blob.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
+        let name = length.and_then(|length| blob.get(4..4_usize.checked_add(usize::try_from(length).ok()?)?));
+        name.is_some_and(|name| (3..64).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic))
+    })
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn encode(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().enumerate().fold(0_u32, |word, (at, byte)| word | u32::from(*byte) << (16 - 8 * at));
+        for at in 0..=chunk.len() {
+            let index = usize::try_from(word >> (18 - 6 * at) & 63).unwrap_or(0);
+            text.extend(ALPHABET.get(index).map(|letter| char::from(*letter)));
+        }
+    }
+    text
+}
+
+fn decode(word: &str) -> Option<Vec<u8>> {
+    let word = word.trim_end_matches('=');
+    if word.len() < 16 || word.len() > 16_384 {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let mut collected = 0_u32;
+    let mut bits = 0_u32;
+    for letter in word.bytes() {
+        let value = ALPHABET.iter().position(|known| *known == letter)?;
+        collected = collected << 6 | u32::try_from(value).ok()?;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(collected >> bits & 255).ok()?);
+            collected &= (1 << bits) - 1;
+        }
+    }
+    Some(bytes)
+}
+
+fn last_login(sources: &Sources, uid: u32) -> Option<Timestamp> {
+    let mut file = std::fs::File::open(sources.path("/var/log/lastlog")).ok()?;
+    file.seek(SeekFrom::Start(u64::from(uid).checked_mul(LASTLOG_RECORD)?)).ok()?;
+    let mut seconds = [0_u8; 4];
+    file.read_exact(&mut seconds).ok()?;
+    let seconds = u32::from_le_bytes(seconds);
+    if seconds == 0 { None } else { from_unix(i64::from(seconds)) }
+}
+
+/// The rules of sudo, by its own exporter: its language is not to be read by hand.
+fn privilege_rules(sources: &Sources) -> PrivilegeRules {
+    let mut rules = PrivilegeRules { rules: Vec::new(), coverage: Coverage::default() };
+    let sudoers = sources.path("/etc/sudoers");
+    if !sudoers.exists() {
+        return rules;
+    }
+    let exporter = ["/usr/bin/cvtsudoers", "/usr/sbin/cvtsudoers"].map(std::path::Path::new);
+    let Some(exporter) = exporter.into_iter().find(|path| path.exists()) else {
+        missed(&mut rules.coverage, "cvtsudoers is not installed, so the rules of sudo are not read".to_owned());
+        return rules;
+    };
+    let file = sudoers.display().to_string();
+    match output_of(exporter, &["-f", "json", "-e", &file], Duration::from_secs(5)) {
+        Ok(text) => rules.rules = parse_rules(&text),
+        Err(error) => missed(&mut rules.coverage, error.to_string()),
+    }
+    let skipped = rules.rules.len().saturating_sub(MOST_RULES);
+    rules.coverage.skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
+    rules.rules.truncate(MOST_RULES);
+    rules
+}
+
+/// Reads the JSON of `cvtsudoers`: one line per rule.
+#[must_use]
+pub fn parse_rules(json: &str) -> Vec<String> {
+    let Ok(document) = serde_json::from_str::<serde_json::Value>(json) else { return Vec::new() };
+    let list = |value: &serde_json::Value, key: &str| value.get(key).and_then(|list| list.as_array()).cloned().unwrap_or_default();
+    let mut rules = Vec::new();
+    for spec in list(&document, "User_Specs") {
+        let (who, hosts) = (names(&list(&spec, "User_List")), names(&list(&spec, "Host_List")));
+        for commands in list(&spec, "Cmnd_Specs") {
+            let as_whom = names(&list(&commands, "runasusers"));
+            let what = names(&list(&commands, "Commands"));
+            let rule = format!("{who} {hosts}=({as_whom}) {what}");
+            rules.push(rule.chars().take(120).collect());
+        }
+    }
+    rules.sort();
+    rules.dedup();
+    rules
+}
+
+/// `{"username": "x"}`, `{"usergroup": "g"}` … as sudo writes them.
+fn names(list: &[serde_json::Value]) -> String {
+    let mut words = Vec::new();
+    for value in list {
+        for (key, name) in value.as_object().into_iter().flatten() {
+            let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+            words.push(if key == "usergroup" { format!("%{name}") } else { name });
+        }
+    }
+    words.join(",")
+}
+
+/// Users and `%groups` that a rule names.
+fn named_by(rules: &[String]) -> BTreeSet<String> {
+    let who = rules.iter().filter_map(|rule| rule.split(' ').next());
+    who.flat_map(|who| who.split(',')).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+
+    fn tree() -> tempfile::TempDir {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(tree.path().join("etc")).unwrap();
+        std::fs::create_dir_all(tree.path().join("home/hanako/.ssh")).unwrap();
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nhanako:x:1000:1000::/home/hanako:/bin/bash\n\
+                      taro:x:1001:1001::/home/taro:/bin/bash\nweb:x:33:33::/var/www:/usr/sbin/nologin\n";
+        std::fs::write(tree.path().join("etc/passwd"), passwd).unwrap();
+        std::fs::write(tree.path().join("etc/group"), "root:x:0:\nsudo:x:27:hanako\ntaro:x:1001:\n").unwrap();
+        let shadow = "root:*:1:0:::::\nhanako:!:1:0:::::\ntaro:$y$secret$hash:1:0::::20000:\n";
+        std::fs::write(tree.path().join("etc/shadow"), shadow).unwrap();
+        std::fs::write(tree.path().join("home/hanako/.ssh/authorized_keys"), format!("# c\nno-pty ssh-ed25519 {KEY} h@x\n")).unwrap();
+        tree
+    }
+
+    #[test]
+    fn accounts_say_who_can_log_in_and_who_has_privilege_and_hold_no_secret() {
+        let tree = tree();
+        let reading = collect(&Sources::under(tree.path()), Timestamp::UNIX_EPOCH);
+        let Fact::AccountSet(set) = &reading.facts[0] else { panic!("{reading:?}") };
+        let find = |name: &str| set.accounts.iter().find(|account| account.name == name).unwrap();
+        assert_eq!((find("root").login, find("root").privileged), (Login::Locked, true));
+        assert_eq!((find("hanako").login, find("hanako").privileged), (Login::Possible, true), "locked, but with a key");
+        assert_eq!((find("taro").login, find("taro").privileged), (Login::Possible, false));
+        assert_eq!(find("taro").expires.unwrap().as_second(), 20_000 * DAY);
+        assert_eq!(find("web").login, Login::None);
+        let json = serde_json::to_string(&reading.facts).unwrap();
+        assert!(!json.contains("secret") && !json.contains(KEY));
+        assert_eq!(reading.reason, "");
+    }
+
+    #[test]
+    fn without_the_shadow_file_the_login_is_unreadable_and_said_to_be_so() {
+        let tree = tree();
+        std::fs::remove_file(tree.path().join("etc/shadow")).unwrap();
+        let reading = collect(&Sources::under(tree.path()), Timestamp::UNIX_EPOCH);
+        assert!(reading.reason.contains("/etc/shadow"));
+        let Fact::AccountSet(set) = &reading.facts[0] else { panic!("{reading:?}") };
+        assert_eq!(set.accounts.iter().find(|account| account.name == "taro").unwrap().login, Login::Unreadable);
+        assert_eq!(set.coverage.unreadable, 1);
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_one_that_openssh_shows() {
+        // By `ssh-keygen -lf` over the same line.
+        assert_eq!(fingerprints(&format!("ssh-ed25519 {KEY} x")).len(), 1);
+        assert_eq!(encode(b"Man"), "TWFu");
+        assert_eq!(encode(b"Ma"), "TWE");
+        assert_eq!(decode("TWFuTWFuTWFuTWFu").unwrap(), b"ManManManMan");
+    }
+
+    #[test]
+    fn rules_of_sudo_become_lines() {
+        let json = r#"{"User_Specs":[{"User_List":[{"usergroup":"sudo"}],"Host_List":[{"hostname":"ALL"}],
+            "Cmnd_Specs":[{"runasusers":[{"username":"ALL"}],"Commands":[{"command":"ALL"}]}]}]}"#;
+        assert_eq!(parse_rules(json), ["%sudo ALL=(ALL) ALL"]);
+        assert!(named_by(&parse_rules(json)).contains("%sudo"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic(text in ".{0,300}", rows in "([a-z:!*0-9,]{0,40}\n){0,6}", word in "[A-Za-z0-9+/=]{16,200}") {
+            for text in [&text, &rows, &word] {
+                let _ = (parse_passwd(text), parse_shadow(text), parse_group(text), fingerprints(text), parse_rules(text));
+            }
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The outbox: facts wait here, numbered without gaps, until the server has stored them.
+//!
+//! A fact that was taken in is on the disk. It leaves in two ways only: the server says it is durable there, or a
+//! numbered `agent.loss` takes its place. Numbers stay gapless because only facts that were never offered to the server
+//! may be dropped, and the ones behind them move up. What could not even be taken in (disk full) is counted in memory
+//! and declared with the next fact that fits.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Row, Sqlite, Transaction};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::agent::AgentLoss;
+
+/// Most facts in one delivery.
+pub const BATCH_FACTS: i64 = 500;
+/// Most bytes in one delivery.
+pub const BATCH_BYTES: u64 = 900 * 1024;
+
+/// How much may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound {
+    /// Bytes of facts.
+    pub bytes: u64,
+    /// Age of the oldest.
+    pub age: SignedDuration,
+}
+
+impl Default for Bound {
+    fn default() -> Self {
+        Self { bytes: 512 * 1024 * 1024, age: SignedDuration::from_hours(30 * 24) }
+    }
+}
+
+/// Why the outbox did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The data base.
+    #[error("the outbox of the agent cannot be used: check the free space and the rights of its folder")]
+    Database(#[from] sqlx::Error),
+    /// The folder.
+    #[error("the folder of the agent cannot be used: check its rights")]
+    Folder(#[from] std::io::Error),
+    /// A fact that is not text.
+    #[error("a fact in the outbox is damaged")]
+    Json(#[from] serde_json::Error),
+    /// Nothing may be dropped and nothing fits.
+    #[error("the outbox is full of facts that may not be dropped: connect this host to the server again")]
+    Full,
+}
+
+/// A fact with its number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// Gapless, from 1.
+    pub seq: u64,
+    /// When it was observed.
+    pub observed: Timestamp,
+    /// The fact.
+    pub fact: Fact,
+}
+
+#[derive(Debug, Default)]
+struct Losses {
+    count: u64,
+    kinds: BTreeMap<String, u64>,
+    span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Losses {
+    fn add(&mut self, kind: &str, observed: Timestamp) {
+        self.count = self.count.saturating_add(1);
+        let of_kind = self.kinds.entry(kind.to_owned()).or_default();
+        *of_kind = of_kind.saturating_add(1);
+        let (from, to) = self.span.unwrap_or((observed, observed));
+        self.span = Some((from.min(observed), to.max(observed)));
+    }
+
+    fn declared(&self, reason: &str) -> Option<Fact> {
+        let (from, to) = self.span?;
+        let (count, kinds, reason) = (self.count, self.kinds.clone(), reason.to_owned());
+        Some(Fact::AgentLoss(AgentLoss { count, kinds, from, to, reason }))
+    }
+}
+
+/// The outbox.
+#[derive(Debug)]
+pub struct Outbox {
+    pool: SqlitePool,
+    bound: Bound,
+    epoch: String,
+    undeclared: Mutex<Losses>,
+}
+
+impl Outbox {
+    /// Opens or makes the outbox in `folder`. `epoch` names this run of the agent.
+    ///
+    /// # Errors
+    /// When the folder or the data base cannot be used.
+    pub async fn open(folder: &Path, epoch: String, bound: Bound) -> Result<Self, OutboxError> {
+        private_folder(folder)?;
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join("outbox.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        // One connection: the numbers are given one after the other.
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        sqlx::query(
+            "CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, observed TEXT NOT NULL, kind TEXT NOT NULL,
+             rank INTEGER NOT NULL, bytes INTEGER NOT NULL, body TEXT NOT NULL)",
+        )
+        .execute(&pool)
+        .await?;
+        // Covers the sum and the first droppable fact, so that neither walks the bodies.
+        sqlx::query("CREATE INDEX IF NOT EXISTS outbox_rank ON outbox (rank, seq, bytes)").execute(&pool).await?;
+        sqlx::query("CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL)").execute(&pool).await?;
+        Ok(Self { pool, bound, epoch, undeclared: Mutex::new(Losses::default()) })
+    }
+
+    /// The name of this run.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// Takes facts in. When this returns, they are on the disk.
+    ///
+    /// # Errors
+    /// They are not on the disk; they are counted and will be declared as lost.
+    pub async fn put(&self, observed: Timestamp, facts: &[Fact]) -> Result<(), OutboxError> {
+        self.put_with(observed, facts, &[]).await
+    }
+
+    /// As [`Outbox::put`], and remembers `memories` (key, value) in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Outbox::put`].
+    pub async fn put_with(
+        &self,
+        observed: Timestamp,
+        facts: &[Fact],
+        memories: &[(&str, String)],
+    ) -> Result<(), OutboxError> {
+        let mut undeclared = self.undeclared.lock().await;
+        let result = self.try_put(observed, facts, memories, &undeclared).await;
+        if result.is_ok() {
+            *undeclared = Losses::default();
+        } else {
+            facts.iter().for_each(|fact| undeclared.add(fact.kind(), observed));
+        }
+        result
+    }
+
+    async fn try_put(
+        &self,
+        observed: Timestamp,
+        facts: &[Fact],
+        memories: &[(&str, String)],
+        undeclared: &Losses,
+    ) -> Result<(), OutboxError> {
+        let mut write = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut next = number(&mut write, "next").await?.max(1);
+        let declared = undeclared.declared("disk full");
+        for fact in declared.iter().chain(facts) {
+            insert(&mut write, next, observed, fact).await?;
+            next = next.saturating_add(1);
+        }
+        remember(&mut write, "next", &next.to_string()).await?;
+        for (key, value) in memories {
+            remember(&mut write, key, value).await?;
+        }
+        self.keep_bound(&mut write, observed).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Drops the oldest facts of the least rank until the bound holds again, and puts a declared loss in their place.
+    async fn keep_bound(&self, write: &mut Transaction<'static, Sqlite>, now: Timestamp) -> Result<(), OutboxError> {
+        let bytes = sum_of_bytes(write).await?;
+        let oldest_allowed = now.checked_sub(self.bound.age).unwrap_or(Timestamp::MIN);
+        let first: Option<String> =
+            sqlx::query_scalar("SELECT observed FROM outbox WHERE rank > 0 ORDER BY seq LIMIT 1").fetch_optional(&mut **write).await?;
+        let too_old = first.and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|at| at < oldest_allowed);
+        if bytes <= self.bound.bytes && !too_old {
+            return Ok(());
+        }
+        let offered = number(write, "offered").await?;
+        // A tenth more than needed, so that this is rare.
+        let keep = if bytes > self.bound.bytes { self.bound.bytes / 10 * 9 } else { bytes };
+        let victims = victims(write, offered, bytes.saturating_sub(keep), oldest_allowed).await?;
+        if victims.is_empty() {
+            return if bytes > self.bound.bytes { Err(OutboxError::Full) } else { Ok(()) };
+        }
+        replace(write, &victims, now).await
+    }
+
+    /// The oldest facts, at most [`BATCH_FACTS`] and [`BATCH_BYTES`] (at least one).
+    ///
+    /// From now on they count as offered: the server may have them.
+    ///
+    /// # Errors
+    /// When the data base does not answer.
+    pub async fn take(&self, at_most: i64) -> Result<Vec<Numbered>, OutboxError> {
+        let mut write = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let rows = sqlx::query("SELECT seq, observed, body, bytes FROM outbox ORDER BY seq LIMIT ?")
+            .bind(at_most.clamp(1, BATCH_FACTS))
+            .fetch_all(&mut *write)
+            .await?;
+        let mut taken = Vec::new();
+        let mut bytes = 0_u64;
+        for row in rows {
+            bytes = bytes.saturating_add(unsigned(row.get::<i64, _>("bytes")).saturating_add(100));
+            if bytes > BATCH_BYTES && !taken.is_empty() {
+                break;
+            }
+            let observed = row.get::<String, _>("observed").parse().unwrap_or(Timestamp::UNIX_EPOCH);
+            let fact = serde_json::from_str(&row.get::<String, _>("body"))?;
+            taken.push(Numbered { seq: unsigned(row.get("seq")), observed, fact });
+        }
+        if let Some(last) = taken.last()
+            && last.seq > number(&mut write, "offered").await?
+        {
+            remember(&mut write, "offered", &last.seq.to_string()).await?;
+            write.commit().await?;
+        }
+        Ok(taken)
+    }
+
+    /// The server has everything up to this number: it is deleted here.
+    ///
+    /// # Errors
+    /// When the data base does not answer; they are then sent once more, which does no harm.
+    pub async fn acked(&self, stored_to: u64) -> Result<(), OutboxError> {
+        sqlx::query("DELETE FROM outbox WHERE seq <= ?").bind(signed(stored_to)).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Facts that wait, and the next number.
+    ///
+    /// # Errors
+    /// When the data base does not answer.
+    pub async fn depth(&self) -> Result<(u64, u64), OutboxError> {
+        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(&self.pool).await?;
+        let next = self.recall("next").await?.and_then(|text| text.parse().ok()).unwrap_or(1);
+        Ok((unsigned(waiting), next))
+    }
+
+    /// Something remembered by [`Outbox::put_with`].
+    ///
+    /// # Errors
+    /// When the data base does not answer.
+    pub async fn recall(&self, key: &str) -> Result<Option<String>, OutboxError> {
+        let value = sqlx::query_scalar("SELECT value FROM memory WHERE key = ?").bind(key).fetch_optional(&self.pool);
+        Ok(value.await?)
+    }
+
+    /// Closes the data base.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A folder only its owner can enter.
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// 0: never dropped. 1: dropped after 2.
+fn rank(fact: &Fact) -> i64 {
+    match fact {
+        Fact::CapacitySample(_) | Fact::AgentBeat(_) => 2,
+        Fact::AgentStart(_)
+        | Fact::AgentStop(_)
+        | Fact::AgentLoss(_)
+        | Fact::AgentBudget(_)
+        | Fact::AvEngine(_)
+        | Fact::ClockStep(_) => 0,
+        Fact::ClockState(_)
+        | Fact::HostSystem(_)
+        | Fact::HostBoot(_)
+        | Fact::ServiceChange(_)
+        | Fact::AccountSet(_)
+        | Fact::PrivilegeRules(_)
+        | Fact::PackageSet(_)
+        | Fact::PackageChange(_)
+        | Fact::SupportPhase(_)
+        | Fact::NetListeners(_)
+        | Fact::HostSilence(_)
+        | Fact::HostHeard(_)
+        | Fact::AgentGap(_)
+        | Fact::ServerStart(_)
+        | Fact::ServerStop(_)
+        | Fact::PortalCheck(_)
+        | Fact::SessionOpen(_)
+        | Fact::SessionClose(_)
+        | Fact::AuthFailure(_) => 1,
+    }
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn unsigned(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+async fn number(write: &mut Transaction<'static, Sqlite>, key: &str) -> Result<u64, OutboxError> {
+    let value: Option<String> =
+        sqlx::query_scalar("SELECT value FROM memory WHERE key = ?").bind(key).fetch_optional(&mut **write).await?;
+    Ok(value.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+async fn sum_of_bytes(write: &mut Transaction<'static, Sqlite>) -> Result<u64, OutboxError> {
+    let sum: Option<i64> = sqlx::query_scalar("SELECT sum(bytes) FROM outbox").fetch_one(&mut **write).await?;
+    Ok(unsigned(sum.unwrap_or(0)))
+}
+
+async fn remember(write: &mut Transaction<'static, Sqlite>, key: &str, value: &str) -> Result<(), OutboxError> {
+    sqlx::query("INSERT INTO memory (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        .bind(key)
+        .bind(value)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+async fn insert(
+    write: &mut Transaction<'static, Sqlite>,
+    seq: u64,
+    observed: Timestamp,
+    fact: &Fact,
+) -> Result<(), OutboxError> {
+    let body = serde_json::to_string(fact)?;
+    sqlx::query("INSERT INTO outbox (seq, observed, kind, rank, bytes, body) VALUES (?, ?, ?, ?, ?, ?)")
+        .bind(signed(seq))
+        .bind(observed.to_string())
+        .bind(fact.kind())
+        .bind(rank(fact))
+        .bind(i64::try_from(body.len()).unwrap_or(i64::MAX))
+        .bind(body)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+struct Victim {
+    seq: i64,
+    kind: String,
+    observed: Timestamp,
+}
+
+async fn victims(
+    write: &mut Transaction<'static, Sqlite>,
+    offered: u64,
+    bytes: u64,
+    oldest_allowed: Timestamp,
+) -> Result<Vec<Victim>, OutboxError> {
+    let rows = sqlx::query(
+        "SELECT seq, kind, observed, bytes FROM outbox WHERE rank > 0 AND seq > ? ORDER BY rank DESC, seq",
+    )
+    .bind(signed(offered))
+    .fetch_all(&mut **write)
+    .await?;
+    let mut freed = 0_u64;
+    let mut victims = Vec::new();
+    for row in rows {
+        let observed: Timestamp = row.get::<String, _>("observed").parse().unwrap_or(Timestamp::UNIX_EPOCH);
+        if freed < bytes || observed < oldest_allowed {
+            freed = freed.saturating_add(unsigned(row.get("bytes")));
+            victims.push(Victim { seq: row.get("seq"), kind: row.get("kind"), observed });
+        }
+    }
+    victims.sort_by_key(|victim| victim.seq);
+    Ok(victims)
+}
+
+/// Takes the victims out, puts the loss at the first one's place and closes the numbers up.
+async fn replace(
+    write: &mut Transaction<'static, Sqlite>,
+    victims: &[Victim],
+    now: Timestamp,
+) -> Result<(), OutboxError> {
+    let Some(first) = victims.first().map(|victim| victim.seq) else { return Ok(()) };
+    let mut losses = Losses::default();
+    for victim in victims {
+        losses.add(&victim.kind, victim.observed);
+        sqlx::query("DELETE FROM outbox WHERE seq = ?").bind(victim.seq).execute(&mut **write).await?;
+    }
+    let behind: Vec<i64> = sqlx::query_scalar("SELECT seq FROM outbox WHERE seq > ? ORDER BY seq")
+        .bind(first)
+        .fetch_all(&mut **write)
+        .await?;
+    let mut next = first.saturating_add(1);
+    for seq in behind {
+        if seq != next {
+            sqlx::query("UPDATE outbox SET seq = ? WHERE seq = ?").bind(next).bind(seq).execute(&mut **write).await?;
+        }
+        next = next.saturating_add(1);
+    }
+    if let Some(fact) = losses.declared("outbox limit") {
+        insert(write, unsigned(first), now, &fact).await?;
+    }
+    remember(write, "next", &next.to_string()).await
+}
+
+#[cfg(test)]
+mod tests;
