@@ -18,15 +18,7 @@ fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let hosts = numbers.first().copied().unwrap_or(10_000);
     let ages = if numbers.len() > 1 { numbers[1..].to_vec() } else { vec![10_000, 100_000, 1_000_000] };
-    let mut terms = Terms::default();
-    for duty in yakujo_contract::duty::DutyId::all() {
-        terms.duties.push(yakujo_contract::terms::DutyTerms {
-            duty,
-            label: String::new(),
-            ja: String::new(),
-            en: String::new(),
-        });
-    }
+    let terms = Terms::standard();
     let mut bench = Bench::with_hosts(&terms, hosts);
     println!("{:>12} {:>16} {:>14}", "entries", "µs per fact", "entries/s");
     let mut costs = Vec::new();

@@ -10,11 +10,26 @@ use yakujo_contract::terms::{DutyTerms, ParameterTerms, Terms};
 fn terms() -> Terms {
     let mut terms = Terms::default();
     for duty in DutyId::all() {
-        terms.duties.push(DutyTerms { duty, label: duty.key().into(), ja: "文".into(), en: "text".into() });
+        terms.duties.push(DutyTerms {
+            duty,
+            label: duty.key().into(),
+            ja: "文".into(),
+            en: "text".into(),
+            guide_ja: String::new(),
+            guide_en: String::new(),
+        });
     }
     let values = [("breach_ms".to_owned(), 5_000), ("warn_ms".to_owned(), 1_000)].into_iter().collect();
     let p18 = "P-18".to_owned().try_into().unwrap();
-    terms.parameters.insert(p18, ParameterTerms { ja: "時刻".into(), en: "clock".into(), defaults: values });
+    terms.parameters.insert(
+        p18,
+        ParameterTerms {
+            ja: "時刻".into(),
+            en: "clock".into(),
+            defaults: values,
+            ..ParameterTerms::default()
+        },
+    );
     terms
 }
 
