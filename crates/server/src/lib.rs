@@ -1,5 +1,16 @@
 //! Portal, intake, decisions, judging, disclosure.
 
+pub mod audience;
+pub mod decide;
+pub mod disclose;
+mod doors;
+pub mod intake;
+pub mod office;
 pub mod people;
+pub mod server;
 pub mod settings;
+mod snapshot;
 pub mod tls;
+pub mod views;
+pub mod watch;
+pub mod writer;

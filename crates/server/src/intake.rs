@@ -1,0 +1,287 @@
+//! The door of programs: facts from agents, their signs of life, and their enrolment.
+//!
+//! Whoever is heard here has proved a device certificate of this server in the handshake; the certificate, not the
+//! body, says which host speaks and for which contract. An answer means durable.
+
+use crate::office::Office;
+use crate::people::devices::Device;
+use crate::server::House;
+use crate::tls::PeerCertificate;
+use crate::watch::Sign;
+use crate::writer::NumberedFact;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json, Router, routing::post};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use yakujo_contract::act::Act;
+use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::server::HostHeard;
+use yakujo_contract::id::HostId;
+
+/// Largest request, bytes.
+const MAX_BODY: usize = 1 << 20;
+/// Facts in a request.
+const MAX_FACTS: usize = 500;
+/// Largest fact, bytes: the entry around it needs room.
+const MAX_FACT: usize = 64_000;
+/// Requests of one host within ten seconds.
+const REQUESTS: u32 = 100;
+
+/// Facts of an agent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactsRequest {
+    /// The run of the agent.
+    pub epoch: String,
+    /// The lowest number the agent still has; lower ones that are missing here are lost.
+    #[serde(default)]
+    pub lowest: Option<u64>,
+    /// In order of their numbers.
+    pub facts: Vec<NumberedFact>,
+}
+
+/// A sign of life.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PulseRequest {
+    /// The run of the agent.
+    pub epoch: String,
+    /// Facts waiting.
+    pub waiting: u64,
+    /// The number the next fact will get.
+    pub next_seq: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Stored {
+    stored_to: u64,
+    now: Timestamp,
+}
+
+/// A request for a certificate.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// The one-time code.
+    pub code: String,
+    /// Certificate signing request, PEM.
+    pub csr: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Enrolled {
+    host: HostId,
+    certificate: String,
+    ca: String,
+    intake: String,
+}
+
+/// Why a program is turned away; the text is for its operator.
+#[derive(Debug)]
+enum Refused {
+    Stranger,
+    Revoked,
+    Clone,
+    TooMany,
+    Unprocessable(&'static str),
+    NotStored(String),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::Stranger => {
+                (StatusCode::FORBIDDEN, "this device is not enrolled here: enrol it again".to_owned())
+            }
+            Self::Revoked => (StatusCode::FORBIDDEN, "this device was revoked: enrol it again".to_owned()),
+            Self::Clone => {
+                let text = "two agents use one certificate: stop one, then revoke the device and enrol again";
+                (StatusCode::CONFLICT, text.to_owned())
+            }
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many requests: slow down".to_owned()),
+            Self::Unprocessable(text) => (StatusCode::UNPROCESSABLE_ENTITY, text.to_owned()),
+            Self::NotStored(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
+        };
+        let mut response = (status, text).into_response();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("10"));
+        }
+        response
+    }
+}
+
+/// Requests per host, by ten-second windows.
+#[derive(Default)]
+pub struct Rate {
+    windows: Mutex<HashMap<HostId, (i64, u32)>>,
+}
+
+impl Rate {
+    fn admits(&self, host: &HostId, now: Timestamp) -> bool {
+        let window = now.as_second().div_euclid(10);
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = windows.entry(host.clone()).or_insert((window, 0));
+        if counted.0 != window {
+            *counted = (window, 0);
+        }
+        counted.1 = counted.1.saturating_add(1);
+        counted.1 <= REQUESTS
+    }
+}
+
+/// The intake's routes. All of them are for devices: the handshake has refused everybody else.
+pub fn router(house: Arc<House>) -> Router {
+    Router::new()
+        .route("/intake/v1/facts", post(facts))
+        .route("/intake/v1/pulse", post(pulse))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(house)
+}
+
+async fn who(house: &House, peer: &PeerCertificate) -> Result<(Arc<Office>, Device), Refused> {
+    for office in house.offices() {
+        let found = office.people.device_by_fingerprint(&peer.fingerprint).await;
+        let Some(device) = found.map_err(|error| Refused::NotStored(error.to_string()))? else { continue };
+        let now = office.now();
+        if !device.is_in_force(now) {
+            return Err(Refused::Revoked);
+        }
+        if now.duration_since(device.used) > SignedDuration::from_hours(1)
+            && let Err(error) = office.people.device_used(&device.id, now).await
+        {
+            tracing::warn!("the use of device {} could not be noted: {error}", device.id);
+        }
+        return Ok((office, device));
+    }
+    Err(Refused::Stranger)
+}
+
+async fn sign_of_life(office: &Office, host: &HostId, epoch: &str) -> Result<(), Refused> {
+    match office.watch.heard(host, epoch, office.now()) {
+        Sign::Regular => Ok(()),
+        Sign::Clone => Err(Refused::Clone),
+        Sign::AfterSilence(silent_since) => {
+            let heard = Fact::HostHeard(HostHeard { silent_since });
+            let stated = office.state(Some(host.clone()), heard).await;
+            stated.map(|_| ()).map_err(|error| Refused::NotStored(error.to_string()))
+        }
+    }
+}
+
+async fn facts(
+    State(house): State<Arc<House>>,
+    Extension(peer): Extension<PeerCertificate>,
+    Json(request): Json<FactsRequest>,
+) -> Result<Response, Refused> {
+    let (office, device) = who(&house, &peer).await?;
+    if !house.rate.admits(&device.host, office.now()) {
+        return Err(Refused::TooMany);
+    }
+    if request.facts.len() > MAX_FACTS {
+        return Err(Refused::Unprocessable("too many facts in one request: send at most 500"));
+    }
+    if !request.facts.iter().all(|numbered| is_an_agents(&numbered.fact)) {
+        return Err(Refused::Unprocessable("facts of the server may not be stated by an agent"));
+    }
+    if request.facts.iter().any(is_too_large) {
+        return Err(Refused::Unprocessable("a fact is larger than 64,000 bytes: send it in parts"));
+    }
+    sign_of_life(&office, &device.host, &request.epoch).await?;
+    let lowest = request.lowest.or_else(|| request.facts.first().map(|first| first.seq)).unwrap_or(1);
+    let stored = office.store_facts(device.host, lowest, request.facts).await;
+    let stored_to = stored.map_err(|error| Refused::NotStored(error.to_string()))?;
+    Ok(Json(Stored { stored_to, now: office.now() }).into_response())
+}
+
+async fn pulse(
+    State(house): State<Arc<House>>,
+    Extension(peer): Extension<PeerCertificate>,
+    Json(request): Json<PulseRequest>,
+) -> Result<Response, Refused> {
+    let (office, device) = who(&house, &peer).await?;
+    if !house.rate.admits(&device.host, office.now()) {
+        return Err(Refused::TooMany);
+    }
+    sign_of_life(&office, &device.host, &request.epoch).await?;
+    let stored = office.store_facts(device.host, 1, Vec::new()).await;
+    let stored_to = stored.map_err(|error| Refused::NotStored(error.to_string()))?;
+    Ok(Json(Stored { stored_to, now: office.now() }).into_response())
+}
+
+fn is_too_large(numbered: &NumberedFact) -> bool {
+    serde_json::to_vec(&numbered.fact).map_or(true, |bytes| bytes.len() > MAX_FACT)
+}
+
+/// What only the server may state: an agent could otherwise call itself heard.
+fn is_an_agents(fact: &Fact) -> bool {
+    !matches!(
+        fact,
+        Fact::HostSilence(_)
+            | Fact::HostHeard(_)
+            | Fact::AgentGap(_)
+            | Fact::ServerStart(_)
+            | Fact::ServerStop(_)
+            | Fact::PortalCheck(_)
+            | Fact::SessionOpen(_)
+            | Fact::SessionClose(_)
+            | Fact::AuthFailure(_)
+    )
+}
+
+/// Enrolment, on the portal's door: whoever has a one-time code gets a certificate for its host.
+///
+/// # Errors
+/// One answer for every wrong code.
+pub async fn enrol(house: &House, request: EnrolRequest) -> Response {
+    let refused =
+        || (StatusCode::FORBIDDEN, "the code is not valid (any more): ask for a new one").into_response();
+    for office in house.offices() {
+        let now = office.now();
+        let Ok(Some(host)) = office.people.redeem_enrolment(&request.code, now).await else { continue };
+        return match certify(house, &office, host, &request.csr, now).await {
+            Ok(enrolled) => Json(enrolled).into_response(),
+            Err(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason).into_response(),
+        };
+    }
+    refused()
+}
+
+async fn certify(
+    house: &House,
+    office: &Office,
+    host: HostId,
+    csr: &str,
+    now: Timestamp,
+) -> Result<Enrolled, String> {
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let id = crate::people::new_id('d').map_err(|error| words(&error))?;
+    let issued = house.authority.issue(csr, &format!("{host} {id}"), now).map_err(|error| words(&error))?;
+    let device = Device {
+        id: id.parse().map_err(|error| words(&error))?,
+        host: host.clone(),
+        fingerprint: issued.fingerprint.clone(),
+        not_after: issued.not_after,
+        revoked: None,
+        used: now,
+    };
+    let fingerprint = issued.fingerprint.try_into().map_err(|error| words(&error))?;
+    let enrolled = Act::DeviceEnrolled {
+        device: device.id.clone(),
+        host: host.clone(),
+        fingerprint,
+        not_after: issued.not_after,
+    };
+    office.decide(None, enrolled, None).await.map_err(|error| words(&error))?;
+    office.people.add_device(&device).await.map_err(|error| words(&error))?;
+    office.watch.expect(&host, now);
+    Ok(Enrolled {
+        host,
+        certificate: issued.pem,
+        ca: house.authority.pem().to_owned(),
+        intake: house.intake.clone(),
+    })
+}

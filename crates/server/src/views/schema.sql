@@ -1,0 +1,13 @@
+CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL);
+INSERT OR IGNORE INTO progress (one, entries) VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS entry (
+  number INTEGER PRIMARY KEY, kind TEXT NOT NULL, host TEXT, person TEXT, party TEXT, seq INTEGER,
+  observed INTEGER NOT NULL, received INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS entry_kind ON entry(kind, number);
+CREATE INDEX IF NOT EXISTS entry_host ON entry(host, number);
+CREATE INDEX IF NOT EXISTS entry_person ON entry(person, number);
+CREATE INDEX IF NOT EXISTS entry_received ON entry(received);
+CREATE TABLE IF NOT EXISTS change (
+  duty TEXT NOT NULL, system TEXT NOT NULL, at INTEGER NOT NULL, standing TEXT NOT NULL, verdict TEXT NOT NULL,
+  PRIMARY KEY (duty, system, at));
+CREATE INDEX IF NOT EXISTS change_at ON change(at);
