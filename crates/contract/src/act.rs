@@ -386,6 +386,7 @@ pub struct Document {
     /// Title.
     pub title: String,
     /// Kind.
+    #[serde(rename = "document_kind")]
     pub kind: DocumentKind,
     /// The systems it is about; empty: all.
     pub systems: Vec<SystemId>,

@@ -18,5 +18,6 @@ pub mod evidence;
 pub mod fact;
 pub mod id;
 pub mod parameter;
+pub mod scenario;
 pub mod standing;
 pub mod terms;

@@ -1,4 +1,4 @@
-//! Clause 3.
+//! Clause 3. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
 use crate::act::{Matter, Ruling, SoftwareLine};
 use crate::case::{Case, HostCase};
@@ -90,44 +90,116 @@ fn refused(case: &HostCase<'_>, package: &str, entries: [EntryNumber; 2]) -> Ver
     .with_evidence(EvidenceClass::E1, entries)
 }
 
-/// 3.2.a
+/// 3.2.a 受託者は、情報システムの脆弱性を突いて行われる攻撃等のリスクについて情報収集を行い、
 pub fn judge_3_2_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "脆弱性情報を取り込んだ記録がありません。",
+            "No record of gathering vulnerability information exists.",
+        ),
+        Sentence::new(
+            "受託者は、JVN・KEV などの情報を取り込んでください。",
+            "The contractor imports JVN, KEV and other advisories.",
+        ),
+    )
 }
 
-/// 3.2.b
+/// 3.2.b 業務の重要度に応じた情報セキュリティ対策を提示し、
 pub fn judge_3_2_b(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "脆弱性への対策の提示（F-16）の記録がありません。",
+            "No proposal of measures (F-16) is on record.",
+        ),
+        Sentence::new(
+            "受託者は、該当する脆弱性の対策提示書（F-16）を市へ出してください。",
+            "The contractor puts F-16 before the city.",
+        ),
+    )
 }
 
-/// 3.2.c
+/// 3.2.c （提示した対策を）実施すること。
 pub fn judge_3_2_c(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "提示した対策の実施を確かめる、修正済みの版の情報がありません。",
+            "Which versions are fixed is not known, so carrying out cannot be confirmed.",
+        ),
+        Sentence::new(
+            "受託者は、脆弱性情報を取り込み、対策の実施を記録してください。",
+            "The contractor imports advisories and records what was carried out.",
+        ),
+    )
 }
 
-/// 3.3.a
+/// 3.3.a 受託者は、システム障害を未然に防止するための措置、（…を明示すること。）
 pub fn judge_3_3_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "障害対策明示書（F-17）の「予防」の欄が提出されていません。",
+            "The prevention part of F-17 was not handed in.",
+        ),
+        Sentence::new(
+            "受託者は、障害対策明示書（F-17）に予防の措置を書いて提出してください。",
+            "The contractor hands in F-17 with the preventive measures.",
+        ),
+    )
 }
 
-/// 3.3.b
+/// 3.3.b 障害発生を早期発見するための措置（…を明示すること。）
 pub fn judge_3_3_b(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "障害対策明示書（F-17）の「早期発見」の欄が提出されていません。",
+            "The detection part of F-17 was not handed in.",
+        ),
+        Sentence::new(
+            "受託者は、監視する項目と基準を障害対策明示書（F-17）に書いて提出してください。",
+            "The contractor hands in F-17 with what is monitored and by which thresholds.",
+        ),
+    )
 }
 
-/// 3.3.c
+/// 3.3.c 及び障害発生時の拡大防止や迅速復旧のための措置について、業務の重要度に応じた対策を明示すること。
 pub fn judge_3_3_c(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "障害対策明示書（F-17）の「拡大防止・復旧」の欄が提出されていません。",
+            "The containment and recovery part of F-17 was not handed in.",
+        ),
+        Sentence::new(
+            "受託者は、復旧の目標時間と手順を障害対策明示書（F-17）に書いて提出してください。",
+            "The contractor hands in F-17 with recovery targets and steps.",
+        ),
+    )
 }
 
-/// 3.4.a
+/// 3.4.a ウェブアプリケーションではセキュリティを考慮した実装を行い、
 pub fn judge_3_4_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "ウェブアプリケーションの実装の点検記録がありません。",
+            "No review record of web applications exists.",
+        ),
+        Sentence::new(
+            "受託者は、リリースごとの点検表と部品の検査結果を提出してください。",
+            "The contractor hands in the checklist and dependency checks of each release.",
+        ),
+    )
 }
 
-/// 3.4.b
+/// 3.4.b 特にインターネットに接続する情報システムでは、「脆弱性一覧」に示す脆弱性に対応すること。
 pub fn judge_3_4_b(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "脆弱性一覧16項目の診断の結果がありません。",
+            "There is no diagnosis of the 16 listed classes.",
+        ),
+        Sentence::new(
+            "受託者は、市の許可を得て診断を行い、結果を記録してください。",
+            "With the city's permit, the contractor has the diagnosis run and recorded.",
+        ),
+    )
 }
 
 /// 3.5.a 開発元のサポートが終了したソフトウェアを利用しないこと。

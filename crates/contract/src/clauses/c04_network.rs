@@ -1,4 +1,4 @@
-//! Clause 4.
+//! Clause 4. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
 use crate::act::{Matter, Protocol, Trit};
 use crate::case::{Case, HostCase};
@@ -18,24 +18,54 @@ const CHECK_LIVES: SignedDuration = SignedDuration::from_hours(24);
 /// SSH, RDP, VNC.
 const REMOTE_DOORS: [u16; 3] = [22, 3389, 5900];
 
-/// 4.1.a
+/// 4.1.a 機密性の高い情報資産をインターネットに接続しているサーバ等の公開領域に保管しないこと。
 pub fn judge_4_1_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new("公開領域のファイルを検査した結果がありません。", "Public areas were not inspected."),
+        Sentence::new(
+            "受託者は、公開領域の場所を届け出て、内容の検査を受けてください。",
+            "The contractor declares its public areas and has them inspected.",
+        ),
+    )
 }
 
-/// 4.1.b
+/// 4.1.b また、データベースサーバ等は、ファイアウォール等でインターネットと分離されたセグメントに設置すること。
 pub fn judge_4_1_b(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "データベースの口に外から届かないことを、外側から試した結果がありません。",
+            "Whether database ports can be reached from outside was not tried.",
+        ),
+        Sentence::new(
+            "受託者は、外部からの到達試験を行えるようにしてください。",
+            "The contractor makes the probe from outside possible.",
+        ),
+    )
 }
 
-/// 4.2.a
+/// 4.2.a 受託者は、情報システムの利用中に一定の使用中断時間が経過したときには、そのセッションを遮断する機能を提供すること。
 pub fn judge_4_2_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "対象システムで、無操作のセッションが切断されるかを試した結果がありません。",
+            "Whether idle sessions of the system are cut was not tried.",
+        ),
+        Sentence::new(
+            "受託者は、試験用の利用者を用意し、切断の試験を受けてください。",
+            "The contractor provides a test account for the cut to be tried.",
+        ),
+    )
 }
 
-/// 4.3.a
+/// 4.3.a 受託者は、情報システムの認証方法（ID、パスワード、ICカード、認証鍵等）を市に提供すること。
 pub fn judge_4_3_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "認証方式届（F-12）と、実際の認証の設定の観測がありません。",
+            "Neither F-12 nor the authentication settings in use are known.",
+        ),
+        Sentence::new("受託者は、認証方式届（F-12）を提出してください。", "The contractor hands in F-12."),
+    )
 }
 
 /// 4.4.a 特定の場所又は装置からの接続を認証する手段として、自動の識別装置を必要に応じて導入すること。
@@ -163,9 +193,18 @@ fn other_remote_door<'a>(case: &Case<'a>) -> Option<(&'a HostId, u16)> {
     None
 }
 
-/// 4.5.a
+/// 4.5.a インターネットを利用する情報システムでは、業務の重要度に応じて、https、VPN等により暗号化を行い、通信路での盗聴及び改ざんから保護すること。
 pub fn judge_4_5_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(Sentence::default(), Sentence::default())
+    Verdict::unknown(
+        Sentence::new(
+            "インターネットに面した入口の暗号方式を試した結果がありません。",
+            "The encryption of the Internet-facing entrances was not tried.",
+        ),
+        Sentence::new(
+            "受託者は、入口の一覧を届け出て、接続の試験を受けてください。",
+            "The contractor declares its entrances and has them probed.",
+        ),
+    )
 }
 
 /// 4.5.b 不要な通信はファイアウォール等により遮断すること (the part that the listening sockets decide).
