@@ -57,6 +57,8 @@ const SIGNS_OF_LIFE: [&str; 7] =
 enum Reach {
     DutiesThatUse,
     EveryHostDuty,
+    /// The host was not heard before: its system as a whole may stand otherwise, too.
+    Everything,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -150,8 +152,11 @@ impl Court {
         match &entry.body {
             Body::Fact(fact) => match &entry.host {
                 Some(host) => {
-                    let whole = quiet || SIGNS_OF_LIFE.contains(&fact.kind());
-                    let reach = if whole { Reach::EveryHostDuty } else { Reach::DutiesThatUse };
+                    let reach = match SIGNS_OF_LIFE.contains(&fact.kind()) {
+                        _ if quiet => Reach::Everything,
+                        true => Reach::EveryHostDuty,
+                        false => Reach::DutiesThatUse,
+                    };
                     rulings.extend(self.after_host_fact(terms, host, fact.kind(), reach));
                 }
                 None => rulings.extend(self.after(terms, fact.kind(), None)),
@@ -181,10 +186,12 @@ impl Court {
         for duty in duties(terms) {
             let uses = duty.row().uses.contains(&kind);
             let ruling = match duty.row().judge {
-                Judge::PerHost(_) if uses || reach == Reach::EveryHostDuty => {
+                Judge::PerHost(_) if uses || reach != Reach::DutiesThatUse => {
                     self.judge_host(terms, duty, &system, host)
                 }
-                Judge::PerSystem(_) if uses => self.judge_system(terms, duty, &system),
+                Judge::PerSystem(_) if uses || reach == Reach::Everything => {
+                    self.judge_system(terms, duty, &system)
+                }
                 Judge::PerHost(_) | Judge::PerSystem(_) => None,
             };
             rulings.extend(ruling);

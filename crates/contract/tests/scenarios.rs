@@ -11,9 +11,12 @@ const JUDGED: [&str; 13] =
 
 fn scenarios() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios");
-    let files = std::fs::read_dir(folder).unwrap().map(|found| found.unwrap().path());
-    let read =
-        |path: std::path::PathBuf| (path.display().to_string(), std::fs::read_to_string(path).unwrap());
+    let files = std::fs::read_dir(folder)
+        .expect("the scenarios are there")
+        .map(|found| found.expect("a file").path());
+    let read = |path: std::path::PathBuf| {
+        (path.display().to_string(), std::fs::read_to_string(path).expect("a text"))
+    };
     files.map(read).collect()
 }
 
