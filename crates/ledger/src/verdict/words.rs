@@ -34,12 +34,7 @@ fn line(ja: impl Into<String>, en: impl Into<String>) -> Line {
 /// A finding in words, with what it means.
 pub(super) fn finding(finding: &Finding) -> Line {
     match finding {
-        Finding::BundleUnreadable(why) => line(
-            format!(
-                "ファイルを読めません。途中で切れているか、変換されたか、この形式ではありません（{why}）。もう一度受け取り直してください。"
-            ),
-            format!("The file cannot be read: {why}. Take it away again."),
-        ),
+        Finding::BundleUnreadable(why) => bundle_unreadable(why),
         Finding::PolicyUnreadable(why) => line(
             format!("方針ファイルを読めません（{why}）。"),
             format!("The policy cannot be followed: {why}."),
@@ -48,41 +43,15 @@ pub(super) fn finding(finding: &Finding) -> Line {
             format!("手元の記録「{name}」は署名付きチェックポイントとして読めません。"),
             format!("The kept head \"{name}\" is no signed checkpoint."),
         ),
-        Finding::EntryUnreadable { at, count } => line(
-            format!(
-                "記録 {at} 番など {count} 件は、この検証器が知らない形式です。新しい版の検証器を使ってください。"
-            ),
-            format!("Entry {at} ({count} in all) is of a form this verifier does not know; use a newer one."),
-        ),
+        Finding::EntryUnreadable { at, count } => entry_unreadable(*at, *count),
         Finding::Signature(why) => signature(why),
-        Finding::ForeignHead(name) => line(
-            format!(
-                "手元の記録「{name}」は、方針にある台帳の鍵で署名されていません。別の台帳か、鍵が替えられています。"
-            ),
-            format!(
-                "The kept head \"{name}\" is not signed by this log's key: another log, or the key was exchanged."
-            ),
-        ),
-        Finding::ForkedFromHead { head, size } => line(
-            format!(
-                "手元の記録「{head}」（{size} 件の時点）の続きになっていません。台帳が書き換えられ、別の枝が示されています。"
-            ),
-            format!(
-                "The tree does not continue the kept head \"{head}\" ({size} entries): history was rewritten."
-            ),
-        ),
+        Finding::ForeignHead(name) => foreign_head(name),
+        Finding::ForkedFromHead { head, size } => forked_from_head(head, *size),
         Finding::ForkedFromPublished { size } => line(
             format!("台帳が以前に署名したチェックポイント（{size} 件の時点）と矛盾します。"),
             format!("The tree contradicts a checkpoint that the log itself had signed at {size} entries."),
         ),
-        Finding::ForkedDecision { at, size } => line(
-            format!(
-                "記録 {at} 番の判断は {size} 件の時点の台帳を見て行われましたが、この台帳はその続きではありません。"
-            ),
-            format!(
-                "Entry {at} was decided under a head of {size} entries that this tree does not continue."
-            ),
-        ),
+        Finding::ForkedDecision { at, size } => forked_decision(*at, *size),
         Finding::Entry { at, how, count } => entry(*at, *how, *count),
         Finding::EntrySomewhere => line(
             "記録か証明が書き換えられています。場所を示す一覧も変えられているため、どの記録かは特定できません。",
@@ -96,33 +65,92 @@ pub(super) fn finding(finding: &Finding) -> Line {
             format!("開示された個人情報の文面（{number} 件目）は、台帳に記録されたものと一致しません。"),
             format!("Disclosed personal text {number} is not the one the ledger knows."),
         ),
-        Finding::TailMissing { at, missing } => line(
-            format!(
-                "末尾の {missing} 件（{at} 番以降）がファイルにありません。署名された台帳には存在します。"
-            ),
-            format!(
-                "The last {missing} entries (from number {at}) are not in the file, but are in the signed ledger."
-            ),
-        ),
-        Finding::Older { head, held, shown } => line(
-            format!(
-                "手元の記録「{head}」は {held} 件ですが、示された台帳は {shown} 件です。台帳が巻き戻されたか、古いファイルです。\
-                 以前の時点を確かめるときは、その時点の手元の記録を使ってください。"
-            ),
-            format!(
-                "The kept head \"{head}\" has {held} entries, this ledger only {shown}: it was rolled back, or the file \
-                 is an old one. To check an old file, give the heads of that time."
-            ),
-        ),
-        Finding::HeadUnproved { head, size } => line(
-            format!(
-                "手元の記録「{head}」（{size} 件の時点）と照合する証明がファイルにありません。0 番からのファイルを受け取ってください。"
-            ),
-            format!(
-                "The file holds no proof for the kept head \"{head}\" ({size} entries); ask for a bundle from entry 0."
-            ),
-        ),
+        Finding::TailMissing { at, missing } => tail_missing(*at, *missing),
+        Finding::Older { head, held, shown } => older(head, *held, *shown),
+        Finding::HeadUnproved { head, size } => head_unproved(head, *size),
     }
+}
+
+fn bundle_unreadable(why: &str) -> Line {
+    line(
+        format!(
+            "ファイルを読めません。途中で切れているか、変換されたか、この形式ではありません（{why}）。もう一度受け取り直してください。"
+        ),
+        format!("The file cannot be read: {why}. Take it away again."),
+    )
+}
+
+fn entry_unreadable(at: u64, count: u64) -> Line {
+    line(
+        format!(
+            "記録 {at} 番など {count} 件は、この検証器が知らない形式です。新しい版の検証器を使ってください。"
+        ),
+        format!("Entry {at} ({count} in all) is of a form this verifier does not know; use a newer one."),
+    )
+}
+
+fn foreign_head(name: &str) -> Line {
+    line(
+        format!(
+            "手元の記録「{name}」は、方針にある台帳の鍵で署名されていません。別の台帳か、鍵が替えられています。"
+        ),
+        format!(
+            "The kept head \"{name}\" is not signed by this log's key: another log, or the key was exchanged."
+        ),
+    )
+}
+
+fn forked_from_head(head: &str, size: u64) -> Line {
+    line(
+        format!(
+            "手元の記録「{head}」（{size} 件の時点）の続きになっていません。台帳が書き換えられ、別の枝が示されています。"
+        ),
+        format!(
+            "The tree does not continue the kept head \"{head}\" ({size} entries): history was rewritten."
+        ),
+    )
+}
+
+fn forked_decision(at: u64, size: u64) -> Line {
+    line(
+        format!(
+            "記録 {at} 番の判断は {size} 件の時点の台帳を見て行われましたが、この台帳はその続きではありません。"
+        ),
+        format!("Entry {at} was decided under a head of {size} entries that this tree does not continue."),
+    )
+}
+
+fn tail_missing(at: u64, missing: u64) -> Line {
+    line(
+        format!("末尾の {missing} 件（{at} 番以降）がファイルにありません。署名された台帳には存在します。"),
+        format!(
+            "The last {missing} entries (from number {at}) are not in the file, but are in the signed ledger."
+        ),
+    )
+}
+
+fn older(head: &str, held: u64, shown: u64) -> Line {
+    line(
+        format!(
+            "手元の記録「{head}」は {held} 件ですが、示された台帳は {shown} 件です。台帳が巻き戻されたか、古いファイルです。\
+             以前の時点を確かめるときは、その時点の手元の記録を使ってください。"
+        ),
+        format!(
+            "The kept head \"{head}\" has {held} entries, this ledger only {shown}: it was rolled back, or the file \
+             is an old one. To check an old file, give the heads of that time."
+        ),
+    )
+}
+
+fn head_unproved(head: &str, size: u64) -> Line {
+    line(
+        format!(
+            "手元の記録「{head}」（{size} 件の時点）と照合する証明がファイルにありません。0 番からのファイルを受け取ってください。"
+        ),
+        format!(
+            "The file holds no proof for the kept head \"{head}\" ({size} entries); ask for a bundle from entry 0."
+        ),
+    )
 }
 
 fn signature(why: &PolicyError) -> Line {
