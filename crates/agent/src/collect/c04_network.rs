@@ -1,0 +1,115 @@
+//! 4.5.b: what listens, with the program behind it, from the kernel's own tables.
+
+use crate::reading::{Reading, Sources, in_parts};
+use jiff::Timestamp;
+use procfs::net::{TcpState, UdpState};
+use procfs::process::FDTarget;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use yakujo_contract::act::Protocol;
+use yakujo_contract::fact::network::{Listener, NetListeners};
+use yakujo_contract::fact::{Coverage, Fact};
+
+/// Sockets reported at most; more than this is itself worth a look, and is said.
+const MOST: usize = 5_000;
+
+/// Reads the listening sockets of the running host.
+#[must_use]
+pub fn collect(_sources: &Sources, _now: Timestamp) -> Reading {
+    let mut open = match sockets() {
+        Ok(open) => open,
+        Err(error) => return Reading::failed(format!("the kernel's table of sockets: {error}")),
+    };
+    let (programs, unreadable) = programs();
+    let mut coverage = Coverage { unreadable, ..Coverage::default() };
+    if open.len() > MOST {
+        coverage.skipped = u32::try_from(open.len().saturating_sub(MOST)).unwrap_or(u32::MAX);
+        open.truncate(MOST);
+    }
+    let mut listeners: Vec<Listener> = open
+        .into_iter()
+        .map(|(protocol, local, uid, inode)| Listener {
+            protocol,
+            address: local.ip(),
+            port: local.port(),
+            program: programs.get(&inode).cloned(),
+            uid,
+        })
+        .collect();
+    listeners.sort_by(|a, b| (a.protocol, a.port, a.address).cmp(&(b.protocol, b.port, b.address)));
+    // Several workers of one program share a socket: one line is enough.
+    listeners.dedup();
+    if unreadable > 0 {
+        coverage.reason = "programs of other users may not be looked at".to_owned();
+    }
+    let reason = coverage.reason.clone();
+    let fact = |(part, listeners)| {
+        Fact::NetListeners(NetListeners { part, listeners, coverage: coverage.clone() })
+    };
+    Reading::of(in_parts(&listeners).into_iter().map(fact).collect(), reason)
+}
+
+type Socket = (Protocol, SocketAddr, u32, u64);
+
+fn sockets() -> procfs::ProcResult<Vec<Socket>> {
+    let tcp = procfs::net::tcp()?.into_iter().chain(procfs::net::tcp6().unwrap_or_default());
+    let udp = procfs::net::udp()?.into_iter().chain(procfs::net::udp6().unwrap_or_default());
+    let listening = tcp
+        .filter(|entry| entry.state == TcpState::Listen)
+        .map(|entry| (Protocol::Tcp, entry.local_address, entry.uid, entry.inode));
+    // A UDP socket that is connected to a peer only hears that peer.
+    let bound = udp
+        .filter(|entry| entry.state != UdpState::Established && entry.local_address.port() != 0)
+        .map(|entry| (Protocol::Udp, entry.local_address, entry.uid, entry.inode));
+    Ok(listening.chain(bound).collect())
+}
+
+/// Program names by socket inode, and how many processes could not be looked at.
+fn programs() -> (HashMap<u64, String>, u32) {
+    let (mut names, mut unreadable) = (HashMap::new(), 0_u32);
+    let Ok(processes) = procfs::process::all_processes() else { return (names, 1) };
+    for process in processes.flatten() {
+        let Ok(name) = process.stat().map(|stat| stat.comm) else { continue };
+        match process.fd() {
+            Ok(open) => {
+                for descriptor in open.flatten() {
+                    if let FDTarget::Socket(inode) = descriptor.target {
+                        names.insert(inode, name.clone());
+                    }
+                }
+            }
+            Err(procfs::ProcError::PermissionDenied(_)) => unreadable = unreadable.saturating_add(1),
+            // It ended meanwhile.
+            Err(_) => {}
+        }
+    }
+    (names, unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listeners() -> Vec<Listener> {
+        let reading = collect(&Sources::of_this_host(), Timestamp::UNIX_EPOCH);
+        let sets = reading.facts.into_iter().filter_map(|fact| match fact {
+            Fact::NetListeners(set) => Some(set.listeners),
+            _ => None,
+        });
+        sets.flatten().collect()
+    }
+
+    #[test]
+    fn a_socket_is_seen_while_it_listens_and_named_after_its_program() {
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (tcp_port, udp_port) = (tcp.local_addr().unwrap().port(), udp.local_addr().unwrap().port());
+        let seen = listeners();
+        let found = |protocol, port| seen.iter().find(|socket| socket.protocol == protocol && socket.port == port);
+        let socket = found(Protocol::Tcp, tcp_port).expect("the TCP socket");
+        assert!(socket.is_local_only() && socket.program.is_some(), "{socket:?}");
+        assert!(found(Protocol::Udp, udp_port).is_some());
+        drop(tcp);
+        assert!(!listeners().iter().any(|socket| socket.protocol == Protocol::Tcp && socket.port == tcp_port));
+    }
+}

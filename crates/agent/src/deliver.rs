@@ -1,0 +1,195 @@
+//! Brings facts to the server: at least once, in order, with back-off, for days if need be. What the server has stored
+//! is deleted here; nothing else is.
+
+use crate::enrol::Enrolled;
+use crate::outbox::{Numbered, Outbox};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
+
+/// Longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Facts of one delivery.
+const BATCH: i64 = 500;
+
+/// Why nothing was delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverError {
+    /// The server cannot be reached or failed; the facts wait.
+    #[error("the server cannot be reached; facts wait in the outbox")]
+    Away(#[source] Box<ureq::Error>),
+    /// The server refuses this agent.
+    #[error("the server refuses this agent ({status}): {text}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Words for the operator.
+        text: String,
+    },
+    /// The answer is malformed.
+    #[error("the server's answer cannot be read")]
+    Answer,
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] crate::outbox::OutboxError),
+    /// Files of the enrolment.
+    #[error("the files of the enrolment cannot be read: enrol again")]
+    Files(String),
+}
+
+/// A connection to the intake.
+#[derive(Clone)]
+pub struct Line {
+    agent: ureq::Agent,
+    base: String,
+}
+
+#[derive(Serialize)]
+struct Facts<'a> {
+    epoch: &'a str,
+    lowest: u64,
+    facts: &'a [Numbered],
+}
+
+#[derive(Serialize)]
+struct Pulse<'a> {
+    epoch: &'a str,
+    waiting: u64,
+    next_seq: u64,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    stored_to: u64,
+}
+
+impl Line {
+    /// Reads the enrolment; `intake` replaces the address it names.
+    ///
+    /// # Errors
+    /// [`DeliverError::Files`].
+    pub fn open(folder: &Path, intake: Option<SocketAddr>) -> Result<Self, DeliverError> {
+        let failed = |error: &dyn std::fmt::Display| DeliverError::Files(error.to_string());
+        let text = std::fs::read(folder.join("enrolled.json")).map_err(|error| failed(&error))?;
+        let enrolled: Enrolled = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
+        let pem = zeroize::Zeroizing::new(std::fs::read(folder.join("device.key")).map_err(|error| failed(&error))?);
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| failed(&error));
+        let (certificate, authority) = (der(&enrolled.certificate)?, der(&enrolled.ca)?);
+        let client = ClientCert::new_with_certs(
+            &[Certificate::from_der(&certificate).to_owned()],
+            PrivateKey::from_pem(&pem).map_err(|error| failed(&error))?,
+        );
+        let roots = RootCerts::Specific(Arc::new(vec![Certificate::from_der(&authority).to_owned()]));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(provider)
+            .client_cert(Some(client))
+            .root_certs(roots)
+            .build();
+        let config = ureq::Agent::config_builder()
+            .tls_config(tls)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .http_status_as_error(false)
+            .proxy(None)
+            .build();
+        let base = intake.map_or(enrolled.intake, |address| address.to_string());
+        Ok(Self { agent: config.into(), base: format!("https://{base}") })
+    }
+
+    fn post(&self, path: &str, body: &[u8]) -> Result<u64, DeliverError> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        let mut response = request.send(body).map_err(|error| DeliverError::Away(Box::new(error)))?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(64 * 1024).read_to_string().unwrap_or_default();
+        if status != 200 {
+            return Err(DeliverError::Refused { status, text: text.chars().take(300).collect() });
+        }
+        serde_json::from_str::<Stored>(&text).map(|stored| stored.stored_to).map_err(|_| DeliverError::Answer)
+    }
+
+    async fn send(&self, path: &'static str, body: Vec<u8>) -> Result<u64, DeliverError> {
+        let line = self.clone();
+        let sent = tokio::task::spawn_blocking(move || line.post(path, &body));
+        sent.await.map_err(|_| DeliverError::Answer)?
+    }
+
+    /// Delivers the oldest facts. Returns how many went.
+    ///
+    /// # Errors
+    /// Any [`DeliverError`]; the facts stay in the outbox.
+    pub async fn deliver(&self, outbox: &Outbox) -> Result<usize, DeliverError> {
+        let facts = outbox.take(BATCH).await?;
+        let Some(first) = facts.first() else { return Ok(0) };
+        let request = Facts { epoch: outbox.epoch(), lowest: first.seq, facts: &facts };
+        let body = serde_json::to_vec(&request).map_err(|_| DeliverError::Answer)?;
+        let stored_to = self.send("/intake/v1/facts", body).await?;
+        outbox.acked(stored_to).await?;
+        Ok(facts.iter().filter(|fact| fact.seq <= stored_to).count())
+    }
+
+    /// A sign of life.
+    ///
+    /// # Errors
+    /// Any [`DeliverError`].
+    pub async fn pulse(&self, outbox: &Outbox) -> Result<(), DeliverError> {
+        let (waiting, next_seq) = outbox.depth().await?;
+        let pulse = Pulse { epoch: outbox.epoch(), waiting, next_seq };
+        let body = serde_json::to_vec(&pulse).map_err(|_| DeliverError::Answer)?;
+        self.send("/intake/v1/pulse", body).await.map(|_| ())
+    }
+}
+
+/// How long to wait after so many failures in a row; `chance` is between 0 and 255.
+#[must_use]
+pub fn wait(failures: u32, chance: u8) -> Duration {
+    let seconds = 1_u64.checked_shl(failures.min(6)).unwrap_or(64);
+    let longest = Duration::from_secs(seconds).min(LONGEST_WAIT);
+    longest / 2 + longest.mul_f64(f64::from(chance) / 512.0)
+}
+
+/// SHA-256 of a certificate, hexadecimal.
+#[must_use]
+pub fn hex_of_certificate(certificate: &CertificateDer<'_>) -> String {
+    crate::reading::hex(&Sha256::digest(certificate))
+}
+
+/// Makes a folder only its owner may enter.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Writes a file only its owner may read, completely or not at all.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let temporary = file.with_extension("tmp");
+    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    out.write_all(bytes)?;
+    out.sync_all()?;
+    std::fs::rename(&temporary, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_to_a_minute_and_is_spread() {
+        assert!(wait(0, 0) >= Duration::from_millis(500) && wait(0, 255) <= Duration::from_secs(1));
+        assert!(wait(30, 0) >= Duration::from_secs(30) && wait(30, 255) <= LONGEST_WAIT);
+        assert_ne!(wait(4, 10), wait(4, 200));
+    }
+}
