@@ -6,8 +6,10 @@ use std::ops::Range;
 use yakujo_ledger::Hash;
 use yakujo_ledger::bundle::{About, BundleError, DraftError, Header, Writer};
 use yakujo_ledger::checkpoint::Checkpoint;
-use yakujo_ledger::files::ReadError;
-use yakujo_ledger::note::{Note, NoteError};
+use yakujo_ledger::files::{LedgerError, ReadError, Reader};
+use yakujo_ledger::note::{Note, NoteError, VerifierKey};
+use yakujo_ledger::policy::Policy;
+use jiff::Timestamp;
 
 /// Why something could not be disclosed.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum DiscloseError {
     /// Writing.
     #[error("the bundle could not be written")]
     Bundle(#[from] BundleError),
+    /// The key of the log.
+    #[error("the key of the ledger cannot be read")]
+    Key(#[from] LedgerError),
     /// The policy.
     #[error("the policy could not be written")]
     Policy(#[from] yakujo_ledger::policy::PolicySyntax),
@@ -67,36 +72,55 @@ pub fn prove(office: &Office, number: u64) -> Result<Proof, DiscloseError> {
     Ok(Proof { hashes: reader.inclusion_proof(head.size(), number)?, size: head.size(), checkpoint, leaf })
 }
 
-/// Writes entries with their proof as a bundle. Returns how many. `range.end` beyond the published end means the end.
+/// From where a bundle is written: a running office, or the ledger's files alone.
+pub struct Source<'a> {
+    /// The ledger.
+    pub reader: &'a Reader,
+    /// The key of the log.
+    pub log: &'a VerifierKey,
+    /// The contract's id.
+    pub contract: &'a str,
+}
+
+/// Writes entries with their proof as a bundle. Returns which. `range.end` beyond the published end means the end.
 ///
 /// # Errors
 /// Any [`DiscloseError`].
-pub fn bundle(office: &Office, range: Range<u64>, out: impl Write) -> Result<Range<u64>, DiscloseError> {
-    let reader = office.reader();
+pub fn write(
+    from: &Source<'_>,
+    range: Range<u64>,
+    made: Timestamp,
+    out: impl Write,
+) -> Result<Range<u64>, DiscloseError> {
+    let reader = from.reader;
     let note = Note::parse(&reader.signed_checkpoint())?;
     let head = Checkpoint::parse(note.text())?;
     let range = range.start..range.end.min(head.size());
     if range.start > range.end {
         return Err(DiscloseError::Range { range, size: head.size() });
     }
-    let key = yakujo_ledger::files::load_key(&office.folder().join("ledger"));
-    let policy = match key {
-        Ok(key) => yakujo_ledger::policy::Policy::of_log(&key.verifier())?.text().to_owned(),
-        Err(_) => String::new(),
-    };
     let about = About {
-        contract: office.id().to_string(),
-        made: office.now().to_string(),
-        policy,
+        contract: from.contract.to_owned(),
+        made: made.to_string(),
+        policy: Policy::of_log(from.log)?.text().to_owned(),
         personal: Vec::new(),
         note_ja: None,
     };
-    let header =
-        Header::of_tree(about, &note, &[], range.clone(), &|level, index| reader.hash(level, index))?;
+    let header = Header::of_tree(about, &note, &[], range.clone(), &|level, index| reader.hash(level, index))?;
     let mut writer = Writer::new(out, header)?;
     for entry in reader.entries(range.clone()) {
         writer.write_entry(&entry?)?;
     }
     writer.finish()?;
     Ok(range)
+}
+
+/// Writes a bundle of a running office (see [`write`]).
+///
+/// # Errors
+/// Any [`DiscloseError`].
+pub fn bundle(office: &Office, range: Range<u64>, out: impl Write) -> Result<Range<u64>, DiscloseError> {
+    let log = yakujo_ledger::files::load_key(&office.folder().join("ledger"))?.verifier();
+    let from = Source { reader: office.reader(), log: &log, contract: office.id().as_str() };
+    write(&from, range, office.now(), out)
 }

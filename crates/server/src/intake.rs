@@ -142,6 +142,14 @@ pub fn router(house: Arc<House>) -> Router {
         .with_state(house)
 }
 
+/// Enrolment, on the portal's door.
+pub fn enrolment(house: Arc<House>) -> Router {
+    Router::new()
+        .route("/enrol/v1", post(|State(house): State<Arc<House>>, Json(request)| async move { enrol(&house, request).await }))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(house)
+}
+
 async fn who(house: &House, peer: &PeerCertificate) -> Result<(Arc<Office>, Device), Refused> {
     for office in house.offices() {
         let found = office.people.device_by_fingerprint(&peer.fingerprint).await;

@@ -104,7 +104,7 @@ impl Running {
         let mut tasks = JoinSet::new();
         let mut doors = Vec::new();
         let routers = [
-            (portal, portal_tls, intake::router(house.clone())),
+            (portal, portal_tls, portal_router(&house, &settings)),
             (intake, intake_tls, intake::router(house.clone())),
         ];
         for (listener, tls, router) in routers {
@@ -123,6 +123,17 @@ impl Running {
             doors.push(door);
         }
         let (end, ended) = watch::channel(());
+        let (console, data, mut ending) = (house.clone(), folder.clone(), ended.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                _ = ending.changed() => {}
+                closed = crate::console::listen(console, &data) => {
+                    if let Err(error) = closed {
+                        tracing::error!("the console socket closed: {error}");
+                    }
+                }
+            }
+        });
         for office in house.offices() {
             begin_watch(&office, &settings).await;
             tasks.spawn(tend(office, house.clone(), ended.clone()));
@@ -146,6 +157,12 @@ impl Running {
             office.stop().await;
         }
     }
+}
+
+/// Pages for people, and on the same door the enrolment of agents, who have no certificate yet.
+fn portal_router(house: &Arc<House>, settings: &Settings) -> axum::Router {
+    let portal = crate::pages::door::Portal { offices: house.offices.clone(), clock: settings.clock.clone() };
+    crate::routes::router(Arc::new(portal)).merge(intake::enrolment(house.clone()))
 }
 
 /// The portal's listener and, on the next port, the intake's.
