@@ -80,8 +80,14 @@ mod tests {
 
     #[test]
     fn a_program_that_fails_is_an_error_and_not_an_empty_answer() {
-        assert!(matches!(output_of(Path::new("/bin/false"), &[], Duration::from_secs(5)), Err(CommandError::Failed(..))));
-        assert!(matches!(output_of(Path::new("/nowhere/x"), &[], Duration::from_secs(5)), Err(CommandError::Start(..))));
+        assert!(matches!(
+            output_of(Path::new("/bin/false"), &[], Duration::from_secs(5)),
+            Err(CommandError::Failed(..))
+        ));
+        assert!(matches!(
+            output_of(Path::new("/nowhere/x"), &[], Duration::from_secs(5)),
+            Err(CommandError::Start(..))
+        ));
         assert_eq!(output_of(Path::new("/bin/echo"), &["a b"], Duration::from_secs(5)).unwrap(), "a b\n");
     }
 }

@@ -77,7 +77,9 @@ impl Line {
         let failed = |error: &dyn std::fmt::Display| DeliverError::Files(error.to_string());
         let text = std::fs::read(folder.join("enrolled.json")).map_err(|error| failed(&error))?;
         let enrolled: Enrolled = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
-        let pem = zeroize::Zeroizing::new(std::fs::read(folder.join("device.key")).map_err(|error| failed(&error))?);
+        let pem = zeroize::Zeroizing::new(
+            std::fs::read(folder.join("device.key")).map_err(|error| failed(&error))?,
+        );
         let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| failed(&error));
         let (certificate, authority) = (der(&enrolled.certificate)?, der(&enrolled.ca)?);
         let client = ClientCert::new_with_certs(
@@ -103,7 +105,8 @@ impl Line {
     }
 
     fn post(&self, path: &str, body: &[u8]) -> Result<u64, DeliverError> {
-        let request = self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        let request =
+            self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/json");
         let mut response = request.send(body).map_err(|error| DeliverError::Away(Box::new(error)))?;
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(64 * 1024).read_to_string().unwrap_or_default();
@@ -176,7 +179,8 @@ pub fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let temporary = file.with_extension("tmp");
-    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut out =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     out.write_all(bytes)?;
     out.sync_all()?;
     std::fs::rename(&temporary, file)

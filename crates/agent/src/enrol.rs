@@ -87,7 +87,8 @@ pub fn enrol(folder: &Path, server: &str, code: &str) -> Result<Enrolled, EnrolE
     let body = serde_json::to_string(&Request { code: secret, csr })?;
     let answer = post(address, fingerprint, &body)?;
     let enrolled: Enrolled = serde_json::from_str(&answer)?;
-    let authority = CertificateDer::from_pem_slice(enrolled.ca.as_bytes()).map_err(|_| EnrolError::Stranger)?;
+    let authority =
+        CertificateDer::from_pem_slice(enrolled.ca.as_bytes()).map_err(|_| EnrolError::Stranger)?;
     if hex_of_certificate(&authority) != fingerprint {
         return Err(EnrolError::Stranger);
     }

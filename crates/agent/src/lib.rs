@@ -28,6 +28,8 @@ const BEAT_EVERY: u32 = 600;
 const PULSE_EVERY: Duration = Duration::from_secs(15);
 /// Declared use of the processor: 1 % of a core.
 const CPU_PER_MILLE: u64 = 10;
+/// Where the outbox keeps what outlives a run.
+const MEMORY_KEY: &str = "observer";
 /// Declared resident memory when the agent runs alone, bytes.
 const MEMORY: u64 = 48 << 20;
 
@@ -95,11 +97,13 @@ impl Handle {
 pub async fn start(settings: Settings) -> Result<Handle, StartError> {
     let mut bytes = [0_u8; 8];
     getrandom::fill(&mut bytes).map_err(|_| StartError::Random)?;
-    let epoch = reading::hex(&bytes);
+    // Later runs sort after earlier ones: the server tells a restart from a second agent by it.
+    let epoch = format!("{:013}-{}", (settings.clock)().as_millisecond(), reading::hex(&bytes));
     let line = Line::open(&settings.folder, settings.intake)?;
     let outbox = Arc::new(Outbox::open(&settings.folder, epoch.clone(), Bound::default()).await?);
     let rights = if rustix::process::geteuid().is_root() { "root" } else { "user" };
-    let start = AgentStart { version: env!("CARGO_PKG_VERSION").to_owned(), epoch, rights: rights.to_owned() };
+    let start =
+        AgentStart { version: env!("CARGO_PKG_VERSION").to_owned(), epoch, rights: rights.to_owned() };
     outbox.put((settings.clock)(), &[Fact::AgentStart(start)]).await?;
     let (end, ended) = watch::channel(());
     let (observed, news) = watch::channel(0_u64);
@@ -116,6 +120,10 @@ async fn observe_until(
 ) {
     let began = Instant::now();
     let mut observer = Observer::new(settings.sources.clone());
+    if let Ok(Some(text)) = outbox.recall(MEMORY_KEY).await {
+        // What an older version remembered otherwise is simply seen anew.
+        observer.remember(serde_json::from_str(&text).unwrap_or_default());
+    }
     let mut budget = Budget::default();
     let mut beat_due = Duration::ZERO;
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
@@ -153,7 +161,8 @@ async fn tell(outbox: &Outbox, now: Timestamp, facts: &[Fact], observer: &mut Ob
     if facts.is_empty() {
         return;
     }
-    if let Err(error) = outbox.put(now, facts).await {
+    let memory = serde_json::to_string(&observer.memory()).unwrap_or_default();
+    if let Err(error) = outbox.put_with(now, facts, &[(MEMORY_KEY, memory)]).await {
         tracing::error!("{} facts could not be kept and count as lost: {error}", facts.len());
         observer.tell_all_again();
     }
@@ -263,7 +272,7 @@ async fn empty(line: &Line, outbox: &Outbox) -> Result<(), DeliverError> {
 
 fn report(error: &DeliverError, failures: u32) {
     // The first failure is news; after that once in a while is enough.
-    if failures % 20 == 0 {
+    if failures.is_multiple_of(20) {
         match error {
             DeliverError::Away(cause) => tracing::warn!("{error}: {cause}"),
             other => tracing::warn!("{other}"),

@@ -1,9 +1,12 @@
 //! When each collector runs, and what of its reading is worth a fact: only what changed, capacity every few minutes,
 //! and a beat that says when everything was last looked at.
 
-use crate::collect::{c02_malware, c03_software, c03_support, c04_network, c06_clocks, c07_stops, c09_capacity, c11_access};
+use crate::collect::{
+    c02_malware, c03_software, c03_support, c04_network, c06_clocks, c07_stops, c09_capacity, c11_access,
+};
 use crate::reading::{Reading, Sources, digest_of};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::{CollectorRun, RunOutcome};
@@ -15,13 +18,23 @@ pub struct Observer {
     runs: BTreeMap<String, CollectorRun>,
     due: BTreeMap<&'static str, Timestamp>,
     sent: BTreeMap<String, String>,
-    clock_sent: Option<Timestamp>,
+    /// When the clock was last told, and its offset then, µs.
+    clock_sent: Option<(Timestamp, i64)>,
     inventory: Option<c03_software::Inventory>,
     inventory_stamp: Option<(i64, i64, u64)>,
     services: Option<BTreeSet<String>>,
     looks: Vec<c09_capacity::Look>,
     looks_from: Option<Timestamp>,
     drift_ms: Option<i64>,
+}
+
+/// What outlives a run of the agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The boot that was told.
+    pub boot: Option<String>,
+    /// The services that ran.
+    pub services: Option<BTreeSet<String>>,
 }
 
 /// Name of a collector and seconds between its runs.
@@ -40,6 +53,10 @@ const COLLECTORS: [(&str, i64); 8] = [
 const CAPACITY_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// An unchanged clock is told again so often.
 const CLOCK_EVERY: SignedDuration = SignedDuration::from_mins(10);
+/// A clock that moved by more is told at once, µs.
+const CLOCK_MOVED_US: u64 = 100_000;
+/// Between the two looks of the first sample, so that it has a processor share, too.
+const FIRST_LOOKS_APART: std::time::Duration = std::time::Duration::from_millis(200);
 /// A jump of the wall clock against the monotonic one worth a fact, ms.
 const STEP_MS: i64 = 500;
 
@@ -60,6 +77,21 @@ impl Observer {
             looks_from: None,
             drift_ms: None,
         }
+    }
+
+    /// Remembers what an earlier run saw, so that a restart of the agent is no boot of the host, and what started or
+    /// stopped meanwhile is told.
+    pub fn remember(&mut self, memory: Memory) {
+        if let Some(boot) = memory.boot {
+            self.sent.insert("boot".to_owned(), boot);
+        }
+        self.services = memory.services;
+    }
+
+    /// What the next run should know.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        Memory { boot: self.sent.get("boot").cloned(), services: self.services.clone() }
     }
 
     /// When each collector last ran, and how.
@@ -136,14 +168,16 @@ impl Observer {
 
     fn clock(&mut self, reading: Reading, now: Timestamp) -> Reading {
         let Some(Fact::ClockState(state)) = reading.facts.first() else { return reading };
-        let tenths = state.measured_offset_us.map(|offset| offset.div_euclid(100_000));
-        let class = format!("{} {tenths:?}", c06_clocks::class_of(state));
-        let old = self.clock_sent.is_none_or(|sent| now.duration_since(sent) >= CLOCK_EVERY);
-        if !old && self.sent.get("clock") == Some(&class) {
+        let class = c06_clocks::class_of(state);
+        let offset = state.measured_offset_us.unwrap_or(0);
+        let known = self.clock_sent.is_some_and(|(sent, told)| {
+            now.duration_since(sent) < CLOCK_EVERY && offset.abs_diff(told) <= CLOCK_MOVED_US
+        });
+        if known && self.sent.get("clock") == Some(&class) {
             return Reading { facts: Vec::new(), ..reading };
         }
         self.sent.insert("clock".to_owned(), class);
-        self.clock_sent = Some(now);
+        self.clock_sent = Some((now, offset));
         reading
     }
 
@@ -172,6 +206,10 @@ impl Observer {
         self.looks.push(c09_capacity::look(&self.sources));
         let from = *self.looks_from.get_or_insert(now);
         let first = !self.sent.contains_key("capacity");
+        if first {
+            std::thread::sleep(FIRST_LOOKS_APART);
+            self.looks.push(c09_capacity::look(&self.sources));
+        }
         // The processor's share needs two looks.
         let enough = self.looks.len() >= 2 && (first || now.duration_since(from) >= CAPACITY_EVERY);
         if !enough {
@@ -188,7 +226,8 @@ impl Observer {
     fn packages(&mut self) -> Reading {
         let stamp = c03_software::stamp(&self.sources);
         if self.inventory.is_some() && stamp == self.inventory_stamp {
-            let reason = self.inventory.as_ref().map(|known| known.coverage.reason.clone()).unwrap_or_default();
+            let reason =
+                self.inventory.as_ref().map(|known| known.coverage.reason.clone()).unwrap_or_default();
             return Reading::of(Vec::new(), reason);
         }
         let inventory = match c03_software::read(&self.sources) {
@@ -259,13 +298,39 @@ mod tests {
         let (first, outcomes) = observer.look(at(0));
         assert_eq!(outcomes, Outcomes::Changed);
         let kinds: BTreeSet<&str> = first.iter().map(Fact::kind).collect();
-        for kind in ["host.boot", "account.set", "av.engine", "package.set", "support.phase", "net.listener"] {
+        for kind in ["host.boot", "host.system", "clock.state", "capacity.sample", "privilege.rule", "account.set", "av.engine", "package.set", "support.phase", "net.listener"]
+        {
             assert!(kinds.contains(kind), "{kind} is missing in {kinds:?}");
         }
         let (again, _) = observer.look(at(16));
         let again: BTreeSet<&str> = again.iter().map(Fact::kind).collect();
         assert!(!again.contains("account.set") && !again.contains("package.set"), "{again:?}");
-        assert!(again.contains("capacity.sample"), "the second look has a processor share");
+        assert!(!again.contains("capacity.sample") && !again.contains("clock.state"), "{again:?}");
+        let (later, _) = observer.look(at(601));
+        let later: BTreeSet<&str> = later.iter().map(Fact::kind).collect();
+        assert!(later.contains("capacity.sample") && later.contains("clock.state"), "{later:?}");
+    }
+
+    #[test]
+    fn a_restart_of_the_agent_is_no_boot_and_tells_which_service_stopped_meanwhile() {
+        let tree = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = tree.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("proc/sys/kernel/random/boot_id", "one\n");
+        write("proc/stat", "btime 1700000000\n");
+        write("proc/1/comm", "init\n");
+        write("proc/7/comm", "clamd\n");
+        let sources = Sources::under(tree.path());
+        let mut first = Observer::new(sources.clone());
+        assert_eq!(first.boots(at(0)).facts.len(), 1, "the boot");
+        std::fs::remove_dir_all(tree.path().join("proc/7")).unwrap();
+        let mut second = Observer::new(sources);
+        second.remember(first.memory());
+        let facts = second.boots(at(60)).facts;
+        assert!(matches!(&facts[..], [Fact::ServiceChange(gone)] if gone.service == "clamd" && gone.change == Turn::Stopped), "{facts:?}");
     }
 
     #[test]

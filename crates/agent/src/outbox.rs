@@ -7,7 +7,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Row, Sqlite, Transaction};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -118,8 +120,12 @@ impl Outbox {
         .execute(&pool)
         .await?;
         // Covers the sum and the first droppable fact, so that neither walks the bodies.
-        sqlx::query("CREATE INDEX IF NOT EXISTS outbox_rank ON outbox (rank, seq, bytes)").execute(&pool).await?;
-        sqlx::query("CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL)").execute(&pool).await?;
+        sqlx::query("CREATE INDEX IF NOT EXISTS outbox_rank ON outbox (rank, seq, bytes)")
+            .execute(&pool)
+            .await?;
+        sqlx::query("CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            .execute(&pool)
+            .await?;
         Ok(Self { pool, bound, epoch, undeclared: Mutex::new(Losses::default()) })
     }
 
@@ -181,12 +187,19 @@ impl Outbox {
     }
 
     /// Drops the oldest facts of the least rank until the bound holds again, and puts a declared loss in their place.
-    async fn keep_bound(&self, write: &mut Transaction<'static, Sqlite>, now: Timestamp) -> Result<(), OutboxError> {
+    async fn keep_bound(
+        &self,
+        write: &mut Transaction<'static, Sqlite>,
+        now: Timestamp,
+    ) -> Result<(), OutboxError> {
         let bytes = sum_of_bytes(write).await?;
         let oldest_allowed = now.checked_sub(self.bound.age).unwrap_or(Timestamp::MIN);
         let first: Option<String> =
-            sqlx::query_scalar("SELECT observed FROM outbox WHERE rank > 0 ORDER BY seq LIMIT 1").fetch_optional(&mut **write).await?;
-        let too_old = first.and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|at| at < oldest_allowed);
+            sqlx::query_scalar("SELECT observed FROM outbox WHERE rank > 0 ORDER BY seq LIMIT 1")
+                .fetch_optional(&mut **write)
+                .await?;
+        let too_old =
+            first.and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|at| at < oldest_allowed);
         if bytes <= self.bound.bytes && !too_old {
             return Ok(());
         }
@@ -256,7 +269,8 @@ impl Outbox {
     /// # Errors
     /// When the data base does not answer.
     pub async fn recall(&self, key: &str) -> Result<Option<String>, OutboxError> {
-        let value = sqlx::query_scalar("SELECT value FROM memory WHERE key = ?").bind(key).fetch_optional(&self.pool);
+        let value =
+            sqlx::query_scalar("SELECT value FROM memory WHERE key = ?").bind(key).fetch_optional(&self.pool);
         Ok(value.await?)
     }
 
@@ -313,17 +327,24 @@ fn unsigned(n: i64) -> u64 {
 }
 
 async fn number(write: &mut Transaction<'static, Sqlite>, key: &str) -> Result<u64, OutboxError> {
-    let value: Option<String> =
-        sqlx::query_scalar("SELECT value FROM memory WHERE key = ?").bind(key).fetch_optional(&mut **write).await?;
+    let value: Option<String> = sqlx::query_scalar("SELECT value FROM memory WHERE key = ?")
+        .bind(key)
+        .fetch_optional(&mut **write)
+        .await?;
     Ok(value.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
 async fn sum_of_bytes(write: &mut Transaction<'static, Sqlite>) -> Result<u64, OutboxError> {
-    let sum: Option<i64> = sqlx::query_scalar("SELECT sum(bytes) FROM outbox").fetch_one(&mut **write).await?;
+    let sum: Option<i64> =
+        sqlx::query_scalar("SELECT sum(bytes) FROM outbox").fetch_one(&mut **write).await?;
     Ok(unsigned(sum.unwrap_or(0)))
 }
 
-async fn remember(write: &mut Transaction<'static, Sqlite>, key: &str, value: &str) -> Result<(), OutboxError> {
+async fn remember(
+    write: &mut Transaction<'static, Sqlite>,
+    key: &str,
+    value: &str,
+) -> Result<(), OutboxError> {
     sqlx::query("INSERT INTO memory (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
         .bind(key)
         .bind(value)
@@ -401,7 +422,11 @@ async fn replace(
     let mut next = first.saturating_add(1);
     for seq in behind {
         if seq != next {
-            sqlx::query("UPDATE outbox SET seq = ? WHERE seq = ?").bind(next).bind(seq).execute(&mut **write).await?;
+            sqlx::query("UPDATE outbox SET seq = ? WHERE seq = ?")
+                .bind(next)
+                .bind(seq)
+                .execute(&mut **write)
+                .await?;
         }
         next = next.saturating_add(1);
     }

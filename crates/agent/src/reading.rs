@@ -160,7 +160,9 @@ mod tests {
         assert!(parts.iter().all(|(_, items)| serde_json::to_vec(items).unwrap().len() < 60_000));
         let joined: Vec<String> = parts.iter().flat_map(|(_, items)| items.clone()).collect();
         assert_eq!(joined, items);
-        assert!(parts.iter().all(|(part, _)| part.set == parts[0].0.set && usize::from(part.of) == parts.len()));
+        assert!(
+            parts.iter().all(|(part, _)| part.set == parts[0].0.set && usize::from(part.of) == parts.len())
+        );
     }
 
     #[test]

@@ -37,7 +37,8 @@ pub struct Inventory {
 #[must_use]
 pub fn stamp(sources: &Sources) -> Option<(i64, i64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    let paths = [STATUS, "/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages"];
+    let paths =
+        [STATUS, "/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages"];
     let file = paths.iter().find_map(|path| std::fs::metadata(sources.path(path)).ok())?;
     Some((file.mtime(), file.mtime_nsec(), file.ino()))
 }
@@ -90,8 +91,12 @@ pub fn parse_status(text: &str) -> Vec<Installed> {
         let (source, source_version) = stanza.get("Source").map_or((None, None), |text| source_of(text));
         let source = source.filter(|source| source != short);
         let source_version = source_version.filter(|known| *known != version);
-        let by_distribution = is_by_distribution(stanza.get("Maintainer").copied().unwrap_or_default(), &version);
-        Some(Installed { package: limited(Package { name, version, source, source_version }), by_distribution })
+        let by_distribution =
+            is_by_distribution(stanza.get("Maintainer").copied().unwrap_or_default(), &version);
+        Some(Installed {
+            package: limited(Package { name, version, source, source_version }),
+            by_distribution,
+        })
     };
     stanzas.iter().filter_map(installed).collect()
 }
@@ -126,7 +131,8 @@ fn source_of(text: &str) -> (Option<String>, Option<String>) {
 }
 
 fn is_by_distribution(maintainer: &str, version: &str) -> bool {
-    let foreign = ["pgdg", "sury", "nodesource", "~docker", "+maria"].iter().any(|mark| version.contains(mark));
+    let foreign =
+        ["pgdg", "sury", "nodesource", "~docker", "+maria"].iter().any(|mark| version.contains(mark));
     let own = ["debian.", "ubuntu.com", "canonical.com"].iter().any(|mark| maintainer.contains(mark));
     own && !foreign
 }
@@ -138,10 +144,19 @@ pub fn parse_rpm(text: &str) -> Vec<Installed> {
         let fields: Vec<&str> = line.split('\t').collect();
         let (short, architecture) = (*fields.first()?, *fields.get(1)?);
         let version = (*fields.get(2)?).trim_start_matches("0:").to_owned();
-        let source = fields.get(3).and_then(|file| file.rsplitn(3, '-').last()).filter(|name| !name.is_empty() && *name != short);
-        let name = if short.starts_with("kernel") { format!("{short}:{version}") } else { format!("{short}:{architecture}") };
+        let source = fields
+            .get(3)
+            .and_then(|file| file.rsplitn(3, '-').last())
+            .filter(|name| !name.is_empty() && *name != short);
+        let name = if short.starts_with("kernel") {
+            format!("{short}:{version}")
+        } else {
+            format!("{short}:{architecture}")
+        };
         let vendor = fields.get(4).copied().unwrap_or_default();
-        let by_distribution = ["Red Hat", "Rocky", "AlmaLinux", "CentOS", "Oracle", "MIRACLE"].iter().any(|own| vendor.contains(own));
+        let by_distribution = ["Red Hat", "Rocky", "AlmaLinux", "CentOS", "Oracle", "MIRACLE"]
+            .iter()
+            .any(|own| vendor.contains(own));
         let package = Package { name, version, source: source.map(str::to_owned), source_version: None };
         Some(Installed { package: limited(package), by_distribution })
     };
@@ -151,7 +166,8 @@ pub fn parse_rpm(text: &str) -> Vec<Installed> {
 /// The whole list as facts, and the digest that names it.
 #[must_use]
 pub fn whole(inventory: &Inventory) -> (Vec<Fact>, String) {
-    let packages: Vec<Package> = inventory.packages.iter().map(|installed| installed.package.clone()).collect();
+    let packages: Vec<Package> =
+        inventory.packages.iter().map(|installed| installed.package.clone()).collect();
     let set = |(part, packages)| {
         let (manager, coverage) = (inventory.manager.clone(), inventory.coverage.clone());
         Fact::PackageSet(PackageSet { part, manager, packages, coverage })
@@ -163,10 +179,15 @@ pub fn whole(inventory: &Inventory) -> (Vec<Fact>, String) {
 #[must_use]
 pub fn change(before: &Inventory, after: &Inventory) -> Option<Fact> {
     let names = |inventory: &Inventory| -> BTreeMap<String, Package> {
-        inventory.packages.iter().map(|installed| (installed.package.name.clone(), installed.package.clone())).collect()
+        inventory
+            .packages
+            .iter()
+            .map(|installed| (installed.package.name.clone(), installed.package.clone()))
+            .collect()
     };
     let (old, new) = (names(before), names(after));
-    let present: Vec<Package> = new.values().filter(|package| old.get(&package.name) != Some(package)).cloned().collect();
+    let present: Vec<Package> =
+        new.values().filter(|package| old.get(&package.name) != Some(package)).cloned().collect();
     let removed: Vec<String> = old.keys().filter(|name| !new.contains_key(*name)).cloned().collect();
     if in_parts(&present).len() > 1 || removed.len() > 100 {
         return None;
@@ -226,16 +247,24 @@ mod tests {
     #[test]
     fn a_change_names_what_is_new_and_what_is_gone() {
         let before = inventory("dpkg", parse_status(SAMPLE));
-        let after = inventory("dpkg", parse_status(&SAMPLE.replace("3.1+b1", "3.2").replace("i386", "arm64")));
+        let after =
+            inventory("dpkg", parse_status(&SAMPLE.replace("3.1+b1", "3.2").replace("i386", "arm64")));
         let Some(Fact::PackageChange(change)) = change(&before, &after) else { panic!("no change") };
-        assert_eq!(change.present.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["bin", "libc6:arm64"]);
+        assert_eq!(
+            change.present.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(),
+            ["bin", "libc6:arm64"]
+        );
         assert_eq!(change.removed, ["libc6:i386"]);
         assert_ne!(change.before, change.after);
     }
 
     #[test]
     fn this_host_has_as_many_packages_as_dpkg_says() {
-        let Ok(listed) = output_of(Path::new("/usr/bin/dpkg-query"), &["-W", "-f", "${Package} ${db:Status-Status}\n"], Duration::from_secs(30)) else {
+        let Ok(listed) = output_of(
+            Path::new("/usr/bin/dpkg-query"),
+            &["-W", "-f", "${Package} ${db:Status-Status}\n"],
+            Duration::from_secs(30),
+        ) else {
             panic!("this test needs dpkg");
         };
         let expected = listed.lines().filter(|line| line.ends_with(" installed")).count();

@@ -53,11 +53,15 @@ pub struct Row {
 /// # Errors
 /// A sentence with the line.
 pub fn parse_table(text: &str) -> Result<Table, String> {
-    let table: Table = toml::from_str(text).map_err(|error| format!("the table of support dates: {error}"))?;
+    let table: Table =
+        toml::from_str(text).map_err(|error| format!("the table of support dates: {error}"))?;
     for row in &table.products {
         for date in [&row.full, &row.free, &row.paid].into_iter().flatten() {
             if end_of(date).is_none() {
-                return Err(format!("the table of support dates: {} {}: `{date}` is not a day (YYYY-MM-DD)", row.name, row.cycle));
+                return Err(format!(
+                    "the table of support dates: {} {}: `{date}` is not a day (YYYY-MM-DD)",
+                    row.name, row.cycle
+                ));
             }
         }
     }
@@ -90,12 +94,21 @@ pub fn parse_distro_info(name: &str, text: &str) -> Vec<Row> {
     let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
     let row = |line: &str| {
         let values: BTreeMap<&str, &str> = header.iter().copied().zip(line.split(',')).collect();
-        let day = |key: &str| values.get(key).filter(|day| end_of(day).is_some()).map(|day| (*day).to_owned());
+        let day =
+            |key: &str| values.get(key).filter(|day| end_of(day).is_some()).map(|day| (*day).to_owned());
         let cycle = values.get("version")?.split(' ').next()?.to_owned();
-        let (free, paid) = if name == "debian" { (day("eol-lts"), day("eol-elts")) } else { (None, day("eol-esm")) };
+        let (free, paid) =
+            if name == "debian" { (day("eol-lts"), day("eol-elts")) } else { (None, day("eol-esm")) };
         let full = day("eol");
         let free = free.or_else(|| full.clone());
-        Some(Row { name: name.to_owned(), cycle, full, free, paid, basis: "distro-info-data of this host".to_owned() })
+        Some(Row {
+            name: name.to_owned(),
+            cycle,
+            full,
+            free,
+            paid,
+            basis: "distro-info-data of this host".to_owned(),
+        })
     };
     lines.take(1_000).filter_map(row).collect()
 }
@@ -104,7 +117,11 @@ pub fn parse_distro_info(name: &str, text: &str) -> Vec<Row> {
 ///
 /// # Errors
 /// A sentence that says what could not be read.
-pub fn read(sources: &Sources, inventory: Option<&Inventory>, now: Timestamp) -> Result<SupportPhase, String> {
+pub fn read(
+    sources: &Sources,
+    inventory: Option<&Inventory>,
+    now: Timestamp,
+) -> Result<SupportPhase, String> {
     let table = table(sources)?;
     let text = sources.read("/etc/os-release").or_else(|_| sources.read("/usr/lib/os-release"));
     let release = parse_os_release(&text.map_err(|error| format!("/etc/os-release: {error}"))?);
@@ -141,7 +158,14 @@ fn supported(rows: &[Row], product: &str, cycle: &str, now: Timestamp) -> Produc
     let (product, cycle) = (product.to_owned(), cycle.to_owned());
     let Some(row) = rows.iter().find(|row| row.name == product && row.cycle == cycle) else {
         let basis = "not in the table".to_owned();
-        return ProductSupport { product, cycle, phase: Phase::NotListed, full_until: None, until: None, basis };
+        return ProductSupport {
+            product,
+            cycle,
+            phase: Phase::NotListed,
+            full_until: None,
+            until: None,
+            basis,
+        };
     };
     let instant = |day: &Option<String>| day.as_deref().and_then(end_of);
     let (full_until, free, paid) = (instant(&row.full), instant(&row.free), instant(&row.paid));
@@ -174,11 +198,15 @@ fn product_of(installed: &Installed) -> Option<(String, String)> {
     let name = installed.package.name.split(':').next()?;
     let version = upstream(&installed.package.version);
     let of = |product: &str, cycle: String| Some((product.to_owned(), cycle));
-    let number = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let number = |rest: &str| {
+        rest.starts_with(|c: char| c.is_ascii_digit()) && rest.chars().all(|c| c.is_ascii_digit() || c == '.')
+    };
     if let Some(cycle) = name.strip_prefix("postgresql-").filter(|rest| number(rest)) {
         return of("postgresql", cycle.to_owned());
     }
-    if let Some(cycle) = name.strip_prefix("php").and_then(|rest| rest.strip_suffix("-common")).filter(|rest| number(rest)) {
+    if let Some(cycle) =
+        name.strip_prefix("php").and_then(|rest| rest.strip_suffix("-common")).filter(|rest| number(rest))
+    {
         return of("php", cycle.to_owned());
     }
     if let Some(rest) = name.strip_prefix("openjdk-") {
@@ -187,7 +215,9 @@ fn product_of(installed: &Installed) -> Option<(String, String)> {
     match name {
         "mariadb-server" | "mariadb-server-core" => of("mariadb", first(version, 2)),
         "postgresql-server" => of("postgresql", first(version, 1)),
-        "python3-minimal" | "python3.11-minimal" | "python3.12-minimal" | "python3.13-minimal" => of("python", first(version, 2)),
+        "python3-minimal" | "python3.11-minimal" | "python3.12-minimal" | "python3.13-minimal" => {
+            of("python", first(version, 2))
+        }
         "openssl" | "openssl-libs" => of("openssl", first(version, 2)),
         "nodejs" => of("nodejs", first(version, 1)),
         "nginx" | "nginx-common" => of("nginx", first(version, 2)),
@@ -226,7 +256,12 @@ mod tests {
 
     #[test]
     fn the_phase_of_a_system_follows_the_dates() {
-        for (day, phase) in [("2026-07-11", Phase::Full), ("2026-07-12", Phase::Lts), ("2028-07-01", Phase::Extended), ("2034-01-01", Phase::Ended)] {
+        for (day, phase) in [
+            ("2026-07-11", Phase::Full),
+            ("2026-07-12", Phase::Lts),
+            ("2028-07-01", Phase::Extended),
+            ("2034-01-01", Phase::Ended),
+        ] {
             assert_eq!(read_at(day).products[0].phase, phase, "{day}");
         }
     }
@@ -248,7 +283,12 @@ mod tests {
     #[test]
     fn every_shipped_row_has_a_date_and_its_source_and_a_wrong_day_is_refused() {
         let table = parse_table(SHIPPED).unwrap();
-        assert!(table.products.iter().all(|row| !row.basis.is_empty() && (row.full.is_some() || row.free.is_some())));
+        assert!(
+            table
+                .products
+                .iter()
+                .all(|row| !row.basis.is_empty() && (row.full.is_some() || row.free.is_some()))
+        );
         let wrong = SHIPPED.replacen("2026-07-11", "2026-13-40", 1);
         assert!(parse_table(&wrong).unwrap_err().contains("2026-13-40"));
     }

@@ -36,16 +36,15 @@ pub fn collect(_sources: &Sources, _now: Timestamp) -> Reading {
             uid,
         })
         .collect();
-    listeners.sort_by(|a, b| (a.protocol, a.port, a.address).cmp(&(b.protocol, b.port, b.address)));
+    listeners.sort_by_key(|socket| (socket.protocol, socket.port, socket.address));
     // Several workers of one program share a socket: one line is enough.
     listeners.dedup();
     if unreadable > 0 {
         coverage.reason = "programs of other users may not be looked at".to_owned();
     }
     let reason = coverage.reason.clone();
-    let fact = |(part, listeners)| {
-        Fact::NetListeners(NetListeners { part, listeners, coverage: coverage.clone() })
-    };
+    let fact =
+        |(part, listeners)| Fact::NetListeners(NetListeners { part, listeners, coverage: coverage.clone() });
     Reading::of(in_parts(&listeners).into_iter().map(fact).collect(), reason)
 }
 
@@ -105,11 +104,14 @@ mod tests {
         let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let (tcp_port, udp_port) = (tcp.local_addr().unwrap().port(), udp.local_addr().unwrap().port());
         let seen = listeners();
-        let found = |protocol, port| seen.iter().find(|socket| socket.protocol == protocol && socket.port == port);
+        let found =
+            |protocol, port| seen.iter().find(|socket| socket.protocol == protocol && socket.port == port);
         let socket = found(Protocol::Tcp, tcp_port).expect("the TCP socket");
         assert!(socket.is_local_only() && socket.program.is_some(), "{socket:?}");
         assert!(found(Protocol::Udp, udp_port).is_some());
         drop(tcp);
-        assert!(!listeners().iter().any(|socket| socket.protocol == Protocol::Tcp && socket.port == tcp_port));
+        assert!(
+            !listeners().iter().any(|socket| socket.protocol == Protocol::Tcp && socket.port == tcp_port)
+        );
     }
 }

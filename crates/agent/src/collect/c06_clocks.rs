@@ -37,7 +37,12 @@ struct Said {
 pub fn collect(sources: &Sources, now: Timestamp) -> Reading {
     let mut said = ask_daemon(sources, now);
     for address in &sources.time_sources {
-        said.sources.push(ClockSource { address: address.clone(), stratum: 0, reach: 0, measured_offset_us: None });
+        said.sources.push(ClockSource {
+            address: address.clone(),
+            stratum: 0,
+            reach: 0,
+            measured_offset_us: None,
+        });
     }
     if !sources.time_sources.is_empty() {
         let named = &sources.time_sources;
@@ -67,7 +72,8 @@ fn ask_daemon(sources: &Sources, now: Timestamp) -> Said {
         Some("systemd-timesyn") => ask_timesyncd(now),
         Some("ntpd") => Said {
             daemon: "ntpd",
-            trouble: "ntpd is not asked by this program; use chrony, or name the sources in the settings".to_owned(),
+            trouble: "ntpd is not asked by this program; use chrony, or name the sources in the settings"
+                .to_owned(),
             ..Said::default()
         },
         Some(_) | None => Said { daemon: "none", ..Said::default() },
@@ -150,7 +156,11 @@ fn parse_source(line: &str) -> Option<ClockSource> {
 fn ask_timesyncd(now: Timestamp) -> Said {
     let mut said = Said { daemon: "systemd-timesyncd", ..Said::default() };
     let program = std::path::Path::new("/usr/bin/timedatectl");
-    match output_of(program, &["show-timesync", "--property=ServerAddress", "--property=ServerName"], ANSWER_WITHIN) {
+    match output_of(
+        program,
+        &["show-timesync", "--property=ServerAddress", "--property=ServerName"],
+        ANSWER_WITHIN,
+    ) {
         Ok(text) => said.sources = parse_timesync(&text),
         Err(error) => said.trouble = error.to_string(),
     }
@@ -169,7 +179,12 @@ fn ask_timesyncd(now: Timestamp) -> Said {
 pub fn parse_timesync(text: &str) -> Vec<ClockSource> {
     let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     let address = value("ServerAddress").or(value("ServerName")).filter(|address| !address.is_empty());
-    let source = |address: &str| ClockSource { address: address.to_owned(), stratum: 0, reach: 0, measured_offset_us: None };
+    let source = |address: &str| ClockSource {
+        address: address.to_owned(),
+        stratum: 0,
+        reach: 0,
+        measured_offset_us: None,
+    };
     address.map(source).into_iter().collect()
 }
 
@@ -199,7 +214,11 @@ fn measure(sources: &mut [ClockSource]) -> Option<(i64, u64)> {
 /// One SNTP exchange (RFC 4330): clock minus source and round trip in µs, and the stratum of the source.
 fn exchange(address: &str) -> Option<(i64, u64, u8)> {
     let config = rsntp::Config::default().timeout(SNTP_WITHIN);
-    let config = if address.contains("::") { config.bind_address((std::net::Ipv6Addr::UNSPECIFIED, 0).into()) } else { config };
+    let config = if address.contains("::") {
+        config.bind_address((std::net::Ipv6Addr::UNSPECIFIED, 0).into())
+    } else {
+        config
+    };
     let answer = rsntp::SntpClient::with_config(config).synchronize(address).ok()?;
     let stratum = answer.stratum();
     // A source that is itself without a source says 16 (or 0, kiss of death): its time is worth nothing.
@@ -241,7 +260,9 @@ mod tests {
         let tracking = parse_tracking(TRACKING).unwrap();
         assert_eq!(tracking.leap, "Normal");
         assert!((tracking.reference_time - 1_700_000_000.123).abs() < 0.01);
-        let sources = parse_sources("^,*,192.0.2.1,3,6,377,12,0.1,0.1,0.1\n#,?,PPS0,0,4,0,1,0,0,0\n^,?,192.0.2.2,0,6,0,1,0,0,0\n");
+        let sources = parse_sources(
+            "^,*,192.0.2.1,3,6,377,12,0.1,0.1,0.1\n#,?,PPS0,0,4,0,1,0,0,0\n^,?,192.0.2.2,0,6,0,1,0,0,0\n",
+        );
         assert_eq!(sources.len(), 2);
         assert_eq!((sources[0].reach, sources[0].stratum), (255, 3));
         assert_eq!(sources[1].reach, 0);
@@ -251,7 +272,9 @@ mod tests {
     fn a_tree_without_a_time_daemon_says_none() {
         let tree = tempfile::tempdir().unwrap();
         let reading = collect(&Sources::under(tree.path()), Timestamp::UNIX_EPOCH);
-        assert!(matches!(&reading.facts[0], Fact::ClockState(state) if state.daemon == "none" && state.measured_offset_us.is_none()));
+        assert!(
+            matches!(&reading.facts[0], Fact::ClockState(state) if state.daemon == "none" && state.measured_offset_us.is_none())
+        );
     }
 
     proptest! {

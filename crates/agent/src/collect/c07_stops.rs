@@ -9,8 +9,22 @@ use yakujo_contract::fact::host::HostBoot;
 const MOST_PROCESSES: usize = 65_536;
 /// Programs that are services wherever they run; used where no service manager can be asked.
 const DAEMONS: [&str; 16] = [
-    "apache2", "chronyd", "clamd", "clamonacc", "cron", "dovecot", "freshclam", "httpd", "mariadbd", "master", "mysqld",
-    "named", "nginx", "postgres", "rsyslogd", "sshd",
+    "apache2",
+    "chronyd",
+    "clamd",
+    "clamonacc",
+    "cron",
+    "dovecot",
+    "freshclam",
+    "httpd",
+    "mariadbd",
+    "master",
+    "mysqld",
+    "named",
+    "nginx",
+    "postgres",
+    "rsyslogd",
+    "sshd",
 ];
 
 /// The running processes: number and name.
@@ -48,7 +62,9 @@ pub fn services(sources: &Sources) -> BTreeSet<String> {
     }
     let scripts = names_in(sources, "/etc/init.d");
     let is_service = |name: &str| {
-        DAEMONS.contains(&name) || scripts.contains(name) || name.strip_suffix('d').is_some_and(|short| scripts.contains(short))
+        DAEMONS.contains(&name)
+            || scripts.contains(name)
+            || name.strip_suffix('d').is_some_and(|short| scripts.contains(short))
     };
     processes(sources).into_iter().map(|(_, name)| name).filter(|name| is_service(name)).collect()
 }

@@ -71,7 +71,9 @@ pub fn processor(text: &str) -> Option<(u64, u64, u64)> {
     let ticks: Vec<u64> = line.split_whitespace().take(8).filter_map(|word| word.parse().ok()).collect();
     let all = ticks.iter().fold(0_u64, |sum, n| sum.saturating_add(*n));
     let idle = ticks.get(3)?.saturating_add(*ticks.get(4).unwrap_or(&0));
-    let is_core = |line: &&str| line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_core = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
     let cores = u64::try_from(text.lines().filter(is_core).count()).unwrap_or(1).max(1);
     Some((all.saturating_sub(idle), all, cores))
 }
@@ -83,7 +85,9 @@ pub fn mounts(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in text.lines().take(10_000) {
         let fields: Vec<&str> = line.split(' ').collect();
-        let (Some(device), Some(point), Some(kind)) = (fields.first(), fields.get(1), fields.get(2)) else { continue };
+        let (Some(device), Some(point), Some(kind)) = (fields.first(), fields.get(1), fields.get(2)) else {
+            continue;
+        };
         if REAL.contains(kind) && devices.insert(*device) {
             found.push(point.replace("\\040", " "));
         }
@@ -96,7 +100,7 @@ fn file_systems(sources: &Sources, table: &str, look: &mut Look) {
     let skipped = points.len().saturating_sub(MOST_FILE_SYSTEMS);
     look.coverage.skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
     for point in points.into_iter().take(MOST_FILE_SYSTEMS) {
-        let shape = match rustix::fs::statvfs(&sources.path(&point)) {
+        let shape = match rustix::fs::statvfs(sources.path(&point)) {
             Ok(shape) => shape,
             Err(error) => {
                 missed(&mut look.coverage, &format!("{point}: {error}"));
@@ -111,7 +115,10 @@ fn file_systems(sources: &Sources, table: &str, look: &mut Look) {
             look.used.insert(format!("disk:{point}"), (bytes(limit), bytes(used)));
         }
         if shape.f_files > 0 {
-            look.used.insert(format!("inodes:{point}"), (shape.f_files, shape.f_files.saturating_sub(shape.f_ffree)));
+            look.used.insert(
+                format!("inodes:{point}"),
+                (shape.f_files, shape.f_files.saturating_sub(shape.f_ffree)),
+            );
         }
     }
 }
@@ -135,14 +142,16 @@ pub fn summarise(looks: &[Look], from: Timestamp, to: Timestamp) -> CapacitySamp
             row.1.push(busy);
         }
     }
-    let resources = values.into_iter().filter_map(|(resource, (limit, used))| row(resource, limit, used)).collect();
+    let resources =
+        values.into_iter().filter_map(|(resource, (limit, used))| row(resource, limit, used)).collect();
     let coverage = looks.last().map(|look| look.coverage.clone()).unwrap_or_default();
     CapacitySample { from, to, resources, coverage }
 }
 
 /// Thousandths of a core: all there are, and those that were busy.
 fn busy_between(earlier: &Look, later: &Look) -> Option<(u64, u64)> {
-    let ((busy_before, all_before, _), (busy_after, all_after, cores)) = (earlier.processor?, later.processor?);
+    let ((busy_before, all_before, _), (busy_after, all_after, cores)) =
+        (earlier.processor?, later.processor?);
     let all = all_after.checked_sub(all_before).filter(|all| *all > 0)?;
     let limit = cores.saturating_mul(1_000);
     let busy = busy_after.saturating_sub(busy_before).saturating_mul(limit) / all;
@@ -155,7 +164,14 @@ fn row(resource: String, limit: u64, mut used: Vec<u64>) -> Option<ResourceUse> 
     let mean = used.iter().fold(0_u64, |sum, n| sum.saturating_add(*n)).checked_div(count)?;
     // Nearest rank.
     let rank = used.len().saturating_mul(95).div_ceil(100).saturating_sub(1);
-    Some(ResourceUse { resource, limit, min: *used.first()?, mean, p95: *used.get(rank)?, max: *used.last()? })
+    Some(ResourceUse {
+        resource,
+        limit,
+        min: *used.first()?,
+        mean,
+        p95: *used.get(rank)?,
+        max: *used.last()?,
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +190,10 @@ mod tests {
             .collect();
         let sample = summarise(&looks, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
         let memory = sample.resources.iter().find(|row| row.resource == "memory").unwrap();
-        assert_eq!((memory.min, memory.mean, memory.p95, memory.max, memory.limit), (10, 105, 190, 200, 1_000));
+        assert_eq!(
+            (memory.min, memory.mean, memory.p95, memory.max, memory.limit),
+            (10, 105, 190, 200, 1_000)
+        );
         let cpu = sample.resources.iter().find(|row| row.resource == "cpu").unwrap();
         assert_eq!((cpu.limit, cpu.mean), (2_000, 500), "a quarter of two cores");
     }
@@ -189,7 +208,12 @@ mod tests {
 
     #[test]
     fn a_device_mounted_twice_counts_once() {
-        assert_eq!(mounts("/dev/a / ext4 rw 0 0\n/dev/a /again ext4 rw 0 0\nproc /proc proc rw 0 0\n/dev/b /with\\040space xfs rw\n"), ["/", "/with space"]);
+        assert_eq!(
+            mounts(
+                "/dev/a / ext4 rw 0 0\n/dev/a /again ext4 rw 0 0\nproc /proc proc rw 0 0\n/dev/b /with\\040space xfs rw\n"
+            ),
+            ["/", "/with space"]
+        );
     }
 
     proptest! {

@@ -70,7 +70,8 @@ pub fn collect(sources: &Sources, _now: Timestamp) -> Reading {
     }
     accounts.sort_by(|a, b| a.name.cmp(&b.name));
     accounts.dedup_by(|a, b| a.name == b.name);
-    let reason = if coverage.reason.is_empty() { rules.coverage.reason.clone() } else { coverage.reason.clone() };
+    let reason =
+        if coverage.reason.is_empty() { rules.coverage.reason.clone() } else { coverage.reason.clone() };
     let set = |(part, accounts)| Fact::AccountSet(AccountSet { part, accounts, coverage: coverage.clone() });
     let mut facts: Vec<Fact> = in_parts(&accounts).into_iter().map(set).collect();
     facts.push(Fact::PrivilegeRules(rules));
@@ -94,7 +95,8 @@ fn account(
     if let Some(trouble) = trouble {
         missed(coverage, trouble);
     }
-    let has_shell = !["nologin", "false", "sync", "halt", "shutdown"].iter().any(|end| user.shell.ends_with(end));
+    let has_shell =
+        !["nologin", "false", "sync", "halt", "shutdown"].iter().any(|end| user.shell.ends_with(end));
     let login = match password {
         _ if !has_shell => Login::None,
         None => Login::Unreadable,
@@ -155,7 +157,8 @@ pub fn parse_group(text: &str) -> Vec<(String, u32, Vec<String>)> {
 }
 
 fn groups_of(user: &User, groups: &[(String, u32, Vec<String>)]) -> Vec<String> {
-    let belongs = |(_, gid, members): &&(String, u32, Vec<String>)| *gid == user.gid || members.contains(&user.name);
+    let belongs =
+        |(_, gid, members): &&(String, u32, Vec<String>)| *gid == user.gid || members.contains(&user.name);
     let mut names: Vec<String> = groups.iter().filter(belongs).map(|(name, _, _)| name.clone()).collect();
     names.sort();
     names.truncate(100);
@@ -169,7 +172,9 @@ fn keys_of(sources: &Sources, home: &str) -> (Vec<String>, Option<String>) {
         let path = format!("{home}/.ssh/{file}");
         match sources.read(&path) {
             Ok(text) => keys.extend(fingerprints(&text)),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => trouble = Some(format!("{path}: {error}")),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                trouble = Some(format!("{path}: {error}"))
+            }
             Err(_) => {}
         }
     }
@@ -197,7 +202,8 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 fn encode(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().enumerate().fold(0_u32, |word, (at, byte)| word | u32::from(*byte) << (16 - 8 * at));
+        let word =
+            chunk.iter().enumerate().fold(0_u32, |word, (at, byte)| word | u32::from(*byte) << (16 - 8 * at));
         for at in 0..=chunk.len() {
             let index = usize::try_from(word >> (18 - 6 * at) & 63).unwrap_or(0);
             text.extend(ALPHABET.get(index).map(|letter| char::from(*letter)));
@@ -245,7 +251,10 @@ fn privilege_rules(sources: &Sources) -> PrivilegeRules {
     }
     let exporter = ["/usr/bin/cvtsudoers", "/usr/sbin/cvtsudoers"].map(std::path::Path::new);
     let Some(exporter) = exporter.into_iter().find(|path| path.exists()) else {
-        missed(&mut rules.coverage, "cvtsudoers is not installed, so the rules of sudo are not read".to_owned());
+        missed(
+            &mut rules.coverage,
+            "cvtsudoers is not installed, so the rules of sudo are not read".to_owned(),
+        );
         return rules;
     };
     let file = sudoers.display().to_string();
@@ -263,7 +272,9 @@ fn privilege_rules(sources: &Sources) -> PrivilegeRules {
 #[must_use]
 pub fn parse_rules(json: &str) -> Vec<String> {
     let Ok(document) = serde_json::from_str::<serde_json::Value>(json) else { return Vec::new() };
-    let list = |value: &serde_json::Value, key: &str| value.get(key).and_then(|list| list.as_array()).cloned().unwrap_or_default();
+    let list = |value: &serde_json::Value, key: &str| {
+        value.get(key).and_then(|list| list.as_array()).cloned().unwrap_or_default()
+    };
     let mut rules = Vec::new();
     for spec in list(&document, "User_Specs") {
         let (who, hosts) = (names(&list(&spec, "User_List")), names(&list(&spec, "Host_List")));
@@ -314,7 +325,11 @@ mod tests {
         std::fs::write(tree.path().join("etc/group"), "root:x:0:\nsudo:x:27:hanako\ntaro:x:1001:\n").unwrap();
         let shadow = "root:*:1:0:::::\nhanako:!:1:0:::::\ntaro:$y$secret$hash:1:0::::20000:\n";
         std::fs::write(tree.path().join("etc/shadow"), shadow).unwrap();
-        std::fs::write(tree.path().join("home/hanako/.ssh/authorized_keys"), format!("# c\nno-pty ssh-ed25519 {KEY} h@x\n")).unwrap();
+        std::fs::write(
+            tree.path().join("home/hanako/.ssh/authorized_keys"),
+            format!("# c\nno-pty ssh-ed25519 {KEY} h@x\n"),
+        )
+        .unwrap();
         tree
     }
 
@@ -325,7 +340,11 @@ mod tests {
         let Fact::AccountSet(set) = &reading.facts[0] else { panic!("{reading:?}") };
         let find = |name: &str| set.accounts.iter().find(|account| account.name == name).unwrap();
         assert_eq!((find("root").login, find("root").privileged), (Login::Locked, true));
-        assert_eq!((find("hanako").login, find("hanako").privileged), (Login::Possible, true), "locked, but with a key");
+        assert_eq!(
+            (find("hanako").login, find("hanako").privileged),
+            (Login::Possible, true),
+            "locked, but with a key"
+        );
         assert_eq!((find("taro").login, find("taro").privileged), (Login::Possible, false));
         assert_eq!(find("taro").expires.unwrap().as_second(), 20_000 * DAY);
         assert_eq!(find("web").login, Login::None);
@@ -341,7 +360,10 @@ mod tests {
         let reading = collect(&Sources::under(tree.path()), Timestamp::UNIX_EPOCH);
         assert!(reading.reason.contains("/etc/shadow"));
         let Fact::AccountSet(set) = &reading.facts[0] else { panic!("{reading:?}") };
-        assert_eq!(set.accounts.iter().find(|account| account.name == "taro").unwrap().login, Login::Unreadable);
+        assert_eq!(
+            set.accounts.iter().find(|account| account.name == "taro").unwrap().login,
+            Login::Unreadable
+        );
         assert_eq!(set.coverage.unreadable, 1);
     }
 

@@ -98,7 +98,11 @@ async fn beyond_the_bound_the_oldest_unimportant_facts_become_a_declared_loss_wi
     }
     assert!(lost > 0);
     assert_eq!(all.iter().filter(|fact| fact.fact == step).count(), 100, "important facts are never dropped");
-    assert_eq!(all.len() as u64 - declarations + lost, put, "sent and declared lost make exactly what was put in");
+    assert_eq!(
+        all.len() as u64 - declarations + lost,
+        put,
+        "sent and declared lost make exactly what was put in"
+    );
 }
 
 #[tokio::test]
@@ -108,7 +112,9 @@ async fn facts_older_than_the_bound_become_a_declared_loss() {
     outbox.put(at(0), &[change(1)]).await.unwrap();
     outbox.put(at(31 * 24 * 3600), &[change(2)]).await.unwrap();
     let all = everything(&outbox).await;
-    assert!(matches!(&all[0].fact, Fact::AgentLoss(loss) if loss.count == 1 && loss.kinds.contains_key("service.change")));
+    assert!(
+        matches!(&all[0].fact, Fact::AgentLoss(loss) if loss.count == 1 && loss.kinds.contains_key("service.change"))
+    );
     assert_eq!(all[1].fact, change(2));
 }
 
