@@ -18,7 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stdout().lock();
     loop {
         let size = ledger.size();
-        let batch: Vec<_> = (size..size + 1 + size % 7).map(|number| format!("{{\"entry\":{number}}}")).collect();
+        let batch: Vec<_> =
+            (size..size + 1 + size % 7).map(|number| format!("{{\"entry\":{number}}}")).collect();
         for number in ledger.append(&batch)? {
             writeln!(out, "{number}")?;
         }

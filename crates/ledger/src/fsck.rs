@@ -164,7 +164,8 @@ impl Check<'_> {
         }
         let first = contents.batches.first().map_or(head.size(), |batch| batch.first);
         if first > head.size() {
-            let what = format!("it begins with entry {first}, but the checkpoint has {} entries", head.size());
+            let what =
+                format!("it begins with entry {first}, but the checkpoint has {} entries", head.size());
             self.damaged(CHECKPOINT, &format!("it is older than the write-ahead file: {what}"));
             return WriteAhead::default();
         }
@@ -186,9 +187,13 @@ impl Check<'_> {
                 format!("a known head is of the log {origin}, this one is of {}", head.origin())
             } else if size > head.size() {
                 let now = head.size();
-                format!("the end was cut off or an old state was put back: a head of {size} entries is known, here are {now}")
+                format!(
+                    "the end was cut off or an old state was put back: a head of {size} entries is known, here are {now}"
+                )
             } else if tiles.root(self, size) != Some(known.root()) {
-                format!("the first {size} entries are not those of the known head: the ledger was rewritten or forked")
+                format!(
+                    "the first {size} entries are not those of the known head: the ledger was rewritten or forked"
+                )
             } else {
                 continue;
             };
@@ -203,7 +208,9 @@ impl Check<'_> {
             let path = self.folder.join(&folder);
             let listed = match self.disk.list(&path) {
                 Ok(listed) => listed,
-                Err(error) if error.kind() == ErrorKind::NotFound && self.writer == Writer::Active => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound && self.writer == Writer::Active => {
+                    continue;
+                }
                 Err(source) => {
                     let action = crate::files::Action::Read;
                     return Err(LedgerError::Disk { action, file: folder.into(), source });

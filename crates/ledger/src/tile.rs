@@ -235,10 +235,29 @@ mod tests {
     #[test]
     fn a_tile_has_one_name_only() {
         for wrong in [
-            "", "tile", "tile/0", "tile/0/", "tile/0/0", "tile/00/000", "tile/+1/000", "tile/64/000", "tile/8/-01",
-            "tile/0/x000/001", "tile/0/001/002", "tile/0/x001", "tile/0/000.p/0", "tile/0/000.p/256",
-            "tile/0/000.p/01", "tile/0/000.p/+1", "tile/0/000.p", "tile/0/000.p/1/2", "/tile/0/000", "tile/0/000/",
-            "tile/data/000", "tile/0/x999/x999/x999/x999/x999/x999/999", "tile/0/00é",
+            "",
+            "tile",
+            "tile/0",
+            "tile/0/",
+            "tile/0/0",
+            "tile/00/000",
+            "tile/+1/000",
+            "tile/64/000",
+            "tile/8/-01",
+            "tile/0/x000/001",
+            "tile/0/001/002",
+            "tile/0/x001",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/01",
+            "tile/0/000.p/+1",
+            "tile/0/000.p",
+            "tile/0/000.p/1/2",
+            "/tile/0/000",
+            "tile/0/000/",
+            "tile/data/000",
+            "tile/0/x999/x999/x999/x999/x999/x999/999",
+            "tile/0/00é",
         ] {
             assert_eq!(wrong.parse::<TilePath>(), Err(TileError::Path), "{wrong}");
         }
@@ -248,7 +267,8 @@ mod tests {
     fn a_tree_of_70_000_has_the_tiles_that_the_specification_counts() {
         let tiles: Vec<_> = tiles_of(70_000).filter(|tile| tile.kind != TileKind::Entries).collect();
         assert_eq!(tiles.len(), 273 + 1 + 1 + 1 + 1);
-        for expected in [hashes(0, 272, 256), hashes(0, 273, 112), hashes(1, 0, 256), hashes(1, 1, 17), hashes(2, 0, 1)]
+        for expected in
+            [hashes(0, 272, 256), hashes(0, 273, 112), hashes(1, 0, 256), hashes(1, 1, 17), hashes(2, 0, 1)]
         {
             assert!(tiles.contains(&expected), "{expected}");
         }

@@ -1,6 +1,12 @@
 //! No acknowledged entry is ever lost: whatever operation on the disk fails, wherever the power goes, wherever the
 //! write-ahead file is cut, however the process is killed.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test program: an error ends it, and that is what is wanted"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -88,7 +94,8 @@ fn check(disk: SimDisk, promised: &Promised, story: &str) {
     let mut ledger = match Ledger::open_on(disk.clone(), folder, key()) {
         Ok((ledger, _)) => ledger,
         Err(LedgerError::NotALedger(_)) if !promised.created => {
-            Ledger::create_on(disk.clone(), folder, key()).unwrap_or_else(|error| panic!("{story}: {error:?}"))
+            Ledger::create_on(disk.clone(), folder, key())
+                .unwrap_or_else(|error| panic!("{story}: {error:?}"))
         }
         Err(error) => panic!("{story}: {error:?}"),
     };
@@ -138,7 +145,13 @@ fn any_operation_may_find_the_device_broken() {
 #[test]
 fn the_power_may_go_at_any_operation() {
     fail_each_operation(Fault::Power, |at| {
-        vec![Left::Everything, Left::OnlyDurable, Left::Torn(at), Left::Torn(at + 5_000), Left::Torn(at + 9_000)]
+        vec![
+            Left::Everything,
+            Left::OnlyDurable,
+            Left::Torn(at),
+            Left::Torn(at + 5_000),
+            Left::Torn(at + 9_000),
+        ]
     });
 }
 
@@ -188,7 +201,7 @@ fn the_write_ahead_file_may_be_cut_at_any_byte() {
     for cut in acknowledged[0].0..=acknowledged[4].0 {
         let broken = disk.restart(Left::Everything);
         broken.cut(&file, cut);
-        let expected = acknowledged.iter().filter(|(end, _)| *end <= cut).next_back().unwrap().1;
+        let expected = acknowledged.iter().rfind(|(end, _)| *end <= cut).unwrap().1;
         let promised = Promised {
             created: true,
             entries: (0..expected).zip(entries(0..expected)).collect(),

@@ -1,5 +1,7 @@
 //! The ledger on a real disk, as a caller uses it.
 
+#![expect(clippy::unwrap_used, reason = "a test program: an error ends it, and that is what is wanted")]
+
 use std::path::Path;
 
 use yakujo_ledger::checkpoint::Checkpoint;
@@ -130,7 +132,9 @@ fn a_reader_gives_tile_files_as_they_stand_on_the_disk() {
         let stored = std::fs::read(path.join(tile.to_string())).unwrap();
         assert_eq!(ledger.reader().tile_file(tile).unwrap(), Some(stored), "{tile}");
     }
-    for absent in ["tile/0/005.p/221", "tile/0/006", "tile/1/001", "tile/5/000", "tile/63/000", "tile/entries/005"] {
+    for absent in
+        ["tile/0/005.p/221", "tile/0/006", "tile/1/001", "tile/5/000", "tile/63/000", "tile/entries/005"]
+    {
         let absent: TilePath = absent.parse().unwrap();
         assert_eq!(ledger.reader().tile_file(absent).unwrap(), None, "{absent}");
     }
@@ -226,7 +230,7 @@ fn readers_in_other_threads_see_a_consistent_ledger_while_it_grows() {
         while ledger.size() < 3_000 {
             let next = ledger.size();
             ledger.append(&entries(next..(next + next % 37 + 1).min(3_000))).unwrap();
-            if next % 3 == 0 {
+            if next.is_multiple_of(3) {
                 ledger.integrate().unwrap();
             }
         }

@@ -23,9 +23,20 @@ fn a_sound_ledger_has_no_damage() {
     assert_eq!(
         kinds,
         [
-            "checkpoint", "lock", "log.key", "tile/0/000", "tile/0/001", "tile/0/002.p/18", "tile/0/002.p/28",
-            "tile/1/000.p/1", "tile/1/000.p/2", "tile/entries/000", "tile/entries/001", "tile/entries/002.p/18",
-            "tile/entries/002.p/28", "write-ahead",
+            "checkpoint",
+            "lock",
+            "log.key",
+            "tile/0/000",
+            "tile/0/001",
+            "tile/0/002.p/18",
+            "tile/0/002.p/28",
+            "tile/1/000.p/1",
+            "tile/1/000.p/2",
+            "tile/entries/000",
+            "tile/entries/001",
+            "tile/entries/002.p/18",
+            "tile/entries/002.p/28",
+            "write-ahead",
         ]
     );
 }
@@ -55,7 +66,8 @@ fn a_missing_or_shortened_or_foreign_file_is_named() {
         let original = fs::read(path.join(&file)).unwrap();
         fs::remove_file(path.join(&file)).unwrap();
         let named: Vec<_> = check(&path).damage.into_iter().map(|damage| damage.file).collect();
-        let expected = if optional.iter().any(|name| file == Path::new(name)) { vec![] } else { vec![file.clone()] };
+        let expected =
+            if optional.iter().any(|name| file == Path::new(name)) { vec![] } else { vec![file.clone()] };
         assert_eq!(named, expected);
         if let Some(length) = original.len().checked_sub(1) {
             fs::write(path.join(&file), &original[..length]).unwrap();
@@ -64,7 +76,9 @@ fn a_missing_or_shortened_or_foreign_file_is_named() {
         }
         fs::write(path.join(&file), &original).unwrap();
     }
-    for foreign in ["notes.txt", "tile/0/000.bak", "tile/0/003", "tile/1/007", "tile/0/002.p/200", "tile/0/002.p/038"] {
+    for foreign in
+        ["notes.txt", "tile/0/000.bak", "tile/0/003", "tile/1/007", "tile/0/002.p/200", "tile/0/002.p/038"]
+    {
         fs::write(path.join(foreign), "x").unwrap();
         let named: Vec<_> = check(&path).damage.into_iter().map(|damage| damage.file).collect();
         assert_eq!(named, [Path::new(foreign)]);
@@ -87,7 +101,8 @@ fn several_damaged_files_are_all_named() {
         bytes[5] ^= 1;
         fs::write(path.join(file), bytes).unwrap();
     }
-    let named: Vec<_> = check(&path).damage.into_iter().map(|damage| damage.file.display().to_string()).collect();
+    let named: Vec<_> =
+        check(&path).damage.into_iter().map(|damage| damage.file.display().to_string()).collect();
     assert_eq!(named, files);
 }
 

@@ -1,5 +1,7 @@
 //! A writer that is killed at any moment has kept every entry it acknowledged.
 
+#![expect(clippy::unwrap_used, reason = "a test program: an error ends it, and that is what is wanted")]
+
 mod support;
 
 use std::io::{BufRead as _, BufReader};

@@ -1,5 +1,11 @@
 //! The tree and its proofs against two implementations that others wrote, and against changed proofs.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test program: an error ends it, and that is what is wanted"
+)]
+
 use std::collections::HashMap;
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
@@ -8,8 +14,8 @@ use sha2::Sha256;
 use tlog_tiles::tlog;
 use yakujo_ledger::hash::{Hash, empty_root, leaf_hash, node_hash};
 use yakujo_ledger::proof::{
-    ProofError, batch_proof, consistency_proof, inclusion_proof, range_proof, verify_batch, verify_consistency,
-    verify_inclusion, verify_range,
+    ProofError, batch_proof, consistency_proof, inclusion_proof, range_proof, verify_batch,
+    verify_consistency, verify_inclusion, verify_range,
 };
 use yakujo_ledger::tree::Frontier;
 
@@ -85,7 +91,11 @@ fn every_inclusion_proof_up_to_600_is_that_of_the_oracle() {
         // Every position of small trees; of larger ones those at the edges of subtrees and a few between.
         for index in (0..size).filter(|index| size < 70 || index % 64 < 2 || (index * 7 + size) % 31 == 0) {
             let proof = inclusion_proof(size, index, &ours.read()).unwrap();
-            assert_eq!(theirs(&proof), tlog::prove_record(size, index, &stored).unwrap(), "{index} of {size}");
+            assert_eq!(
+                theirs(&proof),
+                tlog::prove_record(size, index, &stored).unwrap(),
+                "{index} of {size}"
+            );
             verify_inclusion(&ours.root(size), size, index, &leaf_hash(&entry(index)), &proof).unwrap();
         }
     }
@@ -137,7 +147,10 @@ fn each_changed_shortened_or_lengthened_proof_is_refused() {
         for old in 1..=new {
             let proof = consistency_proof(old, new, &ours.read()).unwrap();
             for wrong in changed(&proof) {
-                assert!(verify_consistency(old, &ours.root(old), new, &root, &wrong).is_err(), "{old} in {new}");
+                assert!(
+                    verify_consistency(old, &ours.root(old), new, &root, &wrong).is_err(),
+                    "{old} in {new}"
+                );
             }
             let forged = leaf_hash(b"forged");
             assert!(verify_consistency(old, &forged, new, &root, &proof).is_err());

@@ -52,7 +52,9 @@ pub enum LedgerError {
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// An entry has at most [`crate::MAX_ENTRY_BYTES`].
-    #[error("entry {position} of the batch has {bytes} bytes; at most 65,535 are possible, documents go in by digest")]
+    #[error(
+        "entry {position} of the batch has {bytes} bytes; at most 65,535 are possible, documents go in by digest"
+    )]
     EntryTooLarge {
         /// Its place in the batch, from 0.
         position: usize,

@@ -96,8 +96,8 @@ fn tail(
     let path =
         TilePath { kind: TileKind::Entries, index: edge.size() / TILE_WIDTH, width: leaves.len() as u16 };
     let bytes = read(path)?;
-    let entries = read_bundle(&bytes, path.width)
-        .map_err(|error| damaged(&path.to_string(), &error.to_string()))?;
+    let entries =
+        read_bundle(&bytes, path.width).map_err(|error| damaged(&path.to_string(), &error.to_string()))?;
     if !entries.iter().map(|entry| leaf_hash(entry)).eq(leaves.iter().copied()) {
         return Err(damaged(&path.to_string(), "an entry is not the one that is in the tree"));
     }

@@ -329,8 +329,9 @@ impl Ledger {
 
     /// Writes the bundles that hold pending entries.
     fn write_bundles(&self, writing: &mut Writing<'_>) -> Result<(), LedgerError> {
-        let (recent, first) =
-            self.shared.read_state(|state| (state.recent.iter().cloned().collect::<Vec<_>>(), state.recent_first));
+        let (recent, first) = self
+            .shared
+            .read_state(|state| (state.recent.iter().cloned().collect::<Vec<_>>(), state.recent_first));
         for (index, entries) in (first / TILE_WIDTH..).zip(recent.chunks(TILE_WIDTH as usize)) {
             let path = TilePath { kind: TileKind::Entries, index, width: entries.len() as u16 };
             let mut bytes = Vec::new();
@@ -409,7 +410,8 @@ fn open_tiles(size: u64) -> impl Iterator<Item = TilePath> {
 /// Removes the unfinished forms of tiles that are full now.
 fn remove_finished(disk: &dyn Disk, folder: &Path, before: u64, now: u64) -> Result<(), LedgerError> {
     let still_open: Vec<_> = open_tiles(now).map(|path| path.partial_folder()).collect();
-    for name in open_tiles(before).map(|path| path.partial_folder()).filter(|name| !still_open.contains(name)) {
+    for name in open_tiles(before).map(|path| path.partial_folder()).filter(|name| !still_open.contains(name))
+    {
         let unfinished = folder.join(&name);
         let found = match disk.list(&unfinished) {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,

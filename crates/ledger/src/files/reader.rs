@@ -14,7 +14,8 @@ use crate::hash::{Hash, leaf_hash};
 use crate::note::VerifierKey;
 use crate::proof::{self, ProofError};
 use crate::tile::{
-    TILE_WIDTH, TileKind, TilePath, nodes_at, perfect_root, push_entry, read_bundle, read_hashes, write_hashes,
+    TILE_WIDTH, TileKind, TilePath, nodes_at, perfect_root, push_entry, read_bundle, read_hashes,
+    write_hashes,
 };
 use crate::tree;
 

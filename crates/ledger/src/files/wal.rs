@@ -167,7 +167,8 @@ mod tests {
         let bytes = sample();
         let contents = read(&bytes, "city.example/main").unwrap();
         assert_eq!(contents.tail, Tail::Clean);
-        let numbers: Vec<_> = contents.batches.iter().map(|batch| (batch.first, batch.entries.len())).collect();
+        let numbers: Vec<_> =
+            contents.batches.iter().map(|batch| (batch.first, batch.entries.len())).collect();
         assert_eq!(numbers, [(7, 2), (9, 1), (10, 3)]);
         assert_eq!(read(&bytes, "city.example/other"), Err(WalError::Header));
     }
@@ -179,7 +180,8 @@ mod tests {
             for change in [1, 0x80, 0xff] {
                 let mut changed = bytes.clone();
                 changed[at] ^= change;
-                let clean = read(&changed, "city.example/main").is_ok_and(|contents| contents.tail == Tail::Clean);
+                let clean =
+                    read(&changed, "city.example/main").is_ok_and(|contents| contents.tail == Tail::Clean);
                 assert!(!clean, "byte {at}");
             }
         }
@@ -205,7 +207,11 @@ mod tests {
         let ends = [begin + 30, begin + 30 + 27, bytes.len()];
         for cut in begin..=bytes.len() {
             let contents = read(&bytes[..cut], "city.example/main").unwrap();
-            assert_eq!(contents.batches.len(), ends.iter().filter(|end| **end <= cut).count(), "cut at {cut}");
+            assert_eq!(
+                contents.batches.len(),
+                ends.iter().filter(|end| **end <= cut).count(),
+                "cut at {cut}"
+            );
         }
     }
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::TEMPORARY;
 use super::disk::Disk;
 use super::error::{Action, LedgerError, failed};
-use super::TEMPORARY;
 
 /// The name under which a file is written before it has its own.
 const UNFINISHED: &str = "new";

@@ -115,8 +115,9 @@ impl Tiles {
         let found = check.disk.read(&check.folder.join(path.to_string())).ok();
         let right = found.as_deref().zip(expected).is_some_and(|(found, expected)| match path.kind {
             TileKind::Hashes { .. } => found == write_hashes(expected),
-            TileKind::Entries => read_bundle(found, path.width)
-                .is_ok_and(|entries| entries.iter().map(|entry| leaf_hash(entry)).eq(expected.iter().copied())),
+            TileKind::Entries => read_bundle(found, path.width).is_ok_and(|entries| {
+                entries.iter().map(|entry| leaf_hash(entry)).eq(expected.iter().copied())
+            }),
         });
         let vanished = found.is_none() && check.writer == Writer::Active;
         match expected {
@@ -187,7 +188,8 @@ fn computed_nodes(size: u64, full: &[Leaves]) -> Vec<Vec<Option<Hash>>> {
 impl Check<'_> {
     /// Reads a tile of hashes. Beside a writer, the unfinished form may have become a full one meanwhile.
     fn hashes(&mut self, path: TilePath) -> Option<Vec<Hash>> {
-        let bytes = self.tile_bytes(path, |full| full.get(..usize::from(path.width) * 32).map(<[u8]>::to_vec))?;
+        let bytes =
+            self.tile_bytes(path, |full| full.get(..usize::from(path.width) * 32).map(<[u8]>::to_vec))?;
         let hashes = read_hashes(&bytes, path.width);
         hashes.map_err(|error| self.damaged(path.to_string(), &error.to_string())).ok()
     }
@@ -220,7 +222,8 @@ impl Check<'_> {
     fn leaves(&mut self, index: u64) -> Leaves {
         let tile = self.hashes(TilePath { kind: TileKind::Hashes { level: 0 }, index, width: 256 });
         let bundle = self.bundle_leaves(TilePath { kind: TileKind::Entries, index, width: 256 });
-        let differs = tile.iter().flatten().zip(bundle.iter().flatten()).position(|(one, other)| one != other);
+        let differs =
+            tile.iter().flatten().zip(bundle.iter().flatten()).position(|(one, other)| one != other);
         Leaves {
             tile: tile.as_deref().and_then(perfect_root),
             bundle: bundle.as_deref().and_then(perfect_root),
@@ -248,7 +251,9 @@ impl Check<'_> {
     /// Reads the unfinished tiles and computes them from below.
     fn open_tiles(&mut self, size: u64, computed: &[Vec<Option<Hash>>]) -> Vec<OpenTile> {
         let mut tiles = Vec::new();
-        for (level, path) in (0..TILE_LEVELS).filter_map(|level| open_tile(size, level).map(|path| (level, path))) {
+        for (level, path) in
+            (0..TILE_LEVELS).filter_map(|level| open_tile(size, level).map(|path| (level, path)))
+        {
             let stored = self.hashes(path);
             let computed = match level.checked_sub(1) {
                 None => self.bundle_leaves(TilePath { kind: TileKind::Entries, ..path }),
@@ -267,11 +272,13 @@ impl Check<'_> {
     fn settle_edge(&mut self, head: &Checkpoint, open: &[OpenTile]) -> Edge {
         let choices = 1u32 << open.len().min(8);
         let edges = (0..choices).map(|choice| chosen(head.size(), open, choice));
-        let right = edges.flatten().find(|edge| {
-            edge.frontier().is_ok_and(|frontier| frontier.root() == head.root())
-        });
+        let right =
+            edges.flatten().find(|edge| edge.frontier().is_ok_and(|frontier| frontier.root() == head.root()));
         let Some(edge) = right else {
-            self.damaged(CHECKPOINT, "its signed root is not the root of the entries and tiles that are here");
+            self.damaged(
+                CHECKPOINT,
+                "its signed root is not the root of the entries and tiles that are here",
+            );
             self.disagreeing(open);
             let fallback = chosen(head.size(), open, choices - 1).or_else(|| chosen(head.size(), open, 0));
             return fallback.unwrap_or_else(Edge::new);
@@ -344,7 +351,8 @@ impl Check<'_> {
             Some(_) => perfect_root(hashes) == above,
             None => stored == computed,
         };
-        let right = stored.as_ref().filter(|stored| leads(stored)).or(computed.as_ref().filter(|found| leads(found)));
+        let right =
+            stored.as_ref().filter(|stored| leads(stored)).or(computed.as_ref().filter(|found| leads(found)));
         if stored.is_some() && stored.as_ref() != right {
             self.damaged(path.to_string(), "it does not lead to the signed root");
         }

@@ -1,5 +1,10 @@
 //! What the tests of the files share.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses another part of it")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test program: an error ends it, and that is what is wanted"
+)]
 
 pub mod sim;
 
@@ -41,7 +46,11 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     while let Some(next) = folders.pop() {
         for item in std::fs::read_dir(next).unwrap() {
             let path = item.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { found.push(path.strip_prefix(folder).unwrap().to_owned()) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                found.push(path.strip_prefix(folder).unwrap().to_owned())
+            }
         }
     }
     found.sort();

@@ -1,6 +1,13 @@
 //! A disk in memory that keeps apart what a program sees and what would be left after a power cut, counts every
 //! operation, and makes one of them fail.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test program: an error ends it, and that is what is wanted"
+)]
+
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -271,7 +278,8 @@ impl Disk for SimDisk {
         let world = &mut *world;
         let inside = |path: &Path| path.parent() == Some(folder);
         world.durable.retain(|path, _| !inside(path) || world.seen.contains_key(path));
-        let now = world.seen.iter().filter(|(path, _)| inside(path)).map(|(path, node)| (path.clone(), *node));
+        let now =
+            world.seen.iter().filter(|(path, _)| inside(path)).map(|(path, node)| (path.clone(), *node));
         world.durable.extend(now);
         Ok(())
     }
