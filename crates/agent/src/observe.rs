@@ -298,8 +298,18 @@ mod tests {
         let (first, outcomes) = observer.look(at(0));
         assert_eq!(outcomes, Outcomes::Changed);
         let kinds: BTreeSet<&str> = first.iter().map(Fact::kind).collect();
-        for kind in ["host.boot", "host.system", "clock.state", "capacity.sample", "privilege.rule", "account.set", "av.engine", "package.set", "support.phase", "net.listener"]
-        {
+        for kind in [
+            "host.boot",
+            "host.system",
+            "clock.state",
+            "capacity.sample",
+            "privilege.rule",
+            "account.set",
+            "av.engine",
+            "package.set",
+            "support.phase",
+            "net.listener",
+        ] {
             assert!(kinds.contains(kind), "{kind} is missing in {kinds:?}");
         }
         let (again, _) = observer.look(at(16));
@@ -330,7 +340,10 @@ mod tests {
         let mut second = Observer::new(sources);
         second.remember(first.memory());
         let facts = second.boots(at(60)).facts;
-        assert!(matches!(&facts[..], [Fact::ServiceChange(gone)] if gone.service == "clamd" && gone.change == Turn::Stopped), "{facts:?}");
+        assert!(
+            matches!(&facts[..], [Fact::ServiceChange(gone)] if gone.service == "clamd" && gone.change == Turn::Stopped),
+            "{facts:?}"
+        );
     }
 
     #[test]

@@ -168,7 +168,8 @@ async fn answer(house: &House, line: &str) -> Result<serde_json::Value, String> 
     let contract = request.as_object_mut().and_then(|fields| fields.remove("contract"));
     let contract = contract.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
     let ask: Ask = serde_json::from_value(request).map_err(|error| error.to_string())?;
-    let office = house.office(contract).ok_or_else(|| format!("there is no contract `{contract}` on this server"))?;
+    let office =
+        house.office(contract).ok_or_else(|| format!("there is no contract `{contract}` on this server"))?;
     perform(house, &office, ask).await
 }
 
@@ -186,12 +187,14 @@ async fn perform(house: &House, office: &Office, ask: Ask) -> Result<serde_json:
         }
         Ask::UserLink { login } => {
             let person = office.people.by_login(&login).await.map_err(words)?;
-            let secret = office.people.grant_link(&person.id, office.now(), CODE_LIVES).await.map_err(words)?;
+            let secret =
+                office.people.grant_link(&person.id, office.now(), CODE_LIVES).await.map_err(words)?;
             value(link(house, office, &secret))
         }
         Ask::Hosts => value(hosts(office).await.map_err(words)?),
         Ask::HostEnrol { host, system, environment } => {
-            let (host, system): (HostId, SystemId) = (host.parse().map_err(words)?, system.parse().map_err(words)?);
+            let (host, system): (HostId, SystemId) =
+                (host.parse().map_err(words)?, system.parse().map_err(words)?);
             let code = enrol(office, host, system, environment).await?;
             value(format!("{}@{}", &*code, house.authority.fingerprint()))
         }
@@ -289,7 +292,9 @@ pub async fn revoke(office: &Office, device: &DeviceId, reason: String) -> Resul
     let known = devices.iter().find(|known| known.id == *device).ok_or("there is no such device")?;
     office.decide(None, Act::DeviceRevoked { device: device.clone(), reason }, None).await.map_err(words)?;
     office.people.revoke_device(device, office.now()).await.map_err(words)?;
-    let another = devices.iter().any(|other| other.host == known.host && other.id != *device && other.revoked.is_none());
+    let another = devices
+        .iter()
+        .any(|other| other.host == known.host && other.id != *device && other.revoked.is_none());
     if !another {
         office.watch.forget(&known.host);
     }

@@ -1,6 +1,7 @@
 //! What the city takes away: bundles, and the proof of one entry.
 
 use crate::office::Office;
+use jiff::Timestamp;
 use std::io::Write;
 use std::ops::Range;
 use yakujo_ledger::Hash;
@@ -9,7 +10,6 @@ use yakujo_ledger::checkpoint::Checkpoint;
 use yakujo_ledger::files::{LedgerError, ReadError, Reader};
 use yakujo_ledger::note::{Note, NoteError, VerifierKey};
 use yakujo_ledger::policy::Policy;
-use jiff::Timestamp;
 
 /// Why something could not be disclosed.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +106,8 @@ pub fn write(
         personal: Vec::new(),
         note_ja: None,
     };
-    let header = Header::of_tree(about, &note, &[], range.clone(), &|level, index| reader.hash(level, index))?;
+    let header =
+        Header::of_tree(about, &note, &[], range.clone(), &|level, index| reader.hash(level, index))?;
     let mut writer = Writer::new(out, header)?;
     for entry in reader.entries(range.clone()) {
         writer.write_entry(&entry?)?;

@@ -145,7 +145,12 @@ pub fn router(house: Arc<House>) -> Router {
 /// Enrolment, on the portal's door.
 pub fn enrolment(house: Arc<House>) -> Router {
     Router::new()
-        .route("/enrol/v1", post(|State(house): State<Arc<House>>, Json(request)| async move { enrol(&house, request).await }))
+        .route(
+            "/enrol/v1",
+            post(
+                |State(house): State<Arc<House>>, Json(request)| async move { enrol(&house, request).await },
+            ),
+        )
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(house)
 }

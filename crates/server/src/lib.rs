@@ -1,12 +1,15 @@
 //! Portal, intake, decisions, judging, disclosure.
 
 pub mod audience;
+pub mod console;
 pub mod decide;
 pub mod disclose;
 mod doors;
 pub mod intake;
 pub mod office;
+pub mod pages;
 pub mod people;
+pub mod routes;
 pub mod server;
 pub mod settings;
 mod snapshot;

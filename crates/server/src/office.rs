@@ -311,6 +311,19 @@ impl Office {
         SeenHead { size: head.size(), root: head.root().to_string() }
     }
 
+    /// What the contract is called.
+    #[must_use]
+    pub fn title(&self, lang: crate::pages::words::Lang) -> String {
+        lang.of(&self.shared.terms.title_ja, &self.shared.terms.title_en).to_owned()
+    }
+
+    /// Size and root of the published head.
+    #[must_use]
+    pub fn head_words(&self) -> (u64, String) {
+        let head = self.reader.checkpoint();
+        (head.size(), head.root().to_string())
+    }
+
     /// Told each time entries or standings changed.
     #[must_use]
     pub fn news(&self) -> watch::Receiver<u64> {

@@ -8,8 +8,8 @@ use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use rustls::server::WebPkiClientVerifier;
@@ -113,7 +113,12 @@ impl Authority {
     ///
     /// # Errors
     /// When the files cannot be used.
-    pub fn portal(&self, folder: &Path, names: &[String], now: Timestamp) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn portal(
+        &self,
+        folder: &Path,
+        names: &[String],
+        now: Timestamp,
+    ) -> Result<Arc<ServerConfig>, TlsError> {
         let (chain, key) = self.portal_certificate(folder, names, now)?;
         let config = builder()?.with_no_client_auth().with_single_cert(chain, key)?;
         Ok(Arc::new(with_alpn(config)))
@@ -123,7 +128,12 @@ impl Authority {
     ///
     /// # Errors
     /// When the files cannot be used.
-    pub fn intake(&self, folder: &Path, names: &[String], now: Timestamp) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn intake(
+        &self,
+        folder: &Path,
+        names: &[String],
+        now: Timestamp,
+    ) -> Result<Arc<ServerConfig>, TlsError> {
         let (chain, key) = self.portal_certificate(folder, names, now)?;
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone())?;
@@ -144,7 +154,8 @@ impl Authority {
         let wanted = names.join("\n");
         let current = certificate_file.exists()
             && std::fs::read_to_string(&names_file).unwrap_or_default() == wanted
-            && not_after(&certificate_file).is_some_and(|end| now.saturating_add(PORTAL_RENEW).is_ok_and(|at| at < end));
+            && not_after(&certificate_file)
+                .is_some_and(|end| now.saturating_add(PORTAL_RENEW).is_ok_and(|at| at < end));
         if !current {
             let key = KeyPair::generate()?;
             let certificate = portal_params(names, now)?.signed_by(&key, &self.issuer)?;
@@ -152,8 +163,10 @@ impl Authority {
             write_private(&certificate_file, certificate.pem().as_bytes())?;
             write_private(&names_file, wanted.as_bytes())?;
         }
-        let certificate = CertificateDer::from_pem_file(&certificate_file).map_err(|_| TlsError::Damaged("portal.pem"))?;
-        let key = PrivatePkcs8KeyDer::from_pem_file(&key_file).map_err(|_| TlsError::Damaged("portal.key"))?;
+        let certificate =
+            CertificateDer::from_pem_file(&certificate_file).map_err(|_| TlsError::Damaged("portal.pem"))?;
+        let key =
+            PrivatePkcs8KeyDer::from_pem_file(&key_file).map_err(|_| TlsError::Damaged("portal.key"))?;
         Ok((vec![certificate, self.certificate.clone()], key.into()))
     }
 
@@ -165,7 +178,8 @@ impl Authority {
         if request_pem.len() > MAX_REQUEST {
             return Err(TlsError::Request);
         }
-        let mut request = CertificateSigningRequestParams::from_pem(request_pem).map_err(|_| TlsError::Request)?;
+        let mut request =
+            CertificateSigningRequestParams::from_pem(request_pem).map_err(|_| TlsError::Request)?;
         let end = end_of(now, DEVICE_LIFE);
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -290,7 +304,13 @@ where
             let (stream, service) = accepting.await?;
             let certificates = stream.get_ref().1.peer_certificates();
             let peer = certificates.and_then(<[_]>::first).map(|certificate| fingerprint(certificate));
-            Ok((stream, OnConnection { inner: service, peer: peer.map(|fingerprint| PeerCertificate { fingerprint }) }))
+            Ok((
+                stream,
+                OnConnection {
+                    inner: service,
+                    peer: peer.map(|fingerprint| PeerCertificate { fingerprint }),
+                },
+            ))
         })
     }
 }

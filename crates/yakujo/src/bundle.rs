@@ -22,9 +22,11 @@ pub fn run(data: &Path, arguments: &Bundle) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(&ledger, &key).context("the ledger")?;
     let end = arguments.count.map_or(u64::MAX, |count| arguments.first.saturating_add(count));
     let file = std::fs::File::create_new(&arguments.output);
-    let file = file.with_context(|| format!("{} cannot be made (does it exist?)", arguments.output.display()))?;
+    let file =
+        file.with_context(|| format!("{} cannot be made (does it exist?)", arguments.output.display()))?;
     let from = yakujo_server::disclose::Source { reader: &reader, log: &key, contract: &arguments.contract };
-    let range = yakujo_server::disclose::write(&from, arguments.first..end, Timestamp::now(), BufWriter::new(file))?;
+    let range =
+        yakujo_server::disclose::write(&from, arguments.first..end, Timestamp::now(), BufWriter::new(file))?;
     println!("{}: {} 件（{} から）", arguments.output.display(), range.end - range.start, range.start);
     Ok(ExitCode::SUCCESS)
 }

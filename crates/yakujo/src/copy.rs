@@ -7,8 +7,16 @@ use std::process::ExitCode;
 use yakujo_server::console::{Ask, SOCKET};
 
 /// Rebuildable, or of this moment only: not copied.
-const NOT_COPIED: [&str; 8] =
-    [SOCKET, "views.db", "views.db-wal", "views.db-shm", "people.db-wal", "people.db-shm", "snapshot", "lock"];
+const NOT_COPIED: [&str; 8] = [
+    SOCKET,
+    "views.db",
+    "views.db-wal",
+    "views.db-shm",
+    "people.db-wal",
+    "people.db-shm",
+    "snapshot",
+    "lock",
+];
 
 /// Copies the data folder while the server runs. The ledger's files only ever grow, so they are copied as they are; the
 /// head is copied first, so that it never promises more than the copy holds.
@@ -39,7 +47,8 @@ fn is_running(data: &Path) -> bool {
 
 fn contracts(data: &Path) -> anyhow::Result<Vec<String>> {
     let folder = data.join("contracts");
-    let found = std::fs::read_dir(&folder).with_context(|| format!("{} holds no contract", data.display()))?;
+    let found =
+        std::fs::read_dir(&folder).with_context(|| format!("{} holds no contract", data.display()))?;
     found.map(|found| Ok(found?.file_name().to_string_lossy().into_owned())).collect()
 }
 
@@ -84,6 +93,8 @@ pub fn restore(data: &Path, arguments: &Restore) -> anyhow::Result<ExitCode> {
             println!("{contract}: {damage}");
         }
     }
-    println!("市が手元に持つ記録（チェックポイント）より古い場合は、次の照合で「手元の記録より古い」と示されます。市へ連絡してください。");
+    println!(
+        "市が手元に持つ記録（チェックポイント）より古い場合は、次の照合で「手元の記録より古い」と示されます。市へ連絡してください。"
+    );
     Ok(if damaged { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }

@@ -19,14 +19,22 @@ pub fn run(data: &Path, arguments: &Doctor) -> anyhow::Result<ExitCode> {
     let mut findings = Vec::new();
     let mut damaged = false;
     let folder = data.join("contracts");
-    let contracts = std::fs::read_dir(&folder)
-        .with_context(|| format!("{} holds no contract: start with `yakujo up`, or name the folder with --data", data.display()))?;
+    let contracts = std::fs::read_dir(&folder).with_context(|| {
+        format!(
+            "{} holds no contract: start with `yakujo up`, or name the folder with --data",
+            data.display()
+        )
+    })?;
     for found in contracts {
         let path = found?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let damage = ledger(&path.join("ledger"))?;
         damaged |= !damage.is_empty();
-        let words = if damage.is_empty() { "台帳に異常はありません。".to_owned() } else { damage.join("\n") };
+        let words = if damage.is_empty() {
+            "台帳に異常はありません。".to_owned()
+        } else {
+            damage.join("\n")
+        };
         findings.push(Finding { place: format!("{name} ledger"), ok: damage.is_empty(), words });
         findings.push(terms(&name, &path));
     }
@@ -50,7 +58,11 @@ pub fn ledger(folder: &Path) -> anyhow::Result<Vec<String>> {
     let key = load_key(folder).with_context(|| format!("the key in {}", folder.display()))?.verifier();
     let report = yakujo_ledger::fsck::fsck(folder, &key, &[])?;
     let words = report.damage.iter().map(|damage| {
-        format!("{}: {} — この控えは使わず、控え（バックアップ）から戻してください。", damage.file.display(), damage.what)
+        format!(
+            "{}: {} — この控えは使わず、控え（バックアップ）から戻してください。",
+            damage.file.display(),
+            damage.what
+        )
     });
     Ok(words.collect())
 }
@@ -60,10 +72,15 @@ fn terms(name: &str, folder: &Path) -> Finding {
     match crate::replay::load_terms(Some(&folder.join("contract.toml"))) {
         Ok(terms) => {
             let until = terms.calendar.holidays_until;
-            let short = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(9))).date();
+            let short =
+                jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(9))).date();
             let months = short.until(until).map_or(0, |span| span.get_days());
             let ok = months > 0;
-            Finding { place, ok, words: format!("義務 {} 件。祝日は {until} まで登録されています。", terms.duties.len()) }
+            Finding {
+                place,
+                ok,
+                words: format!("義務 {} 件。祝日は {until} まで登録されています。", terms.duties.len()),
+            }
         }
         Err(error) => Finding { place, ok: false, words: format!("{error:#}") },
     }
@@ -71,6 +88,10 @@ fn terms(name: &str, folder: &Path) -> Finding {
 
 fn server(data: &Path) -> Finding {
     let running = std::os::unix::net::UnixStream::connect(data.join(yakujo_server::console::SOCKET)).is_ok();
-    let words = if running { "サーバが動いています。" } else { "サーバは動いていません。`yakujo up` か `yakujo serve` で始めてください。" };
+    let words = if running {
+        "サーバが動いています。"
+    } else {
+        "サーバは動いていません。`yakujo up` か `yakujo serve` で始めてください。"
+    };
     Finding { place: "server".to_owned(), ok: running, words: words.to_owned() }
 }

@@ -10,7 +10,8 @@ pub fn data(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     }
     let share = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let share = share.or_else(home).context("neither XDG_DATA_HOME nor HOME is set: name a folder with --data")?;
+    let share =
+        share.or_else(home).context("neither XDG_DATA_HOME nor HOME is set: name a folder with --data")?;
     Ok(share.join("yakujo"))
 }
 

@@ -19,7 +19,12 @@ pub fn run(data: &Path, arguments: &Host) -> anyhow::Result<ExitCode> {
             }
             for row in rows {
                 let last = row.last.map_or_else(|| "報告なし".to_owned(), jst);
-                println!("{:<24} {:<12} {last:<24} {}", row.host, row.system.unwrap_or_default(), row.devices.join(" "));
+                println!(
+                    "{:<24} {:<12} {last:<24} {}",
+                    row.host,
+                    row.system.unwrap_or_default(),
+                    row.devices.join(" ")
+                );
             }
         }
         Host::Enrol(enrol) => {

@@ -57,7 +57,10 @@ fn read_entries(file: &Path) -> anyhow::Result<Vec<(EntryNumber, Entry)>> {
     let mut entries = Vec::new();
     let mut number = 0_u64;
     for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() || line.starts_with('#') || (index == 0 && line.contains("\"yakujo-bundle/v1\"")) {
+        if line.trim().is_empty()
+            || line.starts_with('#')
+            || (index == 0 && line.contains("\"yakujo-bundle/v1\""))
+        {
             continue;
         }
         let entry = Entry::from_bytes(line.as_bytes())
@@ -70,7 +73,8 @@ fn read_entries(file: &Path) -> anyhow::Result<Vec<(EntryNumber, Entry)>> {
 
 fn expect(terms: &Terms, file: &Path) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mismatches = yakujo_contract::scenario::run(terms, &text).with_context(|| format!("{}", file.display()))?;
+    let mismatches =
+        yakujo_contract::scenario::run(terms, &text).with_context(|| format!("{}", file.display()))?;
     for mismatch in &mismatches {
         println!("{}: {mismatch}", file.display());
     }

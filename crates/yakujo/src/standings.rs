@@ -22,8 +22,10 @@ struct DutyStanding {
     clause: u8,
     standing: &'static str,
     since: Option<Timestamp>,
-    reason: Words,
-    next: Words,
+    reason: String,
+    reason_en: String,
+    next: String,
+    next_en: String,
     evidence: Vec<u64>,
     evidence_total: u32,
     class: Option<String>,
@@ -38,15 +40,10 @@ struct SystemStanding {
     since: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
-    reason: Words,
+    reason: String,
+    reason_en: String,
     evidence: Vec<u64>,
     class: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Words {
-    ja: String,
-    en: String,
 }
 
 impl Standings {
@@ -68,9 +65,9 @@ impl Standings {
         println!("{}  {}", self.contract, jst(self.at));
         for duty in &self.duties {
             let since = duty.since.map(jst).unwrap_or_default();
-            println!("{:<7} {}  {:<24} {}", duty.id, symbol(duty.standing), since, duty.reason.ja);
-            if duty.standing != "kept" && !duty.next.ja.is_empty() {
-                println!("{:<7}    → {}", "", duty.next.ja);
+            println!("{:<7} {}  {:<24} {}", duty.id, symbol(duty.standing), since, duty.reason);
+            if duty.standing != "kept" && !duty.next.is_empty() {
+                println!("{:<7}    → {}", "", duty.next);
             }
         }
         let count = |word: &str| self.duties.iter().filter(|duty| duty.standing == word).count();
@@ -106,8 +103,10 @@ fn duty_standing(duty: DutyId, rulings: &[Ruling]) -> DutyStanding {
         clause,
         standing: verdict.standing.word(),
         since: Some(worst.since),
-        reason: Words { ja: verdict.cause.ja.clone(), en: verdict.cause.en.clone() },
-        next: Words { ja: verdict.next.ja.clone(), en: verdict.next.en.clone() },
+        reason: verdict.cause.ja.clone(),
+        reason_en: verdict.cause.en.clone(),
+        next: verdict.next.ja.clone(),
+        next_en: verdict.next.en.clone(),
         evidence: verdict.evidence.iter().map(|entry| entry.0).collect(),
         evidence_total: verdict.evidence_total,
         class: verdict.class.map(|class| format!("{class:?}")),
@@ -117,21 +116,15 @@ fn duty_standing(duty: DutyId, rulings: &[Ruling]) -> DutyStanding {
 }
 
 fn without_system(duty: DutyId, clause: u8) -> DutyStanding {
-    let none = Words {
-        ja: "情報システムが登録されていません。".to_owned(),
-        en: "No information system is registered.".to_owned(),
-    };
-    let next = Words {
-        ja: "受託者は、対象の情報システムを届け出てください。".to_owned(),
-        en: "The contractor declares the system.".to_owned(),
-    };
     DutyStanding {
         id: duty.key(),
         clause,
         standing: Standing::Unknown.word(),
         since: None,
-        reason: none,
-        next,
+        reason: "情報システムが登録されていません。".to_owned(),
+        reason_en: "No information system is registered.".to_owned(),
+        next: "受託者は、対象の情報システムを届け出てください。".to_owned(),
+        next_en: "The contractor declares the system.".to_owned(),
         evidence: Vec::new(),
         evidence_total: 0,
         class: None,
@@ -151,7 +144,8 @@ fn system_standing(ruling: &Ruling) -> SystemStanding {
         standing: verdict.standing.word(),
         since: ruling.since,
         until,
-        reason: Words { ja: verdict.cause.ja.clone(), en: verdict.cause.en.clone() },
+        reason: verdict.cause.ja.clone(),
+        reason_en: verdict.cause.en.clone(),
         evidence: verdict.evidence.iter().map(|entry| entry.0).collect(),
         class: verdict.class.map(|class| format!("{class:?}")),
     }

@@ -76,7 +76,10 @@ async fn observe(data: &Path, running: &Running) -> anyhow::Result<yakujo_agent:
 }
 
 fn tell(data: &Path, running: &Running) {
-    println!("約定 (yakujo {}) を開始しました。終了するには Ctrl-C を押してください。", env!("CARGO_PKG_VERSION"));
+    println!(
+        "約定 (yakujo {}) を開始しました。終了するには Ctrl-C を押してください。",
+        env!("CARGO_PKG_VERSION")
+    );
     for office in running.house.offices() {
         println!("  画面        https://{}/c/{}", running.portal, office.id());
     }

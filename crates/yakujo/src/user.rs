@@ -36,7 +36,10 @@ pub fn run(data: &Path, arguments: &User) -> anyhow::Result<ExitCode> {
             println!("{}", ask::<String>(data, &add.contract, &ask_for)?);
         }
         User::Link(link) => {
-            println!("{}", ask::<String>(data, &link.contract, &Ask::UserLink { login: link.login.clone() })?);
+            println!(
+                "{}",
+                ask::<String>(data, &link.contract, &Ask::UserLink { login: link.login.clone() })?
+            );
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -18,7 +18,8 @@ pub fn run(arguments: &Verify) -> anyhow::Result<ExitCode> {
     }
     let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let means = Means { policy: policy.as_deref(), heads: &heads, workers };
-    let file = std::fs::File::open(&arguments.bundle).with_context(|| format!("{}", arguments.bundle.display()))?;
+    let file =
+        std::fs::File::open(&arguments.bundle).with_context(|| format!("{}", arguments.bundle.display()))?;
     let report = verify(BufReader::with_capacity(1 << 20, file), &means)?;
     if arguments.json {
         println!("{:#}", report.to_json());

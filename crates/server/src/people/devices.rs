@@ -58,12 +58,14 @@ impl People {
     /// # Errors
     /// When the database fails.
     pub async fn redeem_enrolment(&self, code: &str, now: Timestamp) -> Result<Option<HostId>, PeopleError> {
-        let used = sqlx::query("UPDATE enrolment SET used = ? WHERE digest = ? AND used IS NULL AND expires > ? RETURNING host")
-            .bind(now.as_millisecond())
-            .bind(digest(code))
-            .bind(now.as_millisecond())
-            .fetch_optional(&self.pool)
-            .await?;
+        let used = sqlx::query(
+            "UPDATE enrolment SET used = ? WHERE digest = ? AND used IS NULL AND expires > ? RETURNING host",
+        )
+        .bind(now.as_millisecond())
+        .bind(digest(code))
+        .bind(now.as_millisecond())
+        .fetch_optional(&self.pool)
+        .await?;
         let Some(row) = used else { return Ok(None) };
         Ok(Some(row.try_get::<String, _>("host")?.try_into()?))
     }
@@ -145,7 +147,8 @@ mod tests {
         let host: HostId = "web-1".parse().unwrap();
         let code = people.issue_enrolment(&host, at(0), SignedDuration::from_mins(60)).await.unwrap();
         assert_eq!(people.redeem_enrolment("false", at(1)).await.unwrap(), None);
-        let (one, two) = tokio::join!(people.redeem_enrolment(&code, at(1)), people.redeem_enrolment(&code, at(1)));
+        let (one, two) =
+            tokio::join!(people.redeem_enrolment(&code, at(1)), people.redeem_enrolment(&code, at(1)));
         let both = [one.unwrap(), two.unwrap()];
         assert_eq!(both.iter().flatten().count(), 1);
         let late = people.issue_enrolment(&host, at(0), SignedDuration::from_mins(1)).await.unwrap();

@@ -97,7 +97,9 @@ impl People {
         Ok(Opened {
             person,
             secret: Zeroizing::new(Secret::from(totp.to_vec()).to_base32()),
-            address: Zeroizing::new(device.to_url().map_err(|error| PeopleError::Damaged(error.to_string()))?),
+            address: Zeroizing::new(
+                device.to_url().map_err(|error| PeopleError::Damaged(error.to_string()))?,
+            ),
         })
     }
 
@@ -161,7 +163,12 @@ pub(super) fn device(secret: &[u8], login: &str) -> Result<Totp, PeopleError> {
 }
 
 /// The time step a code belongs to, if it is right.
-pub(super) fn step_of(secret: &[u8], login: &str, code: &str, now: Timestamp) -> Result<Option<i64>, PeopleError> {
+pub(super) fn step_of(
+    secret: &[u8],
+    login: &str,
+    code: &str,
+    now: Timestamp,
+) -> Result<Option<i64>, PeopleError> {
     let digits: String = unicode_normalization::UnicodeNormalization::nfkc(code.trim()).take(16).collect();
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let step = device(secret, login)?.check(&digits, seconds);
@@ -171,6 +178,7 @@ pub(super) fn step_of(secret: &[u8], login: &str, code: &str, now: Timestamp) ->
 fn recovery_code() -> Result<Zeroizing<String>, PeopleError> {
     let bytes = random::<10>()?;
     let text = super::hex(&*bytes);
-    let groups: Vec<&str> = text.as_bytes().chunks(5).filter_map(|five| std::str::from_utf8(five).ok()).collect();
+    let groups: Vec<&str> =
+        text.as_bytes().chunks(5).filter_map(|five| std::str::from_utf8(five).ok()).collect();
     Ok(Zeroizing::new(groups.join("-")))
 }

@@ -13,7 +13,9 @@ pub mod throttle;
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{Row, SqliteConnection};
 use std::path::Path;
 use yakujo_contract::act::Role;
@@ -165,7 +167,10 @@ impl People {
     /// # Errors
     /// When there is none.
     pub async fn person(&self, id: &PersonId) -> Result<Person, PeopleError> {
-        let row = sqlx::query("SELECT * FROM person WHERE id = ?").bind(id.as_str()).fetch_optional(&self.pool).await?;
+        let row = sqlx::query("SELECT * FROM person WHERE id = ?")
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
         person(&row.ok_or(PeopleError::NoSuchPerson)?)
     }
 
@@ -174,7 +179,10 @@ impl People {
     /// # Errors
     /// When there is none.
     pub async fn by_login(&self, login: &str) -> Result<Person, PeopleError> {
-        let row = sqlx::query("SELECT * FROM person WHERE login = ?").bind(login).fetch_optional(&self.pool).await?;
+        let row = sqlx::query("SELECT * FROM person WHERE login = ?")
+            .bind(login)
+            .fetch_optional(&self.pool)
+            .await?;
         person(&row.ok_or(PeopleError::NoSuchPerson)?)
     }
 
@@ -193,11 +201,13 @@ impl People {
     /// When the database fails.
     pub async fn leave(&self, id: &PersonId, now: Timestamp) -> Result<(), PeopleError> {
         let mut change = self.pool.begin().await?;
-        sqlx::query("UPDATE person SET left_at = ?, password = NULL, totp = NULL WHERE id = ? AND left_at IS NULL")
-            .bind(now.as_millisecond())
-            .bind(id.as_str())
-            .execute(&mut *change)
-            .await?;
+        sqlx::query(
+            "UPDATE person SET left_at = ?, password = NULL, totp = NULL WHERE id = ? AND left_at IS NULL",
+        )
+        .bind(now.as_millisecond())
+        .bind(id.as_str())
+        .execute(&mut *change)
+        .await?;
         forget_credentials(&mut change, id).await?;
         change.commit().await?;
         Ok(())

@@ -38,7 +38,10 @@ impl People {
     /// # Errors
     /// When the database fails.
     pub async fn erase(&self, digest: &Digest) -> Result<(), PeopleError> {
-        sqlx::query("DELETE FROM personal WHERE digest = ?").bind(digest.as_str()).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM personal WHERE digest = ?")
+            .bind(digest.as_str())
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 }

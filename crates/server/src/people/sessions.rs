@@ -128,7 +128,10 @@ impl People {
         if let Some(until) = self.throttle.wait(&login, credentials.address, now) {
             return Err(SignInError::Throttled(until));
         }
-        let row = sqlx::query("SELECT * FROM person WHERE login = ?").bind(&login).fetch_optional(&self.pool).await?;
+        let row = sqlx::query("SELECT * FROM person WHERE login = ?")
+            .bind(&login)
+            .fetch_optional(&self.pool)
+            .await?;
         let hash: Option<String> = row.as_ref().map(|row| row.try_get("password")).transpose()?.flatten();
         let right = self.verify(credentials.password, hash).await?;
         let known = row.as_ref().map(person).transpose()?;
@@ -138,7 +141,9 @@ impl People {
             && person.is_active(now)
         {
             let totp: Option<Vec<u8>> = row.try_get("totp")?;
-            method = self.second_factor(person, &Zeroizing::new(totp.unwrap_or_default()), credentials.code, now).await?;
+            method = self
+                .second_factor(person, &Zeroizing::new(totp.unwrap_or_default()), credentials.code, now)
+                .await?;
         }
         match (known, method) {
             (Some(person), Some(method)) => {
@@ -172,12 +177,13 @@ impl People {
                 .await?;
             return Ok((fresh.rows_affected() == 1).then_some("password+totp"));
         }
-        let used = sqlx::query("UPDATE recovery SET used = ? WHERE digest = ? AND person = ? AND used IS NULL")
-            .bind(now.as_millisecond())
-            .bind(digest(&code.trim().to_ascii_lowercase()))
-            .bind(person.id.as_str())
-            .execute(&self.pool)
-            .await?;
+        let used =
+            sqlx::query("UPDATE recovery SET used = ? WHERE digest = ? AND person = ? AND used IS NULL")
+                .bind(now.as_millisecond())
+                .bind(digest(&code.trim().to_ascii_lowercase()))
+                .bind(person.id.as_str())
+                .execute(&self.pool)
+                .await?;
         Ok((used.rows_affected() == 1).then_some("password+recovery"))
     }
 
@@ -227,7 +233,10 @@ impl People {
         limits: &SessionLimits,
         now: Timestamp,
     ) -> Result<Option<Session>, PeopleError> {
-        let row = sqlx::query(SESSION_WITH_PERSON_BY_DIGEST).bind(digest(secret)).fetch_optional(&self.pool).await?;
+        let row = sqlx::query(SESSION_WITH_PERSON_BY_DIGEST)
+            .bind(digest(secret))
+            .fetch_optional(&self.pool)
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let mut session = session(&row, limits)?;
         if !session.person.is_active(now) || session.idle_ends <= now || session.absolute_ends <= now {
@@ -245,7 +254,11 @@ impl People {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn sessions_of(&self, id: &PersonId, limits: &SessionLimits) -> Result<Vec<Session>, PeopleError> {
+    pub async fn sessions_of(
+        &self,
+        id: &PersonId,
+        limits: &SessionLimits,
+    ) -> Result<Vec<Session>, PeopleError> {
         let rows = sqlx::query(SESSIONS_OF_PERSON).bind(id.as_str()).fetch_all(&self.pool).await?;
         rows.iter().map(|row| session(row, limits)).collect()
     }
@@ -289,7 +302,8 @@ impl People {
     }
 }
 
-const SESSION_WITH_PERSON_BY_DIGEST: &str = "SELECT person.*, session.name AS session_name, csrf, address, created, used
+const SESSION_WITH_PERSON_BY_DIGEST: &str =
+    "SELECT person.*, session.name AS session_name, csrf, address, created, used
      FROM session JOIN person ON person.id = session.person WHERE session.digest = ?";
 const SESSIONS_OF_PERSON: &str = "SELECT person.*, session.name AS session_name, csrf, address, created, used
      FROM session JOIN person ON person.id = session.person WHERE session.person = ? ORDER BY created";
@@ -364,7 +378,8 @@ mod tests {
         let (_, totp, _) = ready(&people, Role::CityStaff).await;
         let code = code(&totp, 100);
         let (a, b) = (typed(PASSWORD, &code), typed(PASSWORD, &code));
-        let (one, two) = tokio::join!(people.sign_in(&a, &LIMITS, at(100)), people.sign_in(&b, &LIMITS, at(100)));
+        let (one, two) =
+            tokio::join!(people.sign_in(&a, &LIMITS, at(100)), people.sign_in(&b, &LIMITS, at(100)));
         assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
     }
 
@@ -374,10 +389,13 @@ mod tests {
         let (_, totp, _) = ready(&people, Role::CityStaff).await;
         let begun = people.sign_in(&typed(PASSWORD, &code(&totp, 100)), &LIMITS, at(100)).await.unwrap();
         for minute in [10, 20, 29] {
-            let polled = people.session(&begun.secret, Touch::Poll, &LIMITS, at(100 + minute * 60)).await.unwrap();
+            let polled =
+                people.session(&begun.secret, Touch::Poll, &LIMITS, at(100 + minute * 60)).await.unwrap();
             assert_eq!(polled.unwrap().idle_ends, at(100 + 30 * 60));
         }
-        assert!(people.session(&begun.secret, Touch::Use, &LIMITS, at(100 + 30 * 60)).await.unwrap().is_none());
+        assert!(
+            people.session(&begun.secret, Touch::Use, &LIMITS, at(100 + 30 * 60)).await.unwrap().is_none()
+        );
         let expired = people.take_expired(&LIMITS, at(100 + 31 * 60)).await.unwrap();
         assert_eq!(expired.len(), 1);
         assert_eq!(expired[0].1, CloseReason::Idle);
@@ -395,7 +413,9 @@ mod tests {
             let running = people.session(&begun.secret, Touch::Use, &LIMITS, at(second)).await.unwrap();
             assert_eq!(running.expect("used every nine minutes").idle_ends, at(second + 600));
         }
-        assert!(people.session(&begun.secret, Touch::Use, &LIMITS, at(100 + 12 * 3600)).await.unwrap().is_none());
+        assert!(
+            people.session(&begun.secret, Touch::Use, &LIMITS, at(100 + 12 * 3600)).await.unwrap().is_none()
+        );
     }
 
     #[tokio::test]
@@ -404,10 +424,14 @@ mod tests {
         let (id, totp, _) = ready(&people, Role::Operator).await;
         let right = code(&totp, 100);
         let nobody = Credentials { login: "nobody", ..typed(PASSWORD, &right) };
-        for (credentials, whose) in
-            [(nobody, None), (typed("falsches Kennwort", &right), Some(&id)), (typed(PASSWORD, "000000"), Some(&id))]
-        {
-            let Err(error) = people.sign_in(&credentials, &LIMITS, at(100)).await else { panic!("signed in") };
+        for (credentials, whose) in [
+            (nobody, None),
+            (typed("falsches Kennwort", &right), Some(&id)),
+            (typed(PASSWORD, "000000"), Some(&id)),
+        ] {
+            let Err(error) = people.sign_in(&credentials, &LIMITS, at(100)).await else {
+                panic!("signed in")
+            };
             assert_eq!(error.to_string(), "sign-in refused");
             assert!(matches!(error, SignInError::Refused { person, .. } if person.as_ref() == whose));
         }

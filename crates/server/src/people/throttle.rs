@@ -29,7 +29,9 @@ impl Throttle {
     /// When the next try is allowed; none if it is now.
     pub(super) fn wait(&self, login: &str, address: &str, now: Timestamp) -> Option<Timestamp> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = |key: &str, free| failures.get(key).map(|failed| failed.last.saturating_add(delay(failed.count, free)));
+        let until = |key: &str, free| {
+            failures.get(key).map(|failed| failed.last.saturating_add(delay(failed.count, free)))
+        };
         let pair = until(&pair(login, address), FREE);
         let name = until(login, FREE_PER_NAME);
         let latest = [pair, name].into_iter().flatten().filter_map(Result::ok).max();

@@ -1,0 +1,156 @@
+//! One proposal: what it says in full, and the decision on it. The page itself is the confirmation: it names the
+//! object, and the button says what will be done.
+
+use super::agreements;
+use super::block::{Block, Cell, Field, Form, Input, Link, Tone, Upload};
+use super::frame::{self, Page};
+use super::visit::{Answer, Refusal, Visit};
+use super::words;
+use yakujo_contract::act::{Act, Matter};
+use yakujo_contract::evidence::agreement::{Proposal, Stage};
+use yakujo_contract::id::ProposalId;
+
+/// The page.
+///
+/// # Errors
+/// Absent, where there is no such proposal.
+pub async fn show(visit: Visit) -> Answer {
+    let lang = visit.lang;
+    let id: ProposalId = visit.part("proposal")?.parse().map_err(|_| Refusal::Absent)?;
+    let proposal =
+        visit.office.court().evidence().agreements.proposal(&id).cloned().ok_or(Refusal::Absent)?;
+    let matter = proposal.matter().ok_or(Refusal::Absent)?;
+    let mut page = Page::new("agreements", agreements::matter_name(lang, matter), "");
+    page.trail = vec![Link::new(
+        format!("{}/agreements", visit.base()),
+        visit.of("申告と合意", "Declared and agreed"),
+    )];
+    page.push(Block::Fields(fields(&visit, &id, &proposal, matter)));
+    page.push(Block::Heading(
+        visit.of("内容（台帳に記録されたとおり）", "As it stands in the ledger").to_owned(),
+    ));
+    page.push(Block::Pre(serde_json::to_string_pretty(matter)?));
+    decision(&visit, &id, &proposal, &mut page);
+    frame::show(&visit, &page)
+}
+
+fn fields(visit: &Visit, id: &ProposalId, proposal: &Proposal, matter: &Matter) -> Vec<(String, Cell)> {
+    let lang = visit.lang;
+    let mut fields = vec![
+        (visit.of("内容", "What").to_owned(), Cell::text(agreements::summary(lang, matter))),
+        (visit.of("状態", "Stage").to_owned(), Cell::text(words::stage(lang, proposal.stage()))),
+        (visit.of("番号", "Id").to_owned(), Cell::code(id.as_str())),
+    ];
+    let entry = |number| super::block::entries(&visit.base(), &[number]);
+    if let Some(proposed) = &proposal.proposed {
+        let by = Cell::text(words::party(lang, proposed.value.0));
+        let cells = vec![by, Cell::time(lang, proposed.stamp.received), entry(proposed.stamp.entry)];
+        fields.push((visit.of("申告", "Declared").to_owned(), Cell::Many(cells)));
+    }
+    for (party, stamp) in &proposal.agreed {
+        let cells = vec![
+            Cell::text(words::party(lang, *party)),
+            Cell::time(lang, stamp.received),
+            entry(stamp.entry),
+        ];
+        fields.push((visit.of("合意", "Agreed").to_owned(), Cell::Many(cells)));
+    }
+    for (party, stamp) in &proposal.refused {
+        let cells = vec![
+            Cell::text(words::party(lang, *party)),
+            Cell::time(lang, stamp.received),
+            entry(stamp.entry),
+        ];
+        fields.push((visit.of("不同意", "Refused").to_owned(), Cell::Many(cells)));
+    }
+    if let Some(stamp) = proposal.ended {
+        fields.push((
+            visit.of("終了", "Ended").to_owned(),
+            Cell::Many(vec![Cell::time(lang, stamp.received), entry(stamp.entry)]),
+        ));
+    }
+    fields
+}
+
+fn decision(visit: &Visit, id: &ProposalId, proposal: &Proposal, page: &mut Page) {
+    let Some(session) = &visit.session else { return };
+    let role = session.person.role;
+    let by = proposal.proposed.as_ref().map(|proposed| proposed.value.0);
+    let agree = crate::decide::may(role, &Act::Agreed { proposal: id.clone() });
+    let base = format!("{}/agreements/{id}", visit.base());
+    let reason = || vec![Field::new("reason", visit.of("理由", "Reason"), Input::Lines(String::new()))];
+    let form = |action: &str, fields, label: &str, class| {
+        Block::Form(Form {
+            action: format!("{base}/{action}"),
+            csrf: visit.csrf.clone(),
+            hidden: Vec::new(),
+            fields,
+            label: label.to_owned(),
+            class,
+            upload: Upload::No,
+        })
+    };
+    let own = by == Some(role.party());
+    match proposal.stage() {
+        Stage::Open if !own && agree => {
+            page.push(Block::Heading(visit.of("合意するかどうか", "Decide").to_owned()));
+            let text = visit.of(
+                "合意すると、この内容が取り決めとして台帳に記録され、判定に使われます。記録は消せません。改めるときは、新しい申告と合意が必要です。",
+                "If you agree, this holds from now on and is used to judge. The entry cannot be removed; a change needs a new proposal.",
+            );
+            page.push(Block::note(Tone::Warn, "", text));
+            page.push(form("agree", Vec::new(), visit.of("この内容に合意する", "Agree to this"), ""));
+            page.push(Block::Sub(visit.of("合意しない場合", "If you do not agree").to_owned()));
+            page.push(form("refuse", reason(), visit.of("合意しない", "Refuse"), "grave"));
+        }
+        Stage::Open if !own => {
+            let text = visit.of(
+                "合意するかどうかは、決裁者またはセキュリティ責任者が決めます。",
+                "An approver or the security lead decides.",
+            );
+            page.push(Block::note(Tone::Plain, "", text));
+        }
+        Stage::Open | Stage::Agreed(_) => {
+            let act = Act::Ended { proposal: id.clone(), reason: "x".to_owned() };
+            if crate::decide::may(role, &act) {
+                page.push(Block::Heading(visit.of("取り下げる・終わらせる", "Take back or end").to_owned()));
+                page.push(form("end", reason(), visit.of("終わらせる", "End this"), "grave"));
+            }
+        }
+        Stage::Refused | Stage::Ended => {}
+    }
+}
+
+fn id(visit: &Visit) -> Result<ProposalId, Refusal> {
+    visit.part("proposal")?.parse().map_err(|_| Refusal::Absent)
+}
+
+/// Agrees.
+///
+/// # Errors
+/// When it is refused.
+pub async fn agree(visit: Visit) -> Answer {
+    let proposal = id(&visit)?;
+    visit.act(Act::Agreed { proposal: proposal.clone() }).await?;
+    visit.go(&format!("/agreements/{proposal}"))
+}
+
+/// Refuses.
+///
+/// # Errors
+/// When it is refused.
+pub async fn refuse(visit: Visit) -> Answer {
+    let proposal = id(&visit)?;
+    visit.act(Act::Refused { proposal: proposal.clone(), reason: visit.typed("reason").to_owned() }).await?;
+    visit.go(&format!("/agreements/{proposal}"))
+}
+
+/// Takes back or ends.
+///
+/// # Errors
+/// When it is refused.
+pub async fn end(visit: Visit) -> Answer {
+    let proposal = id(&visit)?;
+    visit.act(Act::Ended { proposal: proposal.clone(), reason: visit.typed("reason").to_owned() }).await?;
+    visit.go(&format!("/agreements/{proposal}"))
+}

@@ -1,0 +1,237 @@
+//! 申告と合意: every line one party declared and the other confirmed or not. One page for all kinds of matters.
+
+use super::block::{Block, Cell, Link, Table};
+use super::era;
+use super::frame::{self, Page};
+use super::list::{List, Wanted};
+use super::visit::{Answer, Visit};
+use super::words::{self, Lang};
+use yakujo_contract::act::Matter;
+use yakujo_contract::evidence::agreement::Proposal;
+use yakujo_contract::evidence::agreement::Stage;
+use yakujo_contract::id::ProposalId;
+
+/// Kinds of matters, in the order of the tabs, by their words in the ledger.
+pub const MATTERS: [&str; 11] = [
+    "system",
+    "host",
+    "flow",
+    "account",
+    "software",
+    "limit",
+    "device_need",
+    "support",
+    "exemption",
+    "not_applicable",
+    "parameters",
+];
+
+/// What a kind of matter is called.
+#[must_use]
+pub fn kind_name(lang: Lang, word: &str) -> &'static str {
+    match word {
+        "system" => lang.of("情報システム", "Systems"),
+        "host" => lang.of("ホストの所属", "Hosts"),
+        "flow" => lang.of("通信要件", "Flows"),
+        "account" => lang.of("アカウント台帳", "Accounts"),
+        "software" => lang.of("ソフトウェア", "Software"),
+        "limit" => lang.of("容量の上限", "Limits"),
+        "device_need" => lang.of("端末認証の要否", "Device authentication"),
+        "support" => lang.of("延長サポート", "Extended support"),
+        "exemption" => lang.of("例外承認", "Exceptions"),
+        "not_applicable" => lang.of("対象外", "Not applicable"),
+        "parameters" => lang.of("基準値", "Parameters"),
+        _ => lang.of("すべて", "All"),
+    }
+}
+
+/// What a matter is called.
+#[must_use]
+pub fn matter_name(lang: Lang, matter: &Matter) -> &'static str {
+    kind_name(lang, matter.word())
+}
+
+/// One line that says what is proposed.
+#[must_use]
+pub fn summary(lang: Lang, matter: &Matter) -> String {
+    let host = |host: &Option<yakujo_contract::id::HostId>| {
+        host.as_ref().map_or_else(|| lang.of("全ホスト", "every host").to_owned(), ToString::to_string)
+    };
+    match matter {
+        Matter::Parameters { from, values } => {
+            let ids: Vec<String> = values.keys().map(ToString::to_string).collect();
+            let from = era::wareki(lang, *from);
+            match ids.as_slice() {
+                [first, .., last] => {
+                    format!("{} {first}–{last}（{}、{from}〜）", lang.of("基準値", "Parameters"), ids.len())
+                }
+                _ => format!("{} {}（{from}〜）", lang.of("基準値", "Parameter"), ids.join("、")),
+            }
+        }
+        Matter::System(system) => format!(
+            "{}（{}） {}・{}",
+            system.name,
+            system.system,
+            words::importance(lang, system.importance),
+            words::segment(lang, system.segment)
+        ),
+        Matter::Host(place) => {
+            format!("{} → {}（{}）", place.host, place.system, words::environment(lang, place.environment))
+        }
+        Matter::Flow(flow) => {
+            let port = format!("{}/{}", flow.port, words::protocol(flow.protocol));
+            format!("{port} {} {}：{}", flow.system, host(&flow.host), flow.purpose)
+        }
+        Matter::Account(line) => {
+            let privileged =
+                format!("{}：{}", lang.of("特権", "privileged"), words::trit(lang, line.privileged));
+            let purpose = words::account_use(lang, line.use_);
+            format!(
+                "{} {} {}（{purpose}、{privileged}）：{}",
+                line.account,
+                line.system,
+                host(&line.host),
+                line.need
+            )
+        }
+        Matter::Software(line) => {
+            format!("{} {}：{}", line.pattern, words::ruling(lang, line.ruling), line.reason)
+        }
+        Matter::Limit(line) => {
+            format!(
+                "{} {} {}：{}（{}）",
+                line.system,
+                host(&line.host),
+                line.resource,
+                line.limit,
+                line.at_limit
+            )
+        }
+        Matter::DeviceNeed(need) => {
+            format!("{} {}：{}", need.system, words::trit(lang, need.needed), need.reason)
+        }
+        Matter::Support(line) => {
+            format!(
+                "{} {} {} {}（{}）",
+                line.system,
+                line.product,
+                line.cycle,
+                era::wareki(lang, line.until),
+                line.basis
+            )
+        }
+        Matter::Exemption { duty, system, until, reason } => {
+            let system = system
+                .as_ref()
+                .map_or_else(|| lang.of("全システム", "every system").to_owned(), ToString::to_string);
+            format!("{duty} {system} {} {}：{reason}", lang.of("期限", "until"), era::wareki(lang, *until))
+        }
+        Matter::NotApplicable { duty, system, reason } => {
+            let system = system
+                .as_ref()
+                .map_or_else(|| lang.of("全システム", "every system").to_owned(), ToString::to_string);
+            format!("{duty} {system}：{reason}")
+        }
+    }
+}
+
+/// The page.
+///
+/// # Errors
+/// When a template fails.
+pub async fn show(visit: Visit) -> Answer {
+    let lang = visit.lang;
+    let wanted = Wanted::of(&visit);
+    let of = MATTERS.into_iter().find(|word| *word == visit.asked("of")).unwrap_or("");
+    let (rows, next) = {
+        let court = visit.office.court();
+        let mut all: Vec<(&ProposalId, &Proposal)> = court.evidence().agreements.all().collect();
+        all.retain(|(_, proposal)| {
+            proposal.matter().is_some_and(|matter| of.is_empty() || matter.word() == of)
+        });
+        all.sort_by_key(|(id, proposal)| key(id, proposal));
+        wanted.take(
+            all.into_iter(),
+            |(id, proposal)| key(id, proposal),
+            |(id, proposal)| row(&visit, id, proposal),
+        )
+    };
+    let heads = [
+        visit.of("内容", "What"),
+        visit.of("種類", "Kind"),
+        visit.of("申告した側", "Declared by"),
+        visit.of("状態", "Stage"),
+        visit.of("申告", "Declared"),
+        visit.of("確認", "Confirmed"),
+    ];
+    let table = Table {
+        caption: visit.of("申告と合意の一覧", "Declared and agreed").to_owned(),
+        heads: heads.into_iter().map(str::to_owned).collect(),
+        rows,
+        empty: visit.of("まだ申告がありません。", "Nothing was declared yet.").to_owned(),
+    };
+    let list = List { name: "agreements", table, next, keep: vec![("of".to_owned(), of.to_owned())] };
+    if let Some(download) = list.download(&wanted, lang) {
+        return download;
+    }
+    let lead = visit.of(
+        "一方が申告（提案）し、もう一方が合意して、はじめて取り決めになります。観測された実態は、ホストの画面で並べて確かめられます。",
+        "One party declares, the other agrees: only then it holds. What is observed stands on the pages of the hosts.",
+    );
+    let mut page = Page::new("agreements", visit.of("申告と合意", "Declared and agreed"), lead);
+    let tab = |word: &str| {
+        let href =
+            if word.is_empty() { visit.uri_path.clone() } else { format!("{}?of={word}", visit.uri_path) };
+        Link::new(href, kind_name(lang, word)).here_if(of == word)
+    };
+    page.push(Block::Tabs(std::iter::once("").chain(MATTERS).map(tab).collect()));
+    if !matches!(visit.party(), None | Some(yakujo_contract::entry::Party::Auditor)) {
+        page.push(Block::Buttons(vec![new_button(&visit, of)]));
+    }
+    page.blocks.extend(list.blocks(&visit, &wanted));
+    frame::show(&visit, &page)
+}
+
+fn new_button(visit: &Visit, of: &str) -> (String, String, &'static str) {
+    let (path, words) = match of {
+        "parameters" => (
+            format!("{}/parameters/propose", visit.base()),
+            visit.of("基準値を提案する", "Propose values").to_owned(),
+        ),
+        "" => (
+            format!("{}/agreements/new/flow", visit.base()),
+            visit.of("通信要件を申告する", "Declare a flow").to_owned(),
+        ),
+        of => (
+            format!("{}/agreements/new/{of}", visit.base()),
+            format!("{}{}", kind_name(visit.lang, of), visit.of("を申告する", ": declare")),
+        ),
+    };
+    (path, words, "second")
+}
+
+/// Open ones first, then the newest.
+fn key(id: &ProposalId, proposal: &Proposal) -> String {
+    let open = if proposal.stage() == Stage::Open { 0 } else { 1 };
+    let entry = proposal.proposed.as_ref().map_or(0, |proposed| proposed.stamp.entry.0);
+    format!("{open}{:020}{id}", u64::MAX - entry)
+}
+
+fn row(visit: &Visit, id: &ProposalId, proposal: &Proposal) -> Vec<Cell> {
+    let lang = visit.lang;
+    let text = proposal.matter().map(|matter| (summary(lang, matter), matter_name(lang, matter)));
+    let (text, kind) = text.unwrap_or_default();
+    let by = proposal.proposed.as_ref().map_or("－", |proposed| words::party(lang, proposed.value.0));
+    let confirmed = match proposal.stage() {
+        Stage::Agreed(stamp) => Some(stamp.received),
+        Stage::Open | Stage::Refused | Stage::Ended => None,
+    };
+    vec![
+        Cell::link(format!("{}/agreements/{id}", visit.base()), text),
+        Cell::text(kind),
+        Cell::text(by),
+        Cell::text(words::stage(lang, proposal.stage())),
+        Cell::maybe_time(lang, proposal.proposed.as_ref().map(|proposed| proposed.stamp.received)),
+        Cell::maybe_time(lang, confirmed),
+    ]
+}

@@ -1,0 +1,52 @@
+//! 証拠の持出し: everything with its proofs as one file, and the checkpoint to keep.
+
+use super::block::{Act as Button, Block};
+use super::frame::{self, Page};
+use super::list::attachment;
+use super::visit::{Answer, Visit};
+use crate::disclose;
+use yakujo_contract::act::Act;
+
+/// The page.
+///
+/// # Errors
+/// When a template fails.
+pub async fn show(visit: Visit) -> Answer {
+    let lead = visit.of(
+        "記録と証明を一つのファイルで持ち出します。受託者を信用しなくても、市が自分で照合できます。",
+        "Entries and proofs as one file: the city checks it without trusting anybody.",
+    );
+    let mut page = Page::new("bundle", visit.of("証拠の持出し", "Take the proof away"), lead);
+    if visit.party().is_some_and(|party| party != yakujo_contract::entry::Party::Auditor) {
+        page.push(Block::Acts(vec![Button {
+            action: format!("{}/bundle", visit.base()),
+            csrf: visit.csrf.clone(),
+            hidden: Vec::new(),
+            label: visit.of("すべての記録を持ち出す", "Take everything").to_owned(),
+            class: "",
+        }]));
+    }
+    page.push(Block::Heading(visit.of("今の頭（チェックポイント）", "The head (checkpoint)").to_owned()));
+    let keep = visit.of(
+        "この数行を控えておくと、後の照合で、記録が巻き戻されたり分岐したりしていないことが分かります。",
+        "Keep these lines: a later check then shows that nothing was rolled back or forked.",
+    );
+    page.push(Block::Text(keep.to_owned()));
+    page.push(Block::Pre(visit.office.reader().signed_checkpoint().to_string()));
+    frame::show(&visit, &page)
+}
+
+/// The file. Taking it away is recorded first.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn take(visit: Visit) -> Answer {
+    let size = visit.office.publish().await?;
+    visit.act(Act::BundleTaken { first: 0, count: size, size }).await?;
+    let office = visit.office.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        disclose::bundle(&office, 0..size, &mut bytes).map(|_| bytes)
+    });
+    attachment(made.await??, "text/plain; charset=utf-8", &format!("{}-{size}.yakujo", visit.office.id()))
+}

@@ -1,0 +1,269 @@
+//! The door before every handler (see `routes`).
+
+use super::sign_in;
+use super::visit::{self, Answer, Attachment, Refusal, Visit};
+use super::words::Lang;
+use super::{absent, assets};
+use crate::office::Office;
+use crate::people::sessions::Touch;
+use crate::people::{hex, random};
+use crate::routes::{Route, Verb};
+use crate::settings::Clock;
+use axum::body::{Body, to_bytes};
+use axum::extract::multipart::Multipart;
+use axum::extract::{ConnectInfo, FromRequest as _, Path, RawPathParams, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use yakujo_contract::id::ContractId;
+
+/// The largest body of a form without file, in bytes.
+const FORM: usize = 256 * 1024;
+/// The largest file, in bytes.
+pub const FILE: usize = 32 * 1024 * 1024;
+
+/// The contracts of this server, and the clock.
+pub struct Portal {
+    /// Contracts by id.
+    pub offices: BTreeMap<ContractId, Arc<Office>>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+struct Cookies {
+    session: String,
+    door: String,
+    lang: Lang,
+}
+
+/// Lets a request through to its handler, or gives the page of what does not exist.
+pub async fn enter(
+    portal: &Portal,
+    route: &'static Route,
+    params: &RawPathParams,
+    request: Request,
+) -> Response {
+    let path: BTreeMap<String, String> =
+        params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let contract = path.get("contract").and_then(|id| id.parse::<ContractId>().ok());
+    let Some(office) = contract.and_then(|id| portal.offices.get(&id)) else {
+        return absent::plain(Lang::Ja);
+    };
+    let (visit, request) = match arrive(portal, office, path, request).await {
+        Ok(arrived) => arrived,
+        Err(refusal) => return absent::failed(Lang::Ja, refusal),
+    };
+    let fresh_door = visit.session.is_none() && visit.cookie.is_empty();
+    let lang_asked = !visit.asked("lang").is_empty();
+    let (lang, csrf, contract) = (visit.lang, visit.csrf.clone(), office.id().clone());
+    let mut response = match through(route, visit, request).await {
+        Ok(response) => response,
+        Err(Refusal::Absent) => absent::plain(lang),
+        Err(refusal) => absent::failed(lang, refusal),
+    };
+    let headers = response.headers_mut();
+    if fresh_door && !headers.contains_key(header::SET_COOKIE) {
+        set_cookie(
+            headers,
+            &format!("__Host-door-{contract}={csrf}; Secure; HttpOnly; SameSite=Strict; Path=/"),
+        );
+    }
+    if lang_asked {
+        let code = lang.code();
+        set_cookie(
+            headers,
+            &format!("lang={code}; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"),
+        );
+    }
+    response
+}
+
+/// Adds a cookie.
+pub fn set_cookie(headers: &mut HeaderMap, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+async fn arrive(
+    portal: &Portal,
+    office: &Arc<Office>,
+    path: BTreeMap<String, String>,
+    request: Request,
+) -> Result<(Visit, Request), Refusal> {
+    let now = (portal.clock)();
+    let query = visit::fields(request.uri().query().unwrap_or(""));
+    let cookies = cookies(request.headers(), office.id());
+    let lang = match visit::find(&query, "lang") {
+        "en" => Lang::En,
+        "ja" => Lang::Ja,
+        _ => cookies.lang,
+    };
+    let limits = office.session_limits();
+    let session = match cookies.session.as_str() {
+        "" => None,
+        secret => office.people.session(secret, Touch::Use, &limits, now).await?,
+    };
+    let csrf = match &session {
+        Some(session) => session.csrf.clone(),
+        None if cookies.door.is_empty() => hex(&*random::<16>()?),
+        None => cookies.door.clone(),
+    };
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address =
+        address.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.ip().to_string());
+    let visit = Visit {
+        office: Arc::clone(office),
+        cookie: if session.is_some() { cookies.session } else { cookies.door },
+        session,
+        lang,
+        now,
+        address,
+        uri_path: request.uri().path().to_owned(),
+        path,
+        query,
+        form: Vec::new(),
+        file: None,
+        csrf,
+    };
+    Ok((visit, request))
+}
+
+async fn through(route: &'static Route, mut visit: Visit, request: Request) -> Answer {
+    if !route.audience.admits(visit.caller()) {
+        let signed_out = visit.session.is_none();
+        return match route.verb {
+            Verb::Get if signed_out => visit.go("/sign-in"),
+            Verb::Get | Verb::Post => Err(Refusal::Absent),
+        };
+    }
+    if route.verb == Verb::Post {
+        if !comes_from_here(request.headers()) {
+            return Err(Refusal::Absent);
+        }
+        read_body(&mut visit, request).await?;
+        if !holds_token(&visit) {
+            return Err(Refusal::Absent);
+        }
+    }
+    let wrong = WrongPage { lang: visit.lang };
+    match (route.handler)(visit).await {
+        Err(Refusal::Wrong(text)) => Ok(absent::wrong(wrong.lang, &text)),
+        other => other,
+    }
+}
+
+struct WrongPage {
+    lang: Lang,
+}
+
+/// The token of the form is the session's; before sign-in it is that of the browser's own cookie.
+fn holds_token(visit: &Visit) -> bool {
+    let token = visit.typed("csrf");
+    match &visit.session {
+        Some(session) => session.has_csrf(token),
+        None => !visit.cookie.is_empty() && sign_in::same(&visit.cookie, token),
+    }
+}
+
+/// A browser says where a form came from. `no-referrer` makes the origin of our own forms `null`, so the fetch site
+/// decides where it is sent, and an origin that is named must be ours.
+fn comes_from_here(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if !matches!(text("sec-fetch-site"), None | Some("same-origin")) {
+        return false;
+    }
+    match (text("origin"), text("host")) {
+        (None | Some("null"), _) => true,
+        (Some(origin), Some(host)) => origin.strip_prefix("https://") == Some(host),
+        (Some(_), None) => false,
+    }
+}
+
+async fn read_body(visit: &mut Visit, request: Request) -> Result<(), Refusal> {
+    let kind =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if !kind.starts_with("multipart/form-data") {
+        let bytes = to_bytes(request.into_body(), FORM).await.map_err(|_| Refusal::Absent)?;
+        visit.form = visit::fields(&String::from_utf8_lossy(&bytes));
+        return Ok(());
+    }
+    if visit.session.is_none() {
+        return Err(Refusal::Absent);
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, FILE).await;
+    let bytes = bytes.map_err(|_| {
+        Refusal::Wrong(visit.of("ファイルは32MiB以内にしてください。", "At most 32 MiB.").to_owned())
+    })?;
+    let again = Request::from_parts(parts, Body::from(bytes));
+    let mut multipart = Multipart::from_request(again, &()).await.map_err(|_| Refusal::Absent)?;
+    while let Some(field) = multipart.next_field().await.map_err(|_| Refusal::Absent)? {
+        let name = field.name().unwrap_or("").to_owned();
+        let bytes = field.bytes().await.map_err(|_| Refusal::Absent)?;
+        if name == "file" {
+            visit.file = Some(Attachment { bytes: bytes.to_vec() });
+        } else {
+            visit.form.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn cookies(headers: &HeaderMap, contract: &ContractId) -> Cookies {
+    let mut found = Cookies { session: String::new(), door: String::new(), lang: Lang::Ja };
+    let (session, door) = (format!("__Host-yakujo-{contract}"), format!("__Host-door-{contract}"));
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    for (name, value) in lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+    {
+        if name == session {
+            value.clone_into(&mut found.session);
+        } else if name == door && value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            value.clone_into(&mut found.door);
+        } else if name == "lang" && value == "en" {
+            found.lang = Lang::En;
+        }
+    }
+    found
+}
+
+/// Style sheet, script, icon.
+pub async fn asset(Path((digest, name)): Path<(String, String)>) -> Response {
+    assets::get(&digest, &name).unwrap_or_else(|| absent::plain(Lang::Ja))
+}
+
+/// `/`: on to the only contract; with several, nothing is said about which there are.
+pub async fn first(State(portal): State<Arc<Portal>>) -> Response {
+    let mut contracts = portal.offices.keys();
+    let (Some(only), None) = (contracts.next(), contracts.next()) else { return absent::plain(Lang::Ja) };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    if let Ok(target) = HeaderValue::from_str(&format!("/c/{only}")) {
+        response.headers_mut().insert(header::LOCATION, target);
+    }
+    response
+}
+
+/// What does not exist, or not by this method, or not for this visitor. Whoever is not signed in and asks for a page
+/// of a contract is sent to its door, whether the page exists or not.
+pub async fn absent(State(portal): State<Arc<Portal>>, request: Request) -> Response {
+    let contract = request.uri().path().strip_prefix("/c/").and_then(|rest| rest.split('/').next());
+    let office = contract.and_then(|id| id.parse::<ContractId>().ok()).and_then(|id| portal.offices.get(&id));
+    let Some(office) = office else { return absent::plain(Lang::Ja) };
+    let cookies = cookies(request.headers(), office.id());
+    let limits = office.session_limits();
+    let now = (portal.clock)();
+    let known = office.people.session(&cookies.session, Touch::Poll, &limits, now).await;
+    let reads = request.method() == axum::http::Method::GET || request.method() == axum::http::Method::HEAD;
+    if reads && matches!(known, Ok(None)) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        if let Ok(target) = HeaderValue::from_str(&format!("/c/{}/sign-in", office.id())) {
+            response.headers_mut().insert(header::LOCATION, target);
+        }
+        return response;
+    }
+    absent::plain(cookies.lang)
+}

@@ -1,0 +1,152 @@
+//! 和暦 and 西暦: how instants are shown to people and read from them. People of the contract live in JST (+09:00).
+
+use super::words::Lang;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::{TimeZone, offset};
+
+/// Eras by their first day, newest first. A new era is a new row.
+static ERAS: [(&str, char, i16, i8, i8); 5] = [
+    ("令和", 'R', 2019, 5, 1),
+    ("平成", 'H', 1989, 1, 8),
+    ("昭和", 'S', 1926, 12, 25),
+    ("大正", 'T', 1912, 7, 30),
+    ("明治", 'M', 1873, 1, 1),
+];
+
+fn japan() -> TimeZone {
+    TimeZone::fixed(offset(9))
+}
+
+/// `2026-11-22 14:05:03 JST`, for evidence and logs.
+#[must_use]
+pub fn exact(instant: Timestamp) -> String {
+    yakujo_contract::standing::jst(instant)
+}
+
+/// `令和8年11月22日（日）14時05分`, or the exact form in English.
+#[must_use]
+pub fn wareki(lang: Lang, instant: Timestamp) -> String {
+    if lang == Lang::En {
+        return exact(instant);
+    }
+    let local = instant.to_zoned(japan()).datetime();
+    format!(
+        "{}（{}）{}時{:02}分",
+        wareki_date(local.date()),
+        weekday(local.weekday()),
+        local.hour(),
+        local.minute()
+    )
+}
+
+fn wareki_date(date: Date) -> String {
+    let era = ERAS
+        .iter()
+        .find(|(_, _, year, month, day)| (date.year(), date.month(), date.day()) >= (*year, *month, *day));
+    match era {
+        Some((name, _, first, ..)) => {
+            let year = i32::from(date.year()) - i32::from(*first) + 1;
+            let year = if year == 1 { "元".to_owned() } else { year.to_string() };
+            format!("{name}{year}年{}月{}日", date.month(), date.day())
+        }
+        None => format!("{}年{}月{}日", date.year(), date.month(), date.day()),
+    }
+}
+
+fn weekday(weekday: Weekday) -> &'static str {
+    match weekday {
+        Weekday::Sunday => "日",
+        Weekday::Monday => "月",
+        Weekday::Tuesday => "火",
+        Weekday::Wednesday => "水",
+        Weekday::Thursday => "木",
+        Weekday::Friday => "金",
+        Weekday::Saturday => "土",
+    }
+}
+
+/// Reads what a person typed: `2026-11-22 14:05`, `2026/11/22`, `令和8年11月22日14時05分`, `R8.11.22`, `8/11/22`, or an
+/// RFC 3339 instant. A date alone means the start of that day.
+#[must_use]
+pub fn read(text: &str) -> Option<Timestamp> {
+    let plain = half_width(text);
+    if let Ok(instant) = plain.trim().parse::<Timestamp>() {
+        return Some(instant);
+    }
+    let (first_year, rest) = era_of(plain.trim());
+    let numbers: Vec<i64> = numbers(&rest.replace('元', "1"));
+    let (year, month, day) = (*numbers.first()?, *numbers.get(1)?, *numbers.get(2)?);
+    let year = match first_year {
+        Some(first) => first + year - 1,
+        None if year < 100 => 2018 + year,
+        None => year,
+    };
+    let part = |index: usize| i8::try_from(numbers.get(index).copied().unwrap_or(0)).ok();
+    let date =
+        Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    let time = Time::new(part(3)?, part(4)?, part(5)?, 0).ok()?;
+    DateTime::from_parts(date, time).to_zoned(japan()).ok().map(|zoned| zoned.timestamp())
+}
+
+fn era_of(text: &str) -> (Option<i64>, &str) {
+    for (name, letter, year, ..) in ERAS {
+        if let Some(rest) = text.strip_prefix(name) {
+            return (Some(i64::from(year)), rest);
+        }
+        let mut letters = text.chars();
+        if letters.next().is_some_and(|first| first.eq_ignore_ascii_case(&letter)) {
+            return (Some(i64::from(year)), letters.as_str());
+        }
+    }
+    (None, text)
+}
+
+fn numbers(text: &str) -> Vec<i64> {
+    text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).take(6).collect()
+}
+
+/// Full-width digits, signs and spaces as half-width; everything else as it is.
+#[must_use]
+pub fn half_width(text: &str) -> String {
+    let narrow = |c: char| match c {
+        '\u{3000}' => ' ',
+        '！'..='～' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | 'ー' => '-',
+        other => other,
+    };
+    text.chars().map(narrow).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_moment_is_read_in_every_form() {
+        let expected = "2026-11-22T05:05:00Z".parse::<Timestamp>().unwrap();
+        for text in [
+            "2026-11-22 14:05",
+            "2026/11/22 14:05",
+            "令和8年11月22日14時05分",
+            "R8.11.22 14:05",
+            "ｒ８．１１．２２　１４：０５",
+            "8/11/22 14:05",
+            "2026-11-22T05:05:00Z",
+        ] {
+            assert_eq!(read(text), Some(expected), "{text}");
+        }
+        for text in ["", "昨日", "2026-13-40", "R8", "2026-02-30"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_year_of_an_era_is_gannen() {
+        let shown = |text: &str| wareki(Lang::Ja, read(text).unwrap());
+        assert_eq!(shown("2019-05-01"), "令和元年5月1日（水）0時00分");
+        assert_eq!(shown("2019-04-30"), "平成31年4月30日（火）0時00分");
+        assert_eq!(read("令和元年5月1日"), read("2019-05-01"));
+        assert_eq!(shown("2026-11-22 14:05"), "令和8年11月22日（日）14時05分");
+    }
+}

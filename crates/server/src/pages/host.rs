@@ -1,0 +1,237 @@
+//! One host: how its duties stand, and what was observed: listeners, accounts, packages, capacity.
+
+use super::block::{self, Block, Cell, Link, Table, Tone};
+use super::duty;
+use super::frame::{self, Page};
+use super::list::{List, Wanted};
+use super::visit::{Answer, Refusal, Visit};
+use yakujo_contract::court::Court;
+use yakujo_contract::evidence::host::Host;
+use yakujo_contract::id::HostId;
+
+/// The page.
+///
+/// # Errors
+/// Absent, where the host was neither declared nor heard of.
+pub async fn show(visit: Visit) -> Answer {
+    let id: HostId = visit.part("host")?.parse().map_err(|_| Refusal::Absent)?;
+    let wanted = Wanted::of(&visit);
+    let tab = match visit.asked("tab") {
+        tab @ ("listeners" | "accounts" | "packages" | "capacity") => tab,
+        _ => "duties",
+    }
+    .to_owned();
+    let court = visit.office.court();
+    let evidence = court.evidence();
+    if !evidence.hosts.contains_key(&id) && !evidence.agreements.declared_hosts().any(|known| *known == id) {
+        return Err(Refusal::Absent);
+    }
+    let silent = Host::default();
+    let host = evidence.hosts.get(&id).unwrap_or(&silent);
+    let (table, next) = match tab.as_str() {
+        "listeners" => listeners(&visit, host, &wanted),
+        "accounts" => accounts(&visit, host, &wanted),
+        "packages" => packages(&visit, host, &wanted),
+        "capacity" => capacity(&visit, host, &wanted),
+        _ => duties(&visit, &court, &id, &wanted),
+    };
+    let list = List { name: "host", table, next, keep: vec![("tab".to_owned(), tab.clone())] };
+    if let Some(download) = list.download(&wanted, visit.lang) {
+        return download;
+    }
+    let mut page = Page::new("hosts", id.as_str(), "");
+    page.trail = vec![Link::new(format!("{}/hosts", visit.base()), visit.of("ホスト", "Hosts"))];
+    if super::hosts::is_silent(host) {
+        let text = visit.of(
+            "このホストからの通信が途絶えています。判定は未確認になります。",
+            "Nothing is heard of this host: its duties are unknown.",
+        );
+        page.push(Block::note(Tone::Bad, "", text));
+    }
+    page.push(Block::Fields(about(&visit, host)));
+    page.push(Block::Tabs(tabs(&visit, &tab)));
+    page.blocks.extend(list.blocks(&visit, &wanted));
+    frame::show(&visit, &page)
+}
+
+fn tabs(visit: &Visit, current: &str) -> Vec<Link> {
+    [
+        ("duties", visit.of("判定", "Duties")),
+        ("listeners", visit.of("待受け", "Listeners")),
+        ("accounts", visit.of("アカウント", "Accounts")),
+        ("packages", visit.of("ソフトウェア", "Software")),
+        ("capacity", visit.of("容量", "Capacity")),
+    ]
+    .into_iter()
+    .map(|(tab, words)| Link::new(format!("{}?tab={tab}", visit.uri_path), words).here_if(tab == current))
+    .collect()
+}
+
+fn about(visit: &Visit, host: &Host) -> Vec<(String, Cell)> {
+    let lang = visit.lang;
+    let system = host.system.as_ref().map_or_else(
+        || visit.of("未観測", "Not observed").to_owned(),
+        |seen| format!("{} {} / {}", seen.value.os, seen.value.version, seen.value.kernel),
+    );
+    let rights = host.started.as_ref().map_or("－", |started| started.value.rights.as_str());
+    let waiting = host.beat.as_ref().map_or_else(|| "－".to_owned(), |beat| beat.value.waiting.to_string());
+    vec![
+        (visit.of("OSとカーネル", "System and kernel").to_owned(), Cell::text(system)),
+        (visit.of("最初の記録", "First entry").to_owned(), Cell::maybe_time(lang, host.first_received)),
+        (
+            visit.of("最後の記録", "Last entry").to_owned(),
+            Cell::maybe_time(lang, host.last_received.map(|stamp| stamp.received)),
+        ),
+        (
+            visit.of("最後の起動", "Last boot").to_owned(),
+            Cell::maybe_time(lang, host.boot.as_ref().map(|boot| boot.value.at)),
+        ),
+        (visit.of("エージェントの権限", "Rights of the agent").to_owned(), Cell::text(rights)),
+        (visit.of("送信待ちの記録", "Facts waiting").to_owned(), Cell::text(waiting)),
+    ]
+}
+
+type Listed = (Table, Option<String>);
+
+fn table(
+    caption: &str,
+    heads: &[&str],
+    (rows, next): (Vec<Vec<Cell>>, Option<String>),
+    empty: &str,
+) -> Listed {
+    let heads = heads.iter().map(|head| (*head).to_owned()).collect();
+    (Table { caption: caption.to_owned(), heads, rows, empty: empty.to_owned() }, next)
+}
+
+fn duties(visit: &Visit, court: &Court, id: &HostId, wanted: &Wanted) -> Listed {
+    let mut rows = Vec::new();
+    for system in court.places().keys() {
+        for (place, terms) in visit.office.terms().duties.iter().enumerate() {
+            let of_host = court.of_hosts(terms.duty, system).find(|(host, _)| *host == id);
+            rows.extend(of_host.map(|(_, verdict)| (place, terms.duty, verdict.clone())));
+        }
+    }
+    let cells = |(_, duty, verdict): &(usize, _, yakujo_contract::standing::Verdict)| {
+        vec![
+            Cell::link(format!("{}/duty/{duty}", visit.base()), duty::title(visit, *duty)),
+            Cell::standing(visit.lang, &verdict.standing),
+            Cell::text(visit.lang.say(&verdict.cause)),
+            Cell::text(visit.lang.say(&verdict.next)),
+            block::entries(&visit.base(), &verdict.evidence),
+        ]
+    };
+    let taken = wanted.take(rows.into_iter(), |(place, _, _)| format!("{place:03}"), cells);
+    let heads = [
+        visit.of("義務", "Duty"),
+        visit.of("判定", "Standing"),
+        visit.of("理由", "Cause"),
+        visit.of("次の行動", "Next action"),
+        visit.of("証拠", "Entries"),
+    ];
+    let empty = visit.of(
+        "このホストはまだどのシステムにも申告されていないため、判定していません。",
+        "Not declared for any system, so nothing is judged.",
+    );
+    table(visit.of("このホストの判定", "Duties of this host"), &heads, taken, empty)
+}
+
+fn not_observed(visit: &Visit) -> &str {
+    visit.of("まだ観測されていません。", "Not observed yet.")
+}
+
+fn listeners(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
+    let list = host.listeners.newest();
+    let mut items = list.map(|list| list.items).unwrap_or_default();
+    items.sort_by_key(|item| (item.port, item.address));
+    let key = |item: &&yakujo_contract::fact::network::Listener| {
+        format!("{:05}|{}|{:?}", item.port, item.address, item.protocol)
+    };
+    let cells = |item: &&yakujo_contract::fact::network::Listener| {
+        vec![
+            Cell::code(format!("{}/{}", item.port, super::words::protocol(item.protocol))),
+            Cell::code(item.address.to_string()),
+            Cell::text(item.program.clone().unwrap_or_default()),
+        ]
+    };
+    let taken = wanted.take(items.into_iter(), key, cells);
+    let heads =
+        [visit.of("ポート", "Port"), visit.of("アドレス", "Address"), visit.of("プログラム", "Program")];
+    table(visit.of("待受けポート", "Listening sockets"), &heads, taken, not_observed(visit))
+}
+
+fn accounts(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
+    let list = host.accounts.newest();
+    let mut items = list.map(|list| list.items).unwrap_or_default();
+    items.sort_by(|a, b| a.name.cmp(&b.name));
+    let yes = |yes: bool| if yes { visit.of("あり", "Yes") } else { visit.of("なし", "No") };
+    let cells = |item: &&yakujo_contract::fact::host::Account| {
+        vec![
+            Cell::code(item.name.as_str()),
+            Cell::number(item.uid),
+            Cell::text(yes(item.privileged)),
+            Cell::text(item.groups.join("、")),
+            Cell::number(item.keys.len()),
+            Cell::maybe_time(visit.lang, item.last_login),
+        ]
+    };
+    let taken = wanted.take(items.into_iter(), |item| item.name.clone(), cells);
+    let heads = [
+        visit.of("アカウント", "Account"),
+        "UID",
+        visit.of("特権", "Privileged"),
+        visit.of("グループ", "Groups"),
+        visit.of("鍵の数", "Keys"),
+        visit.of("最終利用", "Last use"),
+    ];
+    table(visit.of("アカウント", "Accounts"), &heads, taken, not_observed(visit))
+}
+
+fn packages(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
+    let mut items: Vec<_> = host.packages.installed().collect();
+    items.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    let cells = |(package, number): &(
+        &yakujo_contract::fact::software::Package,
+        yakujo_contract::id::EntryNumber,
+    )| {
+        vec![
+            Cell::code(package.name.as_str()),
+            Cell::code(package.version.as_str()),
+            Cell::text(package.source.clone().unwrap_or_default()),
+            block::entries(&visit.base(), &[*number]),
+        ]
+    };
+    let taken = wanted.take(items.into_iter(), |(package, _)| package.name.clone(), cells);
+    let heads = [
+        visit.of("名", "Name"),
+        visit.of("版", "Version"),
+        visit.of("元のパッケージ", "Source"),
+        visit.of("証拠", "Entry"),
+    ];
+    table(visit.of("導入済みソフトウェア", "Installed software"), &heads, taken, not_observed(visit))
+}
+
+fn capacity(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
+    let resources = host.capacity.as_ref().map(|seen| seen.value.resources.clone()).unwrap_or_default();
+    let percent = |used: u64, limit: u64| match limit {
+        0 => "－".to_owned(),
+        limit => format!("{} %", u128::from(used) * 100 / u128::from(limit)),
+    };
+    let cells = |row: &yakujo_contract::fact::host::ResourceUse| {
+        vec![
+            Cell::code(row.resource.as_str()),
+            Cell::number(row.limit),
+            Cell::number(percent(row.mean, row.limit)),
+            Cell::number(percent(row.p95, row.limit)),
+            Cell::number(percent(row.max, row.limit)),
+        ]
+    };
+    let taken = wanted.take(resources.into_iter(), |row| row.resource.clone(), cells);
+    let heads = [
+        visit.of("資源", "Resource"),
+        visit.of("上限", "Limit"),
+        visit.of("平均", "Mean"),
+        visit.of("95 %点", "95th percentile"),
+        visit.of("最大", "Most"),
+    ];
+    table(visit.of("容量の使用状況", "Capacity"), &heads, taken, not_observed(visit))
+}

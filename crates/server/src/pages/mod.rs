@@ -1,0 +1,24 @@
+//! The pages of the portal: one file per page. A page reads the court and the views and never judges; what a person
+//! does on it goes through `decide`.
+
+pub mod absent;
+pub mod account;
+pub mod agreement;
+pub mod agreements;
+pub mod assets;
+pub mod block;
+pub mod board;
+pub mod clause;
+pub mod door;
+pub mod duty;
+pub mod era;
+pub mod first;
+pub mod frame;
+pub mod host;
+pub mod hosts;
+pub mod link;
+pub mod list;
+pub mod parameters;
+pub mod sign_in;
+pub mod visit;
+pub mod words;

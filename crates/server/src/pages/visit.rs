@@ -1,0 +1,223 @@
+//! One request of a browser, parsed once at the door: who asks, in which language, what was typed. Handlers get this
+//! and nothing else.
+
+use super::words::{self, Lang};
+use crate::audience::Caller;
+use crate::decide::Actor;
+use crate::office::Office;
+use crate::people::sessions::Session;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use yakujo_contract::act::Act;
+use yakujo_contract::entry::Party;
+use yakujo_contract::id::{EntryNumber, PostId};
+
+/// A file that came with a form.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    /// The bytes. The name a browser gave it is not used for anything.
+    pub bytes: Vec<u8>,
+}
+
+/// One request.
+pub struct Visit {
+    /// The contract it is about.
+    pub office: Arc<Office>,
+    /// Who asks, once signed in.
+    pub session: Option<Session>,
+    /// The language.
+    pub lang: Lang,
+    /// When.
+    pub now: Timestamp,
+    /// From which address.
+    pub address: String,
+    /// The path, without query.
+    pub uri_path: String,
+    /// Parts of the path.
+    pub path: BTreeMap<String, String>,
+    /// The query.
+    pub query: Vec<(String, String)>,
+    /// Fields of a form.
+    pub form: Vec<(String, String)>,
+    /// The file of a form.
+    pub file: Option<Attachment>,
+    /// The token that forms of this visitor carry.
+    pub csrf: String,
+    /// The secret of the session's cookie; empty: none.
+    pub cookie: String,
+}
+
+/// Why there is no page.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Absent, or not for this visitor: the same page.
+    Absent,
+    /// What was typed cannot be taken, with what to do about it.
+    Wrong(String),
+    /// The server failed; the words are for its log only.
+    Failed(String),
+}
+
+/// What a handler gives back.
+pub type Answer = Result<Response, Refusal>;
+
+impl<E: std::error::Error> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(deeper) = cause {
+            text = format!("{text}: {deeper}");
+            cause = deeper.source();
+        }
+        Self::Failed(text)
+    }
+}
+
+impl Visit {
+    /// What the visitor is to the contract.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        self.session.as_ref().map_or(Caller::Nobody, |session| Caller::Person(session.person.role))
+    }
+
+    /// The person who is signed in.
+    ///
+    /// # Errors
+    /// Absent, where nobody is: the route's audience should have said so before.
+    pub fn session(&self) -> Result<&Session, Refusal> {
+        self.session.as_ref().ok_or(Refusal::Absent)
+    }
+
+    /// The party of the person who is signed in.
+    #[must_use]
+    pub fn party(&self) -> Option<Party> {
+        self.session.as_ref().map(|session| session.person.role.party())
+    }
+
+    /// The beginning of every path of this contract.
+    #[must_use]
+    pub fn base(&self) -> String {
+        format!("/c/{}", self.office.id())
+    }
+
+    /// A field of the query; empty when it is missing.
+    #[must_use]
+    pub fn asked(&self, name: &str) -> &str {
+        find(&self.query, name)
+    }
+
+    /// A field of the form; empty when it is missing.
+    #[must_use]
+    pub fn typed(&self, name: &str) -> &str {
+        find(&self.form, name).trim()
+    }
+
+    /// All values of a field of the form.
+    pub fn typed_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.form.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.trim())
+    }
+
+    /// A part of the path.
+    ///
+    /// # Errors
+    /// Absent, where the route has no such part.
+    pub fn part(&self, name: &str) -> Result<&str, Refusal> {
+        self.path.get(name).map(String::as_str).ok_or(Refusal::Absent)
+    }
+
+    /// Picks one of two texts.
+    #[must_use]
+    pub fn of<'a>(&self, ja: &'a str, en: &'a str) -> &'a str {
+        self.lang.of(ja, en)
+    }
+
+    /// Does an act of the person who is signed in, bound to the head of the ledger as it stands. When this returns, the
+    /// entry is durable and in force.
+    ///
+    /// # Errors
+    /// What the refusal means for the person.
+    pub async fn act(&self, act: Act) -> Result<EntryNumber, Refusal> {
+        let decided = self.office.decide(Some(self.actor()?), act, Some(self.office.seen_head())).await;
+        decided.map_err(|refusal| Refusal::Wrong(words::refusal(self.lang, &refusal)))
+    }
+
+    /// Who acts.
+    ///
+    /// # Errors
+    /// Absent, where nobody is signed in.
+    pub fn actor(&self) -> Result<Actor, Refusal> {
+        let person = &self.session()?.person;
+        let post = person.post.as_deref().map(str::parse::<PostId>).transpose()?;
+        Ok(Actor { person: person.id.clone(), role: person.role, post })
+    }
+
+    /// Goes on to another page of this contract. The target is made by the server, never by the visitor.
+    ///
+    /// # Errors
+    /// When the path is no header text.
+    pub fn go(&self, path: &str) -> Answer {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        let target = HeaderValue::from_str(&format!("{}{path}", self.base()))?;
+        response.headers_mut().insert(header::LOCATION, target);
+        Ok(response)
+    }
+}
+
+/// The first value of a name.
+#[must_use]
+pub fn find<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+    fields.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value.as_str())
+}
+
+/// Reads `a=b&c=d`.
+#[must_use]
+pub fn fields(text: &str) -> Vec<(String, String)> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty()).take(2_000);
+    let split = |pair: &str| match pair.split_once('=') {
+        Some((name, value)) => (decode(name), decode(value)),
+        None => (decode(pair), String::new()),
+    };
+    pairs.map(split).collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let mut ahead = rest.clone();
+                let digits =
+                    [ahead.next(), ahead.next()].map(|digit| digit.and_then(|d| char::from(d).to_digit(16)));
+                match digits {
+                    [Some(high), Some(low)] => {
+                        bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+                        rest = ahead;
+                    }
+                    _ => bytes.push(byte),
+                }
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_decoded_once() {
+        let read = fields("a=%E5%B8%82+x&b=%2541&c&a=2&d=%zz");
+        assert_eq!(find(&read, "a"), "市 x");
+        assert_eq!(find(&read, "b"), "%41");
+        assert_eq!((find(&read, "c"), find(&read, "d"), find(&read, "e")), ("", "%zz", ""));
+    }
+}

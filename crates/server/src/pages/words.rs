@@ -1,0 +1,423 @@
+//! The words people read, in both languages, one exhaustive `match` per closed set. Pages hold sentences; names of
+//! things are here and nowhere else.
+
+use crate::decide::Refusal;
+use crate::people::passwords::Weak;
+use yakujo_contract::act::{
+    AccountUse, Act, DocumentKind, Environment, Importance, Protocol, ReviewOutcome, Role, Ruling, Segment,
+    Trit, WorkType,
+};
+use yakujo_contract::duty::{Clause, Kind};
+use yakujo_contract::entry::{Author, Body, Entry, Party};
+use yakujo_contract::evidence::agreement::Stage;
+use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::server::CloseReason;
+use yakujo_contract::standing::{EvidenceClass, Sentence, Standing};
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lang {
+    /// 日本語
+    Ja,
+    /// English
+    En,
+}
+
+impl Lang {
+    /// The `lang` attribute and the value of the cookie.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Ja => "ja",
+            Self::En => "en",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Ja => Self::En,
+            Self::En => Self::Ja,
+        }
+    }
+
+    /// Picks one of two texts.
+    #[must_use]
+    pub fn of<'a>(self, ja: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Self::Ja => ja,
+            Self::En => en,
+        }
+    }
+
+    /// Picks a language of a sentence.
+    #[must_use]
+    pub fn say(self, sentence: &Sentence) -> String {
+        self.of(&sentence.ja, &sentence.en).to_owned()
+    }
+}
+
+/// 適合 …
+#[must_use]
+pub fn standing(lang: Lang, standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Kept => lang.of("適合", "Kept"),
+        Standing::Broken => lang.of("不適合", "Broken"),
+        Standing::Unknown => lang.of("未確認", "Unknown"),
+        Standing::Exempt(_) => lang.of("例外承認中", "Exempt"),
+        Standing::NotApplicable => lang.of("対象外", "Not applicable"),
+    }
+}
+
+/// The sign that goes with it, as staff use it on paper.
+#[must_use]
+pub fn sign(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Kept => "○",
+        Standing::Broken => "×",
+        Standing::Unknown => "－",
+        Standing::Exempt(_) => "△",
+        Standing::NotApplicable => "／",
+    }
+}
+
+/// The name of a clause, where the contract file gives no other.
+#[must_use]
+pub fn clause(lang: Lang, clause: Clause) -> &'static str {
+    match clause {
+        Clause::C01Procedures => lang.of("操作手順", "Procedures"),
+        Clause::C02Malware => lang.of("不正プログラム対策", "Malware protection"),
+        Clause::C03Vulnerabilities => lang.of("脆弱性対策", "Vulnerabilities"),
+        Clause::C04Network => lang.of("ネットワークセキュリティ", "Network security"),
+        Clause::C05Logs => lang.of("ログ", "Logs"),
+        Clause::C06Clocks => lang.of("時刻の同期", "Clocks"),
+        Clause::C07Stops => lang.of("停止等", "Stops"),
+        Clause::C08Changes => lang.of("変更管理", "Changes"),
+        Clause::C09Capacity => lang.of("データベース管理（容量）", "Capacity"),
+        Clause::C10Backups => lang.of("バックアップ", "Backups"),
+        Clause::C11Access => lang.of("アクセス制御", "Access control"),
+        Clause::C12Environments => lang.of("開発及び運用", "Development and operation"),
+        Clause::C13Entry => lang.of("入退域管理", "Entry to premises"),
+        Clause::C14Surveillance => lang.of("監視", "Surveillance"),
+    }
+}
+
+/// The number of a clause.
+#[must_use]
+pub fn clause_number(clause: Clause) -> usize {
+    Clause::ALL.iter().position(|other| *other == clause).map_or(0, |index| index + 1)
+}
+
+/// Kind of duty.
+#[must_use]
+pub fn kind(lang: Lang, kind: Kind) -> &'static str {
+    match kind {
+        Kind::State => lang.of("状態の維持", "State"),
+        Kind::Capable => lang.of("機能の具備", "Function"),
+        Kind::Gate => lang.of("事前の承認", "Ask before acting"),
+        Kind::Report => lang.of("報告", "Report"),
+        Kind::Disclose => lang.of("求めに応じた提示", "Disclose on request"),
+        Kind::Record => lang.of("記録", "Record"),
+        Kind::Present => lang.of("明示・提出", "Present"),
+    }
+}
+
+/// What an evidence class means.
+#[must_use]
+pub fn class(lang: Lang, class: EvidenceClass) -> &'static str {
+    match class {
+        EvidenceClass::E1 => {
+            lang.of("E1 機器が観測し、直ちに台帳に記録", "E1 observed by a program, chained at once")
+        }
+        EvidenceClass::E2 => {
+            lang.of("E2 他のシステムの出力（署名付き）", "E2 signed export of another system")
+        }
+        EvidenceClass::E3 => lang.of("E3 相手方が承認した文書", "E3 document approved by the other party"),
+        EvidenceClass::E4 => lang.of("E4 記名の申立て（期限あり）", "E4 statement with an expiry"),
+        EvidenceClass::E5 => lang.of("E5 期限のない申立て", "E5 statement without expiry"),
+    }
+}
+
+/// Role.
+#[must_use]
+pub fn role(lang: Lang, role: Role) -> &'static str {
+    match role {
+        Role::CityStaff => lang.of("市 担当", "City staff"),
+        Role::CityApprover => lang.of("市 決裁者", "City approver"),
+        Role::CitySecurity => lang.of("市 セキュリティ責任者", "City security officer"),
+        Role::Operator => lang.of("受託者 運用担当", "Contractor operator"),
+        Role::SecurityLead => lang.of("受託者 セキュリティ責任者", "Contractor security lead"),
+        Role::Auditor => lang.of("監査人", "Auditor"),
+    }
+}
+
+/// Party.
+#[must_use]
+pub fn party(lang: Lang, party: Party) -> &'static str {
+    match party {
+        Party::City => lang.of("市", "City"),
+        Party::Contractor => lang.of("受託者", "Contractor"),
+        Party::Auditor => lang.of("監査人", "Auditor"),
+    }
+}
+
+/// Importance.
+#[must_use]
+pub fn importance(lang: Lang, importance: Importance) -> &'static str {
+    match importance {
+        Importance::S => {
+            lang.of("S（住民・税・福祉・災害・選挙）", "S (residents, tax, welfare, disaster, election)")
+        }
+        Importance::A => lang.of("A（職員の基幹業務）", "A (core work of the staff)"),
+        Importance::B => lang.of("B（その他）", "B (other)"),
+    }
+}
+
+/// Segment.
+#[must_use]
+pub fn segment(lang: Lang, segment: Segment) -> &'static str {
+    match segment {
+        Segment::Internet => lang.of("インターネット接続系", "Internet segment"),
+        Segment::Lgwan => lang.of("LGWAN接続系", "LGWAN segment"),
+        Segment::MyNumber => lang.of("マイナンバー利用事務系", "My Number segment"),
+    }
+}
+
+/// Environment.
+#[must_use]
+pub fn environment(lang: Lang, environment: Environment) -> &'static str {
+    match environment {
+        Environment::Production => lang.of("運用環境", "Production"),
+        Environment::Test => lang.of("テスト環境", "Test"),
+        Environment::Maintenance => lang.of("保守用機器", "Maintenance"),
+    }
+}
+
+/// Yes, no, unsaid.
+#[must_use]
+pub fn trit(lang: Lang, trit: Trit) -> &'static str {
+    match trit {
+        Trit::Yes => lang.of("はい", "Yes"),
+        Trit::No => lang.of("いいえ", "No"),
+        Trit::Unsaid => lang.of("未申告", "Not said"),
+    }
+}
+
+/// Protocol.
+#[must_use]
+pub fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    }
+}
+
+/// What an account is for.
+#[must_use]
+pub fn account_use(lang: Lang, purpose: AccountUse) -> &'static str {
+    match purpose {
+        AccountUse::Person => lang.of("個人", "Person"),
+        AccountUse::Service => lang.of("プログラム", "Service"),
+        AccountUse::Shared => lang.of("共用", "Shared"),
+        AccountUse::Emergency => lang.of("緊急用", "Emergency"),
+    }
+}
+
+/// Software allowed or refused.
+#[must_use]
+pub fn ruling(lang: Lang, ruling: Ruling) -> &'static str {
+    match ruling {
+        Ruling::Allowed => lang.of("利用可", "Allowed"),
+        Ruling::Refused => lang.of("利用禁止", "Refused"),
+    }
+}
+
+/// Kind of document.
+#[must_use]
+pub fn document_kind(lang: Lang, kind: DocumentKind) -> &'static str {
+    match kind {
+        DocumentKind::Procedure => lang.of("操作手順書", "Procedure"),
+        DocumentKind::FailureMeasures => lang.of("障害対策明示書", "Failure measures"),
+        DocumentKind::AuthenticationSheet => lang.of("認証方式届", "Authentication sheet"),
+        DocumentKind::BackupPlan => lang.of("バックアップ手順", "Backup plan"),
+        DocumentKind::Other => lang.of("その他の文書", "Other document"),
+    }
+}
+
+/// Work that a procedure describes.
+#[must_use]
+pub fn work(lang: Lang, work: WorkType) -> &'static str {
+    match work {
+        WorkType::StartStop => lang.of("起動・停止", "Start and stop"),
+        WorkType::Patching => lang.of("ソフトウェア更新", "Patching"),
+        WorkType::Accounts => lang.of("アカウントの発行・廃止", "Accounts"),
+        WorkType::Backup => lang.of("バックアップ・復元", "Backup and restore"),
+        WorkType::LogExtraction => lang.of("ログの取得", "Log extraction"),
+        WorkType::IncidentResponse => lang.of("障害・事案の初動", "Incident response"),
+        WorkType::Media => lang.of("媒体の取扱い", "Media"),
+        WorkType::ServerRoom => lang.of("サーバ室での作業", "Server room"),
+        WorkType::Configuration => lang.of("設定の変更", "Configuration"),
+        WorkType::Other => lang.of("その他", "Other"),
+    }
+}
+
+/// Outcome of a review.
+#[must_use]
+pub fn outcome(lang: Lang, outcome: ReviewOutcome) -> &'static str {
+    match outcome {
+        ReviewOutcome::Revised => lang.of("改定する", "Revised"),
+        ReviewOutcome::NoChange => lang.of("改定の必要なし", "No change needed"),
+    }
+}
+
+/// Where a proposal stands.
+#[must_use]
+pub fn stage(lang: Lang, stage: Stage) -> &'static str {
+    match stage {
+        Stage::Open => lang.of("相手方の合意待ち", "Waiting for agreement"),
+        Stage::Agreed(_) => lang.of("合意済み", "Agreed"),
+        Stage::Refused => lang.of("不同意", "Refused"),
+        Stage::Ended => lang.of("終了", "Ended"),
+    }
+}
+
+/// Why a session ended.
+#[must_use]
+pub fn close_reason(lang: Lang, reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::SignedOut => lang.of("サインアウト", "Signed out"),
+        CloseReason::Idle => lang.of("無操作による切断", "Idle cut"),
+        CloseReason::Absolute => lang.of("利用時間の上限", "Absolute limit"),
+        CloseReason::Revoked => lang.of("権限の変更による切断", "Ended by a change of rights"),
+    }
+}
+
+/// Why a password is refused, and how to do better.
+#[must_use]
+pub fn weak(lang: Lang, weak: Weak) -> &'static str {
+    match weak {
+        Weak::Short => lang.of("パスワードは12文字以上にしてください。", "Use at least 12 characters."),
+        Weak::Long => lang.of("パスワードは256文字以内にしてください。", "Use at most 256 characters."),
+        Weak::Common => lang.of(
+            "よく使われるパスワードです。関係のない単語をいくつか並べた、ほかで使っていないものにしてください。",
+            "This password is common. Use several unrelated words that you use nowhere else.",
+        ),
+        Weak::ContainsLogin => {
+            lang.of("パスワードにサインイン名を含めないでください。", "Do not put your sign-in name into it.")
+        }
+    }
+}
+
+/// Why an act was refused, and what to do.
+#[must_use]
+pub fn refusal(lang: Lang, refusal: &Refusal) -> String {
+    let text = match refusal {
+        Refusal::NotYours => lang.of(
+            "この操作は、あなたの役割では行えません。決裁者またはセキュリティ責任者に依頼してください。",
+            "Your role may not do this. Ask an approver or the security lead.",
+        ),
+        Refusal::NoSuchProposal | Refusal::NoSuchThing => lang.of(
+            "対象が見つかりません。取り下げられた可能性があります。一覧に戻って確かめてください。",
+            "It does not exist (any more). Look at the list again.",
+        ),
+        Refusal::NotOpen => lang.of(
+            "すでに処理が終わっています。画面を開き直して、現在の状態を確かめてください。",
+            "It has been decided already. Open the page again.",
+        ),
+        Refusal::OwnProposal => lang.of(
+            "申告した側が自ら合意することはできません。相手方の合意が必要です。",
+            "The other party has to agree, not the one who proposed.",
+        ),
+        Refusal::Taken => lang.of("もう一度お試しください。", "Try again."),
+        Refusal::Text => lang.of(
+            "文が空か、2,000文字を超えているか、使えない文字があります。直してから、もう一度送ってください。",
+            "A text is empty, longer than 2,000 characters, or holds control characters.",
+        ),
+        Refusal::Value(_) => lang.of("値が決められた範囲にありません", "A value is outside its range"),
+        Refusal::NotStored(_) => lang.of(
+            "台帳に記録できなかったため、操作は行われていません。運用担当へ連絡してください。",
+            "The ledger could not store it, so nothing was done. Tell the operator.",
+        ),
+    };
+    match refusal {
+        Refusal::Value(what) => format!("{text}：{what}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// What an entry is, in a few words.
+#[must_use]
+pub fn entry(lang: Lang, entry: &Entry) -> &'static str {
+    match &entry.body {
+        Body::Fact(fact) => fact_words(lang, fact),
+        Body::Act(act) => act_words(lang, act),
+    }
+}
+
+/// Who made an entry.
+#[must_use]
+pub fn author(lang: Lang, author: &Author) -> String {
+    match author {
+        Author::Agent(host) => format!("{} {host}", lang.of("エージェント", "Agent")),
+        Author::Server => lang.of("サーバ", "Server").to_owned(),
+        Author::Person { id, party: side, .. } => format!("{} {id}", party(lang, *side)),
+    }
+}
+
+fn fact_words(lang: Lang, fact: &Fact) -> &'static str {
+    match fact {
+        Fact::ClockState(_) => lang.of("時刻の状態", "Clock"),
+        Fact::ClockStep(_) => lang.of("時刻の飛び", "Clock step"),
+        Fact::HostSystem(_) => lang.of("OSとカーネル", "Operating system"),
+        Fact::HostBoot(_) => lang.of("ホストの起動", "Boot"),
+        Fact::ServiceChange(_) => lang.of("サービスの開始・停止", "Service start or stop"),
+        Fact::CapacitySample(_) => lang.of("容量の使用状況", "Capacity"),
+        Fact::AccountSet(_) => lang.of("アカウントの一覧", "Accounts"),
+        Fact::PrivilegeRules(_) => lang.of("特権の規則", "Rules of privilege"),
+        Fact::AvEngine(_) => lang.of("不正プログラム対策の状態", "Malware protection"),
+        Fact::PackageSet(_) => lang.of("ソフトウェアの一覧", "Installed software"),
+        Fact::PackageChange(_) => lang.of("ソフトウェアの増減", "Software change"),
+        Fact::SupportPhase(_) => lang.of("サポート期限", "Support phase"),
+        Fact::NetListeners(_) => lang.of("待受けポート", "Listening sockets"),
+        Fact::AgentBeat(_) => lang.of("エージェントの定時報告", "Agent beat"),
+        Fact::AgentStart(_) => lang.of("エージェントの開始", "Agent start"),
+        Fact::AgentStop(_) => lang.of("エージェントの停止", "Agent stop"),
+        Fact::AgentLoss(_) => lang.of("記録の欠落（申告）", "Declared loss"),
+        Fact::AgentBudget(_) => lang.of("エージェントの資源超過", "Agent over budget"),
+        Fact::HostSilence(_) => lang.of("ホストの沈黙", "Host silent"),
+        Fact::HostHeard(_) => lang.of("ホストの通信再開", "Host heard again"),
+        Fact::AgentGap(_) => lang.of("番号の欠番", "Gap in the numbers"),
+        Fact::ServerStart(_) => lang.of("サーバの開始", "Server start"),
+        Fact::ServerStop(_) => lang.of("サーバの停止", "Server stop"),
+        Fact::PortalCheck(_) => lang.of("入口の自己検査", "Check of own doors"),
+        Fact::SessionOpen(_) => lang.of("サインイン", "Sign-in"),
+        Fact::SessionClose(_) => lang.of("セッションの終了", "Session end"),
+        Fact::AuthFailure(_) => lang.of("サインインの失敗", "Sign-in refused"),
+    }
+}
+
+fn act_words(lang: Lang, act: &Act) -> &'static str {
+    match act {
+        Act::Proposed { .. } => lang.of("申告・提案", "Proposed"),
+        Act::Agreed { .. } => lang.of("合意", "Agreed"),
+        Act::Refused { .. } => lang.of("不同意", "Refused"),
+        Act::Ended { .. } => lang.of("取下げ・終了", "Ended"),
+        Act::DocumentRegistered(_) => lang.of("文書の登録", "Document registered"),
+        Act::DocumentApproved { .. } => lang.of("文書の承認", "Document approved"),
+        Act::DocumentReviewed { .. } => lang.of("文書の見直し", "Document reviewed"),
+        Act::DocumentAcknowledged { .. } => lang.of("文書の確認（読了）", "Document read"),
+        Act::DocumentWithdrawn { .. } => lang.of("文書の廃止", "Document withdrawn"),
+        Act::PersonEntered { .. } => lang.of("就任・登録", "Person entered"),
+        Act::PersonLeft { .. } => lang.of("離任・終了", "Person left"),
+        Act::DeviceEnrolled { .. } => lang.of("機器証明書の発行", "Device enrolled"),
+        Act::DeviceRevoked { .. } => lang.of("機器証明書の失効", "Device revoked"),
+        Act::AccessReviewed { .. } => lang.of("権限の棚卸し", "Access reviewed"),
+        Act::DisclosureRequested { .. } => lang.of("提示の求め", "Disclosure requested"),
+        Act::DisclosureDelivered { .. } => lang.of("提示", "Disclosure delivered"),
+        Act::BundleTaken { .. } => lang.of("証拠束の持出し", "Bundle taken"),
+        Act::HeadCosigned { .. } => lang.of("市による連署", "Head cosigned"),
+        Act::PersonalErased { .. } => lang.of("個人情報の消去", "Personal text erased"),
+        Act::EntryCorrected { .. } => lang.of("訂正", "Corrected"),
+    }
+}

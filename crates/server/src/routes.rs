@@ -1,0 +1,109 @@
+//! The table of routes: method, path, who may use it, what it carries, what answers. Nothing else adds a route.
+//!
+//! One door stands before every handler. In this order: the contract of the path, the language, the session of the
+//! cookie, the audience, the body with its limit, the token of a form and where it came from. A route that is not for
+//! the visitor looks exactly like one that does not exist, whatever the method.
+
+use crate::audience::Audience;
+use crate::pages;
+use crate::pages::door::{self, Portal};
+use crate::pages::frame;
+use crate::pages::visit::{Answer, Visit};
+use axum::Router;
+use axum::extract::{RawPathParams, Request, State};
+use axum::response::Response;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The method of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Shows.
+    Get,
+    /// Changes.
+    Post,
+}
+
+/// A handler at work.
+pub type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// One row of the table.
+pub struct Route {
+    /// Method.
+    pub verb: Verb,
+    /// Path.
+    pub path: &'static str,
+    /// Who may use it.
+    pub audience: Audience,
+    /// What answers.
+    pub handler: fn(Visit) -> Pending,
+}
+
+macro_rules! row {
+    ($verb:ident, $path:literal, $audience:ident, $handler:path) => {
+        Route {
+            verb: Verb::$verb,
+            path: $path,
+            audience: Audience::$audience,
+            handler: |visit| Box::pin($handler(visit)),
+        }
+    };
+}
+
+/// Every route of the portal for people.
+pub static ROUTES: &[Route] = &[
+    row!(Get, "/c/{contract}/sign-in", Anyone, pages::sign_in::show),
+    row!(Post, "/c/{contract}/sign-in", Anyone, pages::sign_in::sign_in),
+    row!(Get, "/c/{contract}/link/{secret}", Anyone, pages::link::show),
+    row!(Post, "/c/{contract}/link/{secret}", Anyone, pages::link::redeem),
+    row!(Post, "/c/{contract}/sign-out", SignedIn, pages::account::sign_out),
+    row!(Post, "/c/{contract}/extend", SignedIn, pages::account::extend),
+    row!(Get, "/c/{contract}", SignedIn, pages::first::show),
+    row!(Get, "/c/{contract}/board", SignedIn, pages::board::show),
+    row!(Get, "/c/{contract}/clause/{clause}", SignedIn, pages::clause::show),
+    row!(Get, "/c/{contract}/duty/{duty}", SignedIn, pages::duty::show),
+    row!(Get, "/c/{contract}/hosts", SignedIn, pages::hosts::show),
+    row!(Get, "/c/{contract}/hosts/{host}", SignedIn, pages::host::show),
+    row!(Get, "/c/{contract}/agreements", SignedIn, pages::agreements::show),
+    row!(Get, "/c/{contract}/agreements/{proposal}", SignedIn, pages::agreement::show),
+    row!(Post, "/c/{contract}/agreements/{proposal}/agree", Parties, pages::agreement::agree),
+    row!(Post, "/c/{contract}/agreements/{proposal}/refuse", Parties, pages::agreement::refuse),
+    row!(Post, "/c/{contract}/agreements/{proposal}/end", Parties, pages::agreement::end),
+    row!(Get, "/c/{contract}/parameters", SignedIn, pages::parameters::show),
+    row!(Get, "/c/{contract}/account", SignedIn, pages::account::show),
+    row!(Post, "/c/{contract}/account/end", SignedIn, pages::account::end),
+    row!(Post, "/c/{contract}/account/link", SignedIn, pages::account::renew),
+];
+
+/// The router of the portal for people.
+pub fn router(portal: Arc<Portal>) -> Router {
+    let mut paths: BTreeMap<&'static str, MethodRouter<Arc<Portal>>> = BTreeMap::new();
+    for route in ROUTES {
+        let filter = match route.verb {
+            Verb::Get => MethodFilter::GET,
+            Verb::Post => MethodFilter::POST,
+        };
+        let answer = move |State(portal): State<Arc<Portal>>, params: RawPathParams, request: Request| async move {
+            door::enter(&portal, route, &params, request).await
+        };
+        let entry = paths.remove(route.path).unwrap_or_default();
+        paths.insert(route.path, entry.merge(on(filter, answer)));
+    }
+    let mut router = Router::new();
+    for (path, methods) in paths {
+        router = router.route(path, methods);
+    }
+    router = router.route("/static/{digest}/{name}", on(MethodFilter::GET, door::asset));
+    router = router.route("/", on(MethodFilter::GET, door::first));
+    router
+        .fallback(door::absent)
+        .method_not_allowed_fallback(door::absent)
+        .layer(axum::middleware::map_response(|mut response: Response| async move {
+            frame::secure(response.headers_mut());
+            response
+        }))
+        .with_state(portal)
+}

@@ -1,0 +1,3 @@
+//! The stories, in one program.
+
+mod first_minutes;
