@@ -53,10 +53,37 @@ impl Drop for Chronyd {
     }
 }
 
-fn reading(asked: &Chronyd, measured: &Chronyd) -> ClockState {
+/// A time source of our own that is 1.75 s ahead of this machine: a real clock cannot be stepped here.
+fn source_ahead() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut request = [0_u8; 512];
+        while let Ok((n, from)) = socket.recv_from(&mut request) {
+            if n < 48 {
+                continue;
+            }
+            let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            let ahead = since_1970 + Duration::from_millis(1_750);
+            let seconds = u32::try_from(ahead.as_secs() + 2_208_988_800).unwrap();
+            let fraction = u32::try_from((u64::from(ahead.subsec_nanos()) << 32) / 1_000_000_000).unwrap();
+            let now = [seconds.to_be_bytes(), fraction.to_be_bytes()].concat();
+            // RFC 4330: version of the request, mode 4, stratum 2; originate is the request's transmit time.
+            let mut answer = vec![request[0] & 0x38 | 4, 2, request[2], 0xec, 0, 0, 0, 1, 0, 0, 0, 1, 127, 0, 0, 1];
+            answer.extend(&now);
+            answer.extend(&request[40..48]);
+            answer.extend(&now);
+            answer.extend(&now);
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    port
+}
+
+fn reading(asked: &Chronyd, source: u16) -> ClockState {
     let mut sources = Sources::of_this_host();
     sources.chrony_command = Some(("127.0.0.1".to_owned(), asked.command_port));
-    sources.time_sources = vec![format!("127.0.0.1:{}", measured.port)];
+    sources.time_sources = vec![format!("127.0.0.1:{source}")];
     let reading = c06_clocks::collect(&sources, jiff::Timestamp::now());
     match reading.facts.into_iter().next() {
         Some(Fact::ClockState(state)) => state,
@@ -64,10 +91,10 @@ fn reading(asked: &Chronyd, measured: &Chronyd) -> ClockState {
     }
 }
 
-fn until(asked: &Chronyd, measured: &Chronyd, holds: impl Fn(&ClockState) -> bool) -> ClockState {
+fn until(asked: &Chronyd, source: u16, holds: impl Fn(&ClockState) -> bool) -> ClockState {
     let began = Instant::now();
     loop {
-        let state = reading(asked, measured);
+        let state = reading(asked, source);
         if holds(&state) {
             return state;
         }
@@ -76,30 +103,29 @@ fn until(asked: &Chronyd, measured: &Chronyd, holds: impl Fn(&ClockState) -> boo
     }
 }
 
-#[test]
-fn an_offset_is_measured_and_a_dead_source_is_not_believed_though_the_daemon_says_normal() {
-    let mut true_time = Chronyd::start("local stratum 3");
-    let follows = |options: &str| {
-        let port = true_time.port;
-        Chronyd::start(&format!(
-            "server 127.0.0.1 port {port} iburst minpoll 0 maxpoll 0 {options}\nmakestep 0.1 -1"
-        ))
-    };
-    let right = follows("");
-    let shifted = follows("offset 1.75");
+fn follower(source: u16) -> Chronyd {
+    Chronyd::start(&format!("server 127.0.0.1 port {source} iburst minpoll 0 maxpoll 0"))
+}
 
-    let state =
-        until(&right, &true_time, |state| state.says_synchronised && state.measured_offset_us.is_some());
+#[test]
+fn a_dead_source_is_not_believed_though_the_daemon_says_normal() {
+    let mut true_time = Chronyd::start("local stratum 3");
+    let right = follower(true_time.port);
+    let synchronised = |state: &ClockState| state.says_synchronised && state.measured_offset_us.is_some();
+    let state = until(&right, true_time.port, synchronised);
     assert_eq!(state.daemon, "chrony");
     assert!(state.measured_offset_us.unwrap().abs() < 50_000, "{state:?}");
 
-    let state = until(&shifted, &shifted, |state| {
-        state.measured_offset_us.is_some_and(|offset| offset.abs() > 1_000_000)
-    });
-    let offset = state.measured_offset_us.unwrap().abs();
-    assert!((1_700_000..1_800_000).contains(&offset), "{state:?}");
-
     true_time.end();
-    let state = until(&right, &true_time, |state| state.measured_offset_us.is_none());
+    let state = until(&right, true_time.port, |state| state.measured_offset_us.is_none());
     assert!(state.says_synchronised, "the daemon still says Normal: {state:?}");
+}
+
+#[test]
+fn a_clock_behind_its_source_is_measured_by_our_own_exchange() {
+    let source = source_ahead();
+    let follows = follower(source);
+    let state = until(&follows, source, |state| state.measured_offset_us.is_some());
+    let offset = state.measured_offset_us.unwrap();
+    assert!((-1_800_000..-1_700_000).contains(&offset), "clock minus source: {state:?}");
 }
