@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn three_missed_pulses_are_a_silence_told_once_and_ended_once() {
         let (watch, host): (Watch, HostId) = (Watch::default(), "web-1".parse().unwrap());
-        let at = |second| Timestamp::from_second(1_795_000_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_795_000_000 + second).unwrap();
         assert_eq!(watch.heard(&host, "e1", at(0)), Sign::Regular);
         assert!(watch.newly_silent(at(45)).is_empty());
         assert_eq!(watch.newly_silent(at(46)), vec![(host.clone(), at(0))]);
