@@ -14,6 +14,8 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsPr
 
 /// Longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Wait after "too many requests": the server counts in windows of ten seconds.
+const TOO_MANY_WAIT: Duration = Duration::from_secs(10);
 /// Facts of one delivery.
 const BATCH: i64 = 500;
 
@@ -40,6 +42,19 @@ pub enum DeliverError {
     /// Files of the enrolment.
     #[error("the files of the enrolment cannot be read: enrol again")]
     Files(String),
+}
+
+impl DeliverError {
+    /// The wait this answer asks for at least.
+    #[must_use]
+    pub fn asks_to_wait(&self) -> Duration {
+        match self {
+            Self::Refused { status: 429, .. } => TOO_MANY_WAIT,
+            // Only a person can change it: once a minute is enough.
+            Self::Refused { status: 403 | 409, .. } => LONGEST_WAIT / 2,
+            Self::Refused { .. } | Self::Away(_) | Self::Answer | Self::Outbox(_) | Self::Files(_) => Duration::ZERO,
+        }
+    }
 }
 
 /// A connection to the intake.
@@ -127,11 +142,19 @@ impl Line {
     /// # Errors
     /// Any [`DeliverError`]; the facts stay in the outbox.
     pub async fn deliver(&self, outbox: &Outbox) -> Result<usize, DeliverError> {
-        let facts = outbox.take(BATCH).await?;
-        let Some(first) = facts.first() else { return Ok(0) };
-        let request = Facts { epoch: outbox.epoch(), lowest: first.seq, facts: &facts };
-        let body = serde_json::to_vec(&request).map_err(|_| DeliverError::Answer)?;
-        let stored_to = self.send("/intake/v1/facts", body).await?;
+        let mut at_most = BATCH;
+        let (facts, stored_to) = loop {
+            let facts = outbox.take(at_most).await?;
+            let Some(first) = facts.first() else { return Ok(0) };
+            let request = Facts { epoch: outbox.epoch(), lowest: first.seq, facts: &facts };
+            let body = serde_json::to_vec(&request).map_err(|_| DeliverError::Answer)?;
+            match self.send("/intake/v1/facts", body).await {
+                // Something on the way takes less at once than the server.
+                Err(DeliverError::Refused { status: 413, .. }) if at_most > 1 => at_most /= 2,
+                Err(error) => return Err(error),
+                Ok(stored_to) => break (facts, stored_to),
+            }
+        };
         outbox.acked(stored_to).await?;
         Ok(facts.iter().filter(|fact| fact.seq <= stored_to).count())
     }

@@ -238,9 +238,10 @@ async fn deliver_until(
                 let mut chance = [0_u8];
                 // Without random bytes the wait is simply not spread.
                 let _ = getrandom::fill(&mut chance);
+                let pause = deliver::wait(failures, chance[0]).max(error.asks_to_wait());
                 tokio::select! {
                     _ = ended.changed() => break,
-                    () = tokio::time::sleep(deliver::wait(failures, chance[0])) => continue,
+                    () = tokio::time::sleep(pause) => continue,
                 }
             }
         }

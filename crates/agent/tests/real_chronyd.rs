@@ -1,5 +1,6 @@
 //! 6.a against real chronyd: one serves, one follows it with an offset and is asked. Both leave the machine's clock alone
 //! (`-x`). Needs Debian's `chrony`.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what a test needs fails like the test")]
 
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
@@ -69,7 +70,8 @@ fn source_ahead() -> u16 {
             let fraction = u32::try_from((u64::from(ahead.subsec_nanos()) << 32) / 1_000_000_000).unwrap();
             let now = [seconds.to_be_bytes(), fraction.to_be_bytes()].concat();
             // RFC 4330: version of the request, mode 4, stratum 2; originate is the request's transmit time.
-            let mut answer = vec![request[0] & 0x38 | 4, 2, request[2], 0xec, 0, 0, 0, 1, 0, 0, 0, 1, 127, 0, 0, 1];
+            let mut answer =
+                vec![request[0] & 0x38 | 4, 2, request[2], 0xec, 0, 0, 0, 1, 0, 0, 0, 1, 127, 0, 0, 1];
             answer.extend(&now);
             answer.extend(&request[40..48]);
             answer.extend(&now);

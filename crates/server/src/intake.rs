@@ -9,10 +9,10 @@ use crate::server::House;
 use crate::tls::PeerCertificate;
 use crate::watch::Sign;
 use crate::writer::NumberedFact;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json, Router, routing::post};
+use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use yakujo_contract::fact::server::HostHeard;
 use yakujo_contract::id::HostId;
 
 /// Largest request, bytes.
-const MAX_BODY: usize = 1 << 20;
+pub const MAX_BODY: usize = 1 << 20;
 /// Facts in a request.
 const MAX_FACTS: usize = 500;
 /// Largest fact, bytes: the entry around it needs room.
@@ -82,12 +82,18 @@ struct Enrolled {
 
 /// Why a program is turned away; the text is for its operator.
 #[derive(Debug)]
-enum Refused {
+pub enum Refused {
+    /// No certificate of this server.
     Stranger,
+    /// Revoked or expired.
     Revoked,
+    /// Two at once.
     Clone,
+    /// Too many requests.
     TooMany,
+    /// Not to be taken, ever.
     Unprocessable(&'static str),
+    /// Not stored; to be sent again.
     NotStored(String),
 }
 
@@ -133,28 +139,6 @@ impl Rate {
     }
 }
 
-/// The intake's routes. All of them are for devices: the handshake has refused everybody else.
-pub fn router(house: Arc<House>) -> Router {
-    Router::new()
-        .route("/intake/v1/facts", post(facts))
-        .route("/intake/v1/pulse", post(pulse))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(house)
-}
-
-/// Enrolment, on the portal's door.
-pub fn enrolment(house: Arc<House>) -> Router {
-    Router::new()
-        .route(
-            "/enrol/v1",
-            post(
-                |State(house): State<Arc<House>>, Json(request)| async move { enrol(&house, request).await },
-            ),
-        )
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(house)
-}
-
 async fn who(house: &House, peer: &PeerCertificate) -> Result<(Arc<Office>, Device), Refused> {
     for office in house.offices() {
         let found = office.people.device_by_fingerprint(&peer.fingerprint).await;
@@ -185,7 +169,11 @@ async fn sign_of_life(office: &Office, host: &HostId, epoch: &str) -> Result<(),
     }
 }
 
-async fn facts(
+/// Takes facts in. An answer means durable.
+///
+/// # Errors
+/// Words for the agent's operator.
+pub async fn facts(
     State(house): State<Arc<House>>,
     Extension(peer): Extension<PeerCertificate>,
     Json(request): Json<FactsRequest>,
@@ -210,7 +198,11 @@ async fn facts(
     Ok(Json(Stored { stored_to, now: office.now() }).into_response())
 }
 
-async fn pulse(
+/// Takes a sign of life.
+///
+/// # Errors
+/// Words for the agent's operator.
+pub async fn pulse(
     State(house): State<Arc<House>>,
     Extension(peer): Extension<PeerCertificate>,
     Json(request): Json<PulseRequest>,
@@ -249,13 +241,13 @@ fn is_an_agents(fact: &Fact) -> bool {
 ///
 /// # Errors
 /// One answer for every wrong code.
-pub async fn enrol(house: &House, request: EnrolRequest) -> Response {
+pub async fn enrol(State(house): State<Arc<House>>, Json(request): Json<EnrolRequest>) -> Response {
     let refused =
         || (StatusCode::FORBIDDEN, "the code is not valid (any more): ask for a new one").into_response();
     for office in house.offices() {
         let now = office.now();
         let Ok(Some(host)) = office.people.redeem_enrolment(&request.code, now).await else { continue };
-        return match certify(house, &office, host, &request.csr, now).await {
+        return match certify(&house, &office, host, &request.csr, now).await {
             Ok(enrolled) => Json(enrolled).into_response(),
             Err(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason).into_response(),
         };

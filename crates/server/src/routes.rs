@@ -5,12 +5,14 @@
 //! the visitor looks exactly like one that does not exist, whatever the method.
 
 use crate::audience::Audience;
+use crate::intake;
 use crate::pages;
 use crate::pages::door::{self, Portal};
 use crate::pages::frame;
 use crate::pages::visit::{Answer, Visit};
+use crate::server::House;
 use axum::Router;
-use axum::extract::{RawPathParams, Request, State};
+use axum::extract::{DefaultBodyLimit, RawPathParams, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use std::collections::BTreeMap;
@@ -110,4 +112,21 @@ pub fn router(portal: Arc<Portal>) -> Router {
             response
         }))
         .with_state(portal)
+}
+/// The doors of programs. Audience: devices, whose certificate the handshake has proved; enrolment alone is for anyone
+/// who holds a one-time code.
+pub fn intake(house: Arc<House>) -> Router {
+    Router::new()
+        .route("/intake/v1/facts", on(MethodFilter::POST, intake::facts))
+        .route("/intake/v1/pulse", on(MethodFilter::POST, intake::pulse))
+        .layer(DefaultBodyLimit::max(intake::MAX_BODY))
+        .with_state(house)
+}
+
+/// Enrolment, on the portal's door. Audience: anyone who holds a one-time code.
+pub fn enrolment(house: Arc<House>) -> Router {
+    Router::new()
+        .route("/enrol/v1", on(MethodFilter::POST, intake::enrol))
+        .layer(DefaultBodyLimit::max(intake::MAX_BODY))
+        .with_state(house)
 }

@@ -1,6 +1,6 @@
 //! The server: its doors, its offices, and what it does by itself.
 
-use crate::intake::{self, Rate};
+use crate::intake::Rate;
 use crate::office::{FirstLink, Office, OfficeError};
 use crate::settings::{Settings, private_folder};
 use crate::tls::{Authority, TlsError, WithPeer};
@@ -105,7 +105,7 @@ impl Running {
         let mut doors = Vec::new();
         let routers = [
             (portal, portal_tls, portal_router(&house, &settings)),
-            (intake, intake_tls, intake::router(house.clone())),
+            (intake, intake_tls, crate::routes::intake(house.clone())),
         ];
         for (listener, tls, router) in routers {
             let door = Handle::new();
@@ -162,7 +162,7 @@ impl Running {
 /// Pages for people, and on the same door the enrolment of agents, who have no certificate yet.
 fn portal_router(house: &Arc<House>, settings: &Settings) -> axum::Router {
     let portal = crate::pages::door::Portal { offices: house.offices.clone(), clock: settings.clock.clone() };
-    crate::routes::router(Arc::new(portal)).merge(intake::enrolment(house.clone()))
+    crate::routes::router(Arc::new(portal)).merge(crate::routes::enrolment(house.clone()))
 }
 
 /// The portal's listener and, on the next port, the intake's.

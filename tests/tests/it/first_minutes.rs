@@ -96,12 +96,10 @@ async fn parameters_count_once_the_other_party_agreed_and_two_cannot_agree_at_on
     let folder = tempfile::tempdir()?;
     let city = City::start(&folder.path().join("data")).await?;
     let office = city.office()?;
-    let proposal = {
-        let court = office.court();
-        let open =
-            court.evidence().agreements.of_any("parameters").next().expect("the first proposal").id.clone();
-        open
+    let open = |court: &yakujo_contract::court::Court| {
+        court.evidence().agreements.of_any("parameters").next().map(|line| line.id.clone())
     };
+    let proposal = open(&office.court()).expect("the first proposal");
     let people = office.people.everybody().await?;
     let actor = |login: &str| {
         let person = people.iter().find(|person| person.login == login).expect("a first person");

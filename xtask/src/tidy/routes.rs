@@ -2,10 +2,14 @@
 //! row that does not name its audience does not exist.
 
 use super::Finding;
+use super::rust_text::without_comments_and_strings;
 use super::tree::{RustFile, Tree};
 
 /// The one table.
 const TABLE: &str = "crates/server/src/routes.rs";
+
+/// Where the audiences are declared.
+const AUDIENCES: &str = "crates/server/src/audience.rs";
 
 /// Ways to add a route past the table.
 const BYPASSES: &[&str] = &[".route(", ".route_service(", ".nest(", ".nest_service(", ".fallback_service("];
@@ -16,7 +20,10 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in tree.rust().filter(|file| file.path.starts_with("crates/")) {
         match file.path == TABLE {
-            true => found.extend(rows_without_audience(&file)),
+            true => {
+                found.extend(rows_without_audience(&file));
+                found.extend(rows_of_nobody(&file, &audiences(tree)));
+            }
             false => found.extend(bypasses(&file)),
         }
     }
@@ -51,6 +58,28 @@ fn rows_without_audience(file: &RustFile) -> Vec<Finding> {
     found
 }
 
+/// The variants of `enum Audience`.
+fn audiences(tree: &Tree) -> Vec<String> {
+    let code = without_comments_and_strings(tree.text(AUDIENCES).unwrap_or_default());
+    let body =
+        code.split("enum Audience {").nth(1).and_then(|rest| rest.split('}').next()).unwrap_or_default();
+    body.split(',').map(|variant| variant.trim().to_owned()).filter(|variant| !variant.is_empty()).collect()
+}
+
+/// A row is `row!(Verb, "path", Audience, handler)`; its third word must be one of the audiences.
+fn rows_of_nobody(file: &RustFile, audiences: &[String]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (number, line) in (1..).zip(file.shipped.lines()) {
+        let Some(row) = line.trim_start().strip_prefix("row!(") else { continue };
+        let audience = row.split(',').nth(2).unwrap_or_default().trim();
+        if !audiences.iter().any(|known| known == audience) {
+            let message = format!("`{audience}` is no audience: say who may use this route");
+            found.push(Finding { path: file.path.clone(), line: number, message });
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +93,15 @@ mod tests {
         assert_eq!(count(TABLE, "const A: Route = Route { path: \"/a\", methods: GET };\n"), 1);
         assert_eq!(count(TABLE, "const A: Route = Route { path: \"/a\", audience: Audience::City };\n"), 0);
         assert_eq!(count(TABLE, "pub struct Route {\n  path: &'static str,\n}\nimpl Route {\n}\n"), 0);
+    }
+
+    #[test]
+    fn a_row_whose_audience_is_not_declared_is_found() {
+        let declared = (AUDIENCES, "pub enum Audience {\n    /// All.\n    Anyone,\n    City,\n}\n");
+        let rows = |text: &str| check(&Tree::of(&[declared, (TABLE, text)])).len();
+        assert_eq!(rows("    row!(Get, \"/c/{contract}\", Anyone, pages::first::show),\n"), 0);
+        assert_eq!(rows("    row!(Get, \"/c/{contract}\", pages::first::show),\n"), 1);
+        assert_eq!(rows("    row!(Get, \"/c/{contract}\", Everybody, pages::first::show),\n"), 1);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The spine: a clause has a key, and the key is a file name in every layer, so that `git ls-files | grep c06` shows
-//! promise, judgement, scenario, story and guide.
+//! judgement, collector, scenarios and guide.
 
 use super::Finding;
 use super::lists;
@@ -23,6 +23,17 @@ pub const CLAUSES: &[&str] = &[
     "c14_surveillance",
 ];
 
+/// The clauses of which a host itself can tell something.
+const OBSERVED: &[&str] = &[
+    "c02_malware",
+    "c03_vulnerabilities",
+    "c04_network",
+    "c06_clocks",
+    "c07_stops",
+    "c09_capacity",
+    "c11_access",
+];
+
 /// A layer: where the file of a key lies. `KEY` stands for the key (`c06_clocks`), `NUMBER` for its beginning
 /// (`c06_`), where a clause may have several files.
 struct Layer {
@@ -33,6 +44,7 @@ struct Layer {
 
 const LAYERS: &[Layer] = &[
     Layer { name: "judgement", keys: CLAUSES, place: "crates/contract/src/clauses/KEY.rs" },
+    Layer { name: "collector", keys: OBSERVED, place: "crates/agent/src/collect/KEY.rs" },
     Layer { name: "scenario", keys: CLAUSES, place: "tests/scenarios/NUMBER" },
     Layer { name: "guide", keys: CLAUSES, place: "docs/guides/KEY.md" },
 ];

@@ -9,13 +9,14 @@ use super::tree::{RustFile, Tree};
 /// In code, outside comments and strings.
 const IN_CODE: &[(&str, &str)] = &[
     ("unsafe", "no unsafe code: find a crate that is kept and wraps it"),
-    ("#[allow(", "silence a lint with #[expect(…, reason = \"…\")]"),
-    ("#![allow(", "silence a lint with #[expect(…, reason = \"…\")]"),
     ("todo!", "finish it, or do not begin it"),
     ("unimplemented!", "finish it, or do not begin it"),
     ("dbg!", "a trace for yourself"),
     ("#[ignore", "a test that is not run proves nothing: make a short form, and a soak for the long one"),
 ];
+
+/// Silenced lints; the list `silenced` excuses a file (test support that every program uses in part).
+const SILENCED: &[&str] = &["#[allow(", "#![allow("];
 
 /// Anywhere in a text file.
 const ANYWHERE: &[(&str, &str)] = &[
@@ -38,9 +39,12 @@ const RULES_THEMSELVES: &str = "xtask/src/tidy/";
 #[must_use]
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
+    let mut silenced = Vec::new();
     for file in tree.rust().filter(|file| !file.path.starts_with(RULES_THEMSELVES)) {
         found.extend(in_code(&file));
+        silenced.extend(first_silenced(&file));
     }
+    found.extend(lists::excuse(tree, "silenced", silenced));
     let mut machine = Vec::new();
     for (path, text) in WRITTEN.iter().flat_map(|end| tree.ending(end)) {
         if path.starts_with(RULES_THEMSELVES) || path.starts_with(super::tree::LISTS) {
@@ -63,6 +67,14 @@ fn in_code(file: &RustFile) -> Vec<Finding> {
         }));
     }
     found
+}
+
+/// The first silenced lint of a file; the file is the key of the excuse.
+fn first_silenced(file: &RustFile) -> Option<(String, Finding)> {
+    let number =
+        (1..).zip(file.code.lines()).find(|(_, line)| SILENCED.iter().any(|word| line.contains(word)))?.0;
+    let message = "silence a lint with #[expect(…, reason = \"…\")]".to_owned();
+    Some((file.path.clone(), Finding { path: file.path.clone(), line: number, message }))
 }
 
 fn anywhere(path: &str, text: &str) -> Vec<Finding> {

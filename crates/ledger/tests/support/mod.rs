@@ -1,5 +1,5 @@
 //! What the tests of the files share.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses another part of it")]
+#![expect(dead_code, reason = "each test program uses another part of it")]
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
