@@ -52,7 +52,9 @@ impl DeliverError {
             Self::Refused { status: 429, .. } => TOO_MANY_WAIT,
             // Only a person can change it: once a minute is enough.
             Self::Refused { status: 403 | 409, .. } => LONGEST_WAIT / 2,
-            Self::Refused { .. } | Self::Away(_) | Self::Answer | Self::Outbox(_) | Self::Files(_) => Duration::ZERO,
+            Self::Refused { .. } | Self::Away(_) | Self::Answer | Self::Outbox(_) | Self::Files(_) => {
+                Duration::ZERO
+            }
         }
     }
 }
