@@ -7,10 +7,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, SqliteConnection};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -170,33 +171,41 @@ impl Outbox {
         memories: &[(&str, String)],
         undeclared: &Losses,
     ) -> Result<(), OutboxError> {
-        let mut write = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let mut next = number(&mut write, "next").await?.max(1);
+        let mut connection = self.pool.acquire().await?;
+        let written = self.write_facts(&mut connection, observed, facts, memories, undeclared).await;
+        end(connection, written).await
+    }
+
+    async fn write_facts(
+        &self,
+        write: &mut SqliteConnection,
+        observed: Timestamp,
+        facts: &[Fact],
+        memories: &[(&str, String)],
+        undeclared: &Losses,
+    ) -> Result<(), OutboxError> {
+        begin(write).await?;
+        let mut next = number(write, "next").await?.max(1);
         let declared = undeclared.declared("disk full");
         for fact in declared.iter().chain(facts) {
-            insert(&mut write, next, observed, fact).await?;
+            insert(write, next, observed, fact).await?;
             next = next.saturating_add(1);
         }
-        remember(&mut write, "next", &next.to_string()).await?;
+        remember(write, "next", &next.to_string()).await?;
         for (key, value) in memories {
-            remember(&mut write, key, value).await?;
+            remember(write, key, value).await?;
         }
-        self.keep_bound(&mut write, observed).await?;
-        write.commit().await?;
-        Ok(())
+        self.keep_bound(write, observed).await?;
+        commit(write).await
     }
 
     /// Drops the oldest facts of the least rank until the bound holds again, and puts a declared loss in their place.
-    async fn keep_bound(
-        &self,
-        write: &mut Transaction<'static, Sqlite>,
-        now: Timestamp,
-    ) -> Result<(), OutboxError> {
+    async fn keep_bound(&self, write: &mut SqliteConnection, now: Timestamp) -> Result<(), OutboxError> {
         let bytes = sum_of_bytes(write).await?;
         let oldest_allowed = now.checked_sub(self.bound.age).unwrap_or(Timestamp::MIN);
         let first: Option<String> =
             sqlx::query_scalar("SELECT observed FROM outbox WHERE rank > 0 ORDER BY seq LIMIT 1")
-                .fetch_optional(&mut **write)
+                .fetch_optional(&mut *write)
                 .await?;
         let too_old =
             first.and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|at| at < oldest_allowed);
@@ -220,29 +229,9 @@ impl Outbox {
     /// # Errors
     /// When the data base does not answer.
     pub async fn take(&self, at_most: i64) -> Result<Vec<Numbered>, OutboxError> {
-        let mut write = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let rows = sqlx::query("SELECT seq, observed, body, bytes FROM outbox ORDER BY seq LIMIT ?")
-            .bind(at_most.clamp(1, BATCH_FACTS))
-            .fetch_all(&mut *write)
-            .await?;
-        let mut taken = Vec::new();
-        let mut bytes = 0_u64;
-        for row in rows {
-            bytes = bytes.saturating_add(unsigned(row.get::<i64, _>("bytes")).saturating_add(100));
-            if bytes > BATCH_BYTES && !taken.is_empty() {
-                break;
-            }
-            let observed = row.get::<String, _>("observed").parse().unwrap_or(Timestamp::UNIX_EPOCH);
-            let fact = serde_json::from_str(&row.get::<String, _>("body"))?;
-            taken.push(Numbered { seq: unsigned(row.get("seq")), observed, fact });
-        }
-        if let Some(last) = taken.last()
-            && last.seq > number(&mut write, "offered").await?
-        {
-            remember(&mut write, "offered", &last.seq.to_string()).await?;
-            write.commit().await?;
-        }
-        Ok(taken)
+        let mut connection = self.pool.acquire().await?;
+        let taken = offer(&mut connection, at_most).await;
+        end(connection, taken).await
     }
 
     /// The server has everything up to this number: it is deleted here.
@@ -278,6 +267,57 @@ impl Outbox {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+// Transactions are spoken out: a full disk makes SQLite end one by itself, which a counting wrapper does not notice.
+
+async fn begin(write: &mut SqliteConnection) -> Result<(), OutboxError> {
+    sqlx::query("BEGIN IMMEDIATE").execute(write).await?;
+    Ok(())
+}
+
+async fn commit(write: &mut SqliteConnection) -> Result<(), OutboxError> {
+    sqlx::query("COMMIT").execute(write).await?;
+    Ok(())
+}
+
+/// After a failure the connection is closed, whatever state it is in; nothing of it is then on the disk.
+async fn end<T>(
+    connection: PoolConnection<Sqlite>,
+    result: Result<T, OutboxError>,
+) -> Result<T, OutboxError> {
+    if result.is_err() {
+        // Its own failure changes nothing: the next write opens another one.
+        let _ = connection.close().await;
+    }
+    result
+}
+
+/// Reads the oldest facts and writes down that the server may have them from now on.
+async fn offer(write: &mut SqliteConnection, at_most: i64) -> Result<Vec<Numbered>, OutboxError> {
+    begin(write).await?;
+    let rows = sqlx::query("SELECT seq, observed, body, bytes FROM outbox ORDER BY seq LIMIT ?")
+        .bind(at_most.clamp(1, BATCH_FACTS))
+        .fetch_all(&mut *write)
+        .await?;
+    let mut taken = Vec::new();
+    let mut bytes = 0_u64;
+    for row in rows {
+        bytes = bytes.saturating_add(unsigned(row.get::<i64, _>("bytes")).saturating_add(100));
+        if bytes > BATCH_BYTES && !taken.is_empty() {
+            break;
+        }
+        let observed = row.get::<String, _>("observed").parse().unwrap_or(Timestamp::UNIX_EPOCH);
+        let fact = serde_json::from_str(&row.get::<String, _>("body"))?;
+        taken.push(Numbered { seq: unsigned(row.get("seq")), observed, fact });
+    }
+    if let Some(last) = taken.last()
+        && last.seq > number(write, "offered").await?
+    {
+        remember(write, "offered", &last.seq.to_string()).await?;
+    }
+    commit(write).await?;
+    Ok(taken)
 }
 
 /// A folder only its owner can enter.
@@ -326,35 +366,30 @@ fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
-async fn number(write: &mut Transaction<'static, Sqlite>, key: &str) -> Result<u64, OutboxError> {
+async fn number(write: &mut SqliteConnection, key: &str) -> Result<u64, OutboxError> {
     let value: Option<String> = sqlx::query_scalar("SELECT value FROM memory WHERE key = ?")
         .bind(key)
-        .fetch_optional(&mut **write)
+        .fetch_optional(&mut *write)
         .await?;
     Ok(value.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
-async fn sum_of_bytes(write: &mut Transaction<'static, Sqlite>) -> Result<u64, OutboxError> {
-    let sum: Option<i64> =
-        sqlx::query_scalar("SELECT sum(bytes) FROM outbox").fetch_one(&mut **write).await?;
+async fn sum_of_bytes(write: &mut SqliteConnection) -> Result<u64, OutboxError> {
+    let sum: Option<i64> = sqlx::query_scalar("SELECT sum(bytes) FROM outbox").fetch_one(&mut *write).await?;
     Ok(unsigned(sum.unwrap_or(0)))
 }
 
-async fn remember(
-    write: &mut Transaction<'static, Sqlite>,
-    key: &str,
-    value: &str,
-) -> Result<(), OutboxError> {
+async fn remember(write: &mut SqliteConnection, key: &str, value: &str) -> Result<(), OutboxError> {
     sqlx::query("INSERT INTO memory (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
         .bind(key)
         .bind(value)
-        .execute(&mut **write)
+        .execute(&mut *write)
         .await?;
     Ok(())
 }
 
 async fn insert(
-    write: &mut Transaction<'static, Sqlite>,
+    write: &mut SqliteConnection,
     seq: u64,
     observed: Timestamp,
     fact: &Fact,
@@ -367,7 +402,7 @@ async fn insert(
         .bind(rank(fact))
         .bind(i64::try_from(body.len()).unwrap_or(i64::MAX))
         .bind(body)
-        .execute(&mut **write)
+        .execute(&mut *write)
         .await?;
     Ok(())
 }
@@ -379,7 +414,7 @@ struct Victim {
 }
 
 async fn victims(
-    write: &mut Transaction<'static, Sqlite>,
+    write: &mut SqliteConnection,
     offered: u64,
     bytes: u64,
     oldest_allowed: Timestamp,
@@ -388,7 +423,7 @@ async fn victims(
         "SELECT seq, kind, observed, bytes FROM outbox WHERE rank > 0 AND seq > ? ORDER BY rank DESC, seq",
     )
     .bind(signed(offered))
-    .fetch_all(&mut **write)
+    .fetch_all(&mut *write)
     .await?;
     let mut freed = 0_u64;
     let mut victims = Vec::new();
@@ -405,7 +440,7 @@ async fn victims(
 
 /// Takes the victims out, puts the loss at the first one's place and closes the numbers up.
 async fn replace(
-    write: &mut Transaction<'static, Sqlite>,
+    write: &mut SqliteConnection,
     victims: &[Victim],
     now: Timestamp,
 ) -> Result<(), OutboxError> {
@@ -413,11 +448,11 @@ async fn replace(
     let mut losses = Losses::default();
     for victim in victims {
         losses.add(&victim.kind, victim.observed);
-        sqlx::query("DELETE FROM outbox WHERE seq = ?").bind(victim.seq).execute(&mut **write).await?;
+        sqlx::query("DELETE FROM outbox WHERE seq = ?").bind(victim.seq).execute(&mut *write).await?;
     }
     let behind: Vec<i64> = sqlx::query_scalar("SELECT seq FROM outbox WHERE seq > ? ORDER BY seq")
         .bind(first)
-        .fetch_all(&mut **write)
+        .fetch_all(&mut *write)
         .await?;
     let mut next = first.saturating_add(1);
     for seq in behind {
@@ -425,7 +460,7 @@ async fn replace(
             sqlx::query("UPDATE outbox SET seq = ? WHERE seq = ?")
                 .bind(next)
                 .bind(seq)
-                .execute(&mut **write)
+                .execute(&mut *write)
                 .await?;
         }
         next = next.saturating_add(1);

@@ -1,4 +1,5 @@
 //! The court over time: since when, why, and what the passing of time alone may change.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what a test needs fails like the test")]
 
 use jiff::{SignedDuration, Timestamp};
 use yakujo_contract::court::Court;
