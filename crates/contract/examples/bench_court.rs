@@ -17,7 +17,8 @@ const SAMPLE: u64 = 2_000;
 fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let hosts = numbers.first().copied().unwrap_or(10_000);
-    let ages = if numbers.len() > 1 { numbers[1..].to_vec() } else { vec![10_000, 100_000, 1_000_000] };
+    let named: Vec<u64> = numbers.iter().skip(1).copied().collect();
+    let ages = if named.is_empty() { vec![10_000, 100_000, 1_000_000] } else { named };
     let terms = Terms::standard();
     let mut bench = Bench::with_hosts(&terms, hosts);
     println!("{:>12} {:>16} {:>14}", "entries", "µs per fact", "entries/s");
