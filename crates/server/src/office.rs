@@ -148,12 +148,9 @@ impl Office {
         if !folder.join("contract.toml").exists() {
             write_private(&folder.join("contract.toml"), Terms::STANDARD.as_bytes()).map_err(file)?;
         }
-        if !folder.join("ledger/checkpoint").exists() {
-            let seed = crate::people::random::<32>()?;
-            let origin = format!("yakujo/{}", crate::people::new_id('l')?);
-            let key = SigningKey::from_seed(&origin, &seed)?;
-            store_key(&folder.join("ledger"), &key)?;
-            drop(Ledger::create(&folder.join("ledger"), key)?);
+        let ledger = folder.join("ledger");
+        if !ledger.join("checkpoint").exists() {
+            drop(Ledger::create(&ledger, first_key(&ledger)?)?);
         }
         let office = Self::open(folder, settings.clock.clone()).await?;
         let links = office.first_entries(&settings.this_host).await?;
@@ -161,9 +158,6 @@ impl Office {
     }
 
     async fn first_entries(&self, host: &str) -> Result<Vec<FirstLink>, OfficeError> {
-        if self.size() > 0 {
-            return Ok(Vec::new());
-        }
         let system: SystemId = "main".parse().map_err(PeopleError::from)?;
         let first = System {
             system: system.clone(),
@@ -180,7 +174,10 @@ impl Office {
             Matter::Host(HostPlace { host, system, environment: Environment::Production }),
             Matter::Parameters { from: self.now(), values },
         ];
-        for matter in matters {
+        // A first start that was cut short is taken up where it ended.
+        let missing =
+            |matter: &Matter| self.court().evidence().agreements.of_any(matter.word()).next().is_none();
+        for matter in matters.into_iter().filter(missing).collect::<Vec<_>>() {
             let proposal = crate::people::new_id('a')?.try_into().map_err(PeopleError::from)?;
             self.decide(None, Act::Proposed { proposal, matter }, None).await?;
         }
@@ -189,6 +186,10 @@ impl Office {
             (Role::CitySecurity, "city", "市 最初の利用者"),
             (Role::SecurityLead, "contractor", "受託者 最初の利用者"),
         ] {
+            let party = role.party();
+            if self.people.everybody().await?.iter().any(|person| person.role.party() == party) {
+                continue;
+            }
             let secret = self.enter_person(None, login, name, role, None, None).await?;
             links.push(FirstLink { party: role.party(), login: login.to_owned(), secret });
         }
@@ -431,6 +432,18 @@ impl Office {
         let court = self.court();
         court.evidence().hosts.get(host).and_then(|host| host.last_received).map(|stamp| stamp.received)
     }
+}
+
+/// The key of a new ledger; one that an interrupted first start left is used.
+fn first_key(ledger: &Path) -> Result<SigningKey, OfficeError> {
+    if ledger.join("log.key").exists() {
+        return Ok(load_key(ledger)?);
+    }
+    let seed = crate::people::random::<32>()?;
+    let origin = format!("yakujo/{}", crate::people::new_id('l')?);
+    let key = SigningKey::from_seed(&origin, &seed)?;
+    store_key(ledger, &key)?;
+    Ok(key)
 }
 
 fn read_terms(folder: &Path) -> Result<Terms, OfficeError> {
