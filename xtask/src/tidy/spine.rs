@@ -44,7 +44,7 @@ struct Layer {
 
 const LAYERS: &[Layer] = &[
     Layer { name: "judgement", keys: CLAUSES, place: "crates/contract/src/clauses/KEY.rs" },
-    Layer { name: "collector", keys: OBSERVED, place: "crates/agent/src/collect/KEY.rs" },
+    Layer { name: "collector", keys: OBSERVED, place: "crates/agent/src/collect/NUMBER" },
     Layer { name: "scenario", keys: CLAUSES, place: "tests/scenarios/NUMBER" },
     Layer { name: "guide", keys: CLAUSES, place: "docs/guides/KEY.md" },
 ];
