@@ -35,7 +35,7 @@ impl Default for Calendar {
 }
 
 /// Years of the eras, newest first: name, letter, first day. A new era is a new row.
-const ERAS: [(&str, char, Date); 5] = [
+pub const ERAS: [(&str, char, Date); 5] = [
     ("令和", 'R', date(2019, 5, 1)),
     ("平成", 'H', date(1989, 1, 8)),
     ("昭和", 'S', date(1926, 12, 25)),

@@ -173,6 +173,5 @@ impl Verdict {
 /// The instant as people of the contract read it: `2026-11-22 14:05:03 JST`.
 #[must_use]
 pub fn jst(instant: Timestamp) -> String {
-    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(9));
-    instant.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S JST").to_string()
+    instant.to_zoned(crate::calendar::japan()).strftime("%Y-%m-%d %H:%M:%S JST").to_string()
 }

@@ -255,13 +255,12 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant);
     }
-    let japan = jiff::tz::TimeZone::fixed(jiff::tz::offset(9));
     // A day alone means its end: everything of that day is in.
     let civil = match (text.len(), text.parse::<jiff::civil::Date>()) {
         (10, Ok(day)) => Ok(day.at(23, 59, 59, 0)),
         _ => text.parse::<jiff::civil::DateTime>(),
     };
-    let zoned = civil.and_then(|civil| civil.to_zoned(japan));
+    let zoned = civil.and_then(|civil| civil.to_zoned(yakujo_contract::calendar::japan()));
     zoned.map(|zoned| zoned.timestamp()).map_err(|_| {
         format!("`{text}` is no moment: write 2026-11-22T05:00:00Z, or in Japanese time 2026-11-22 14:00")
     })

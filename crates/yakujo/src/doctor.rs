@@ -72,8 +72,7 @@ fn terms(name: &str, folder: &Path) -> Finding {
     match crate::replay::load_terms(Some(&folder.join("contract.toml"))) {
         Ok(terms) => {
             let until = terms.calendar.holidays_until;
-            let short =
-                jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(9))).date();
+            let short = jiff::Timestamp::now().to_zoned(yakujo_contract::calendar::japan()).date();
             let months = short.until(until).map_or(0, |span| span.get_days());
             let ok = months > 0;
             Finding {

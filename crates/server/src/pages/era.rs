@@ -2,21 +2,8 @@
 
 use super::words::Lang;
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Time, Weekday};
-use jiff::tz::{TimeZone, offset};
-
-/// Eras by their first day, newest first. A new era is a new row.
-static ERAS: [(&str, char, i16, i8, i8); 5] = [
-    ("令和", 'R', 2019, 5, 1),
-    ("平成", 'H', 1989, 1, 8),
-    ("昭和", 'S', 1926, 12, 25),
-    ("大正", 'T', 1912, 7, 30),
-    ("明治", 'M', 1873, 1, 1),
-];
-
-fn japan() -> TimeZone {
-    TimeZone::fixed(offset(9))
-}
+use jiff::civil::{Date, DateTime, Time};
+use yakujo_contract::calendar::{self, ERAS, japan};
 
 /// `2026-11-22 14:05:03 JST`, for evidence and logs.
 #[must_use]
@@ -30,40 +17,7 @@ pub fn wareki(lang: Lang, instant: Timestamp) -> String {
     if lang == Lang::En {
         return exact(instant);
     }
-    let local = instant.to_zoned(japan()).datetime();
-    format!(
-        "{}（{}）{}時{:02}分",
-        wareki_date(local.date()),
-        weekday(local.weekday()),
-        local.hour(),
-        local.minute()
-    )
-}
-
-fn wareki_date(date: Date) -> String {
-    let era = ERAS
-        .iter()
-        .find(|(_, _, year, month, day)| (date.year(), date.month(), date.day()) >= (*year, *month, *day));
-    match era {
-        Some((name, _, first, ..)) => {
-            let year = i32::from(date.year()) - i32::from(*first) + 1;
-            let year = if year == 1 { "元".to_owned() } else { year.to_string() };
-            format!("{name}{year}年{}月{}日", date.month(), date.day())
-        }
-        None => format!("{}年{}月{}日", date.year(), date.month(), date.day()),
-    }
-}
-
-fn weekday(weekday: Weekday) -> &'static str {
-    match weekday {
-        Weekday::Sunday => "日",
-        Weekday::Monday => "月",
-        Weekday::Tuesday => "火",
-        Weekday::Wednesday => "水",
-        Weekday::Thursday => "木",
-        Weekday::Friday => "金",
-        Weekday::Saturday => "土",
-    }
+    calendar::wareki(instant)
 }
 
 /// Reads what a person typed: `2026-11-22 14:05`, `2026/11/22`, `令和8年11月22日14時05分`, `R8.11.22`, `8/11/22`, or an
@@ -90,13 +44,13 @@ pub fn read(text: &str) -> Option<Timestamp> {
 }
 
 fn era_of(text: &str) -> (Option<i64>, &str) {
-    for (name, letter, year, ..) in ERAS {
+    for (name, letter, first) in ERAS {
         if let Some(rest) = text.strip_prefix(name) {
-            return (Some(i64::from(year)), rest);
+            return (Some(i64::from(first.year())), rest);
         }
         let mut letters = text.chars();
-        if letters.next().is_some_and(|first| first.eq_ignore_ascii_case(&letter)) {
-            return (Some(i64::from(year)), letters.as_str());
+        if letters.next().is_some_and(|typed| typed.eq_ignore_ascii_case(&letter)) {
+            return (Some(i64::from(first.year())), letters.as_str());
         }
     }
     (None, text)
