@@ -190,23 +190,16 @@ impl Reader {
     }
 
     fn string(&mut self) {
-        self.keep();
-        while self.at < self.characters.len() && self.peek(0) != '"' {
-            if self.peek(0) == '\\' {
-                self.blank();
-            }
-            if self.at < self.characters.len() {
-                self.blank();
-            }
-        }
-        if self.at < self.characters.len() {
-            self.keep();
-        }
+        self.quoted('"');
     }
 
     fn character(&mut self) {
+        self.quoted('\'');
+    }
+
+    fn quoted(&mut self, mark: char) {
         self.keep();
-        while self.at < self.characters.len() && self.peek(0) != '\'' {
+        while self.at < self.characters.len() && self.peek(0) != mark {
             if self.peek(0) == '\\' {
                 self.blank();
             }
