@@ -425,13 +425,6 @@ impl Office {
             tracing::warn!("the writer of {} had stopped before", self.shared.id);
         }
     }
-
-    /// The sequence number up to which everything of a host is stored.
-    #[must_use]
-    pub fn last_seen(&self, host: &HostId) -> Option<Timestamp> {
-        let court = self.court();
-        court.evidence().hosts.get(host).and_then(|host| host.last_received).map(|stamp| stamp.received)
-    }
 }
 
 /// The key of a new ledger; one that an interrupted first start left is used.

@@ -135,7 +135,7 @@ impl Running {
             }
         });
         for office in house.offices() {
-            begin_watch(&office, &settings).await;
+            begin_watch(&office).await;
             tasks.spawn(tend(office, house.clone(), ended.clone()));
         }
         Ok(Self { portal: portal_address, intake: intake_address, first_links, house, doors, tasks, end })
@@ -215,7 +215,7 @@ async fn open_offices(settings: &Settings) -> Result<Opened, StartError> {
 }
 
 /// Records the start with the time nobody watched, and expects every enrolled host from now on.
-async fn begin_watch(office: &Office, settings: &Settings) {
+async fn begin_watch(office: &Office) {
     let now = office.now();
     let last_alive = std::fs::read_to_string(office.folder().join("alive")).ok();
     let last_alive = last_alive.and_then(|text| text.trim().parse::<Timestamp>().ok());
@@ -231,7 +231,6 @@ async fn begin_watch(office: &Office, settings: &Settings) {
         }
         Err(error) => tracing::error!("the devices of {} cannot be read: {error}", office.id()),
     }
-    tracing::debug!("watching {} from {}", office.id(), settings.data.display());
 }
 
 /// What a server does by itself for one contract until it ends.

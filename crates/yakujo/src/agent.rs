@@ -20,11 +20,7 @@ pub fn run(data: &Path, arguments: &Agent) -> anyhow::Result<ExitCode> {
              `yakujo agent --server https://SERVER:8443 --code-file FILE`"
         );
         let agent = start(&folder, None).await?;
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            pressed = tokio::signal::ctrl_c() => pressed?,
-            _ = terminate.recv() => {}
-        }
+        crate::up::ended().await?;
         agent.stop().await;
         Ok(ExitCode::SUCCESS)
     })

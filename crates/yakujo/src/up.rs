@@ -97,7 +97,8 @@ fn tell(data: &Path, running: &Running) {
     }
 }
 
-async fn ended() -> anyhow::Result<()> {
+/// Waits for Ctrl-C, or for the service manager's word to end.
+pub async fn ended() -> anyhow::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         pressed = tokio::signal::ctrl_c() => pressed?,

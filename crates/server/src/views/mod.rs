@@ -165,10 +165,6 @@ impl Views {
     /// # Errors
     /// When the database fails.
     pub async fn list_entries(&self, filter: &EntryFilter) -> Result<Vec<EntryRow>, ViewError> {
-        let rows = sqlx::query(
-            "SELECT * FROM entry WHERE number < ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR host = ?3)
-             AND (?4 IS NULL OR person = ?4) ORDER BY number DESC LIMIT ?5",
-        );
         // One plan per filter, so that each walks its own index.
         let rows = match (&filter.kind, &filter.host, &filter.person) {
             (Some(_), None, None) => sqlx::query(
@@ -183,7 +179,10 @@ impl Views {
             (None, None, None) => {
                 sqlx::query("SELECT * FROM entry WHERE number < ?1 ORDER BY number DESC LIMIT ?5")
             }
-            _ => rows,
+            _ => sqlx::query(
+                "SELECT * FROM entry WHERE number < ?1 AND (?2 IS NULL OR kind = ?2)
+                 AND (?3 IS NULL OR host = ?3) AND (?4 IS NULL OR person = ?4) ORDER BY number DESC LIMIT ?5",
+            ),
         };
         let before = filter.before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
         let rows =
