@@ -185,29 +185,8 @@ pub async fn show(visit: Visit) -> Answer {
         Link::new(href, kind_name(lang, word)).here_if(of == word)
     };
     page.push(Block::Tabs(std::iter::once("").chain(MATTERS).map(tab).collect()));
-    if !matches!(visit.party(), None | Some(yakujo_contract::entry::Party::Auditor)) {
-        page.push(Block::Buttons(vec![new_button(&visit, of)]));
-    }
     page.blocks.extend(list.blocks(&visit, &wanted));
     frame::show(&visit, &page)
-}
-
-fn new_button(visit: &Visit, of: &str) -> (String, String, &'static str) {
-    let (path, words) = match of {
-        "parameters" => (
-            format!("{}/parameters/propose", visit.base()),
-            visit.of("基準値を提案する", "Propose values").to_owned(),
-        ),
-        "" => (
-            format!("{}/agreements/new/flow", visit.base()),
-            visit.of("通信要件を申告する", "Declare a flow").to_owned(),
-        ),
-        of => (
-            format!("{}/agreements/new/{of}", visit.base()),
-            format!("{}{}", kind_name(visit.lang, of), visit.of("を申告する", ": declare")),
-        ),
-    };
-    (path, words, "second")
 }
 
 /// Open ones first, then the newest.

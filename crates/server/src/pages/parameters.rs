@@ -9,7 +9,6 @@ use super::{era, first};
 use std::collections::BTreeMap;
 use yakujo_contract::act::{Act, Matter};
 use yakujo_contract::court::Court;
-use yakujo_contract::entry::Party;
 use yakujo_contract::parameter::{ParameterId, Values};
 use yakujo_contract::terms::ParameterTerms;
 
@@ -64,14 +63,6 @@ pub async fn show(visit: Visit) -> Answer {
         )]));
     }
     page.blocks.extend(list.blocks(&visit, &wanted));
-    if !matches!(visit.party(), None | Some(Party::Auditor)) {
-        let href = format!("{}/parameters/propose", visit.base());
-        page.push(Block::Buttons(vec![(
-            href,
-            visit.of("値の変更を提案する", "Propose other values").to_owned(),
-            "second",
-        )]));
-    }
     frame::show(&visit, &page)
 }
 
