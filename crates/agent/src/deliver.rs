@@ -80,6 +80,13 @@ struct Pulse<'a> {
     next_seq: u64,
 }
 
+/// The numbers of these facts belong to others: this outbox was set back or is new.
+#[derive(Deserialize)]
+struct Renumber {
+    stored_to: u64,
+    taken_to: u64,
+}
+
 #[derive(Deserialize)]
 struct Stored {
     stored_to: u64,
@@ -153,6 +160,15 @@ impl Line {
             match self.send("/intake/v1/facts", body).await {
                 // Something on the way takes less at once than the server.
                 Err(DeliverError::Refused { status: 413, .. }) if at_most > 1 => at_most /= 2,
+                Err(DeliverError::Refused { status: 409, text }) => {
+                    let renumber: Renumber = serde_json::from_str(&text)
+                        .map_err(|_| DeliverError::Refused { status: 409, text })?;
+                    tracing::warn!(
+                        "this outbox is older than what the server holds: what waits is numbered from {}",
+                        renumber.taken_to.saturating_add(1)
+                    );
+                    outbox.move_behind(renumber.stored_to, renumber.taken_to).await?;
+                }
                 Err(error) => return Err(error),
                 Ok(stored_to) => break (facts, stored_to),
             }

@@ -86,7 +86,8 @@ pub fn enrol(folder: &Path, server: &str, code: &str) -> Result<Enrolled, EnrolE
     let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
     let body = serde_json::to_string(&Request { code: secret, csr })?;
     let answer = post(address, fingerprint, &body)?;
-    let enrolled: Enrolled = serde_json::from_str(&answer)?;
+    let mut enrolled: Enrolled = serde_json::from_str(&answer)?;
+    enrolled.intake = reachable(&enrolled.intake, address);
     let authority =
         CertificateDer::from_pem_slice(enrolled.ca.as_bytes()).map_err(|_| EnrolError::Stranger)?;
     if hex_of_certificate(&authority) != fingerprint {
@@ -94,6 +95,15 @@ pub fn enrol(folder: &Path, server: &str, code: &str) -> Result<Enrolled, EnrolE
     }
     keep(folder, &key, &enrolled)?;
     Ok(enrolled)
+}
+
+/// A server that listens on every address names none of them: the one it was reached by is taken.
+fn reachable(intake: &str, server: &str) -> String {
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+    match intake.parse::<std::net::SocketAddr>() {
+        Ok(address) if address.ip().is_unspecified() => format!("{host}:{}", address.port()),
+        Ok(_) | Err(_) => intake.to_owned(),
+    }
 }
 
 fn keep(folder: &Path, key: &KeyPair, enrolled: &Enrolled) -> Result<(), EnrolError> {
@@ -201,5 +211,17 @@ impl ServerCertVerifier for Pinned {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_reported_to_where_it_was_reached() {
+        assert_eq!(reachable("0.0.0.0:8444", "portal.example:8443"), "portal.example:8444");
+        assert_eq!(reachable("[::]:8444", "[2001:db8::1]:8443"), "[2001:db8::1]:8444");
+        assert_eq!(reachable("192.0.2.7:8444", "portal.example:8443"), "192.0.2.7:8444");
     }
 }

@@ -243,6 +243,17 @@ impl Outbox {
         Ok(())
     }
 
+    /// The server has everything up to `stored_to`, but other facts of this host up to `taken_to`: this outbox was set
+    /// back with its disk, or is a new one. What still waits gets free numbers, in the same order.
+    ///
+    /// # Errors
+    /// When the data base does not answer; nothing has changed then.
+    pub async fn move_behind(&self, stored_to: u64, taken_to: u64) -> Result<(), OutboxError> {
+        let mut connection = self.pool.acquire().await?;
+        let moved = renumber(&mut connection, stored_to, taken_to).await;
+        end(connection, moved).await
+    }
+
     /// Facts that wait, and the next number.
     ///
     /// # Errors
@@ -318,6 +329,24 @@ async fn offer(write: &mut SqliteConnection, at_most: i64) -> Result<Vec<Numbere
     }
     commit(write).await?;
     Ok(taken)
+}
+
+async fn renumber(write: &mut SqliteConnection, stored_to: u64, taken_to: u64) -> Result<(), OutboxError> {
+    begin(write).await?;
+    sqlx::query("DELETE FROM outbox WHERE seq <= ?").bind(signed(stored_to)).execute(&mut *write).await?;
+    let next = number(write, "next").await?.max(1);
+    let lowest: Option<i64> =
+        sqlx::query_scalar("SELECT min(seq) FROM outbox").fetch_one(&mut *write).await?;
+    let lowest = lowest.map_or(next, unsigned);
+    let by = taken_to.saturating_add(1).saturating_sub(lowest);
+    // Over negative numbers: no number is held twice on the way.
+    sqlx::query("UPDATE outbox SET seq = -(seq + ?)").bind(signed(by)).execute(&mut *write).await?;
+    sqlx::query("UPDATE outbox SET seq = -seq").execute(&mut *write).await?;
+    remember(write, "next", &next.saturating_add(by).to_string()).await?;
+    // What was offered under its old number stays protected from being dropped: the server may have looked at it.
+    let offered = number(write, "offered").await?.saturating_add(by);
+    remember(write, "offered", &offered.to_string()).await?;
+    commit(write).await
 }
 
 /// A folder only its owner can enter.

@@ -133,6 +133,31 @@ async fn what_did_not_fit_is_declared_when_there_is_space_again() {
     assert_eq!(all[0].seq, 2);
 }
 
+#[tokio::test]
+async fn a_set_back_outbox_gives_new_numbers_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path(), Bound::default()).await;
+    for second in 1..=5 {
+        outbox.put(at(second), &[change(second)]).await.unwrap();
+    }
+    // The server holds 1 and 2 as they are here, and others up to 9.
+    outbox.move_behind(2, 9).await.unwrap();
+    outbox.put(at(6), &[change(6)]).await.unwrap();
+    let all = everything(&outbox).await;
+    let seen: Vec<(u64, Fact)> = all.into_iter().map(|fact| (fact.seq, fact.fact)).collect();
+    assert_eq!(seen, vec![(10, change(3)), (11, change(4)), (12, change(5)), (13, change(6))]);
+}
+
+#[tokio::test]
+async fn an_empty_outbox_that_was_set_back_goes_on_at_a_free_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path(), Bound::default()).await;
+    outbox.put(at(1), &[change(1)]).await.unwrap();
+    outbox.move_behind(1, 499).await.unwrap();
+    outbox.put(at(2), &[change(2)]).await.unwrap();
+    assert_eq!(everything(&outbox).await[0].seq, 500);
+}
+
 /// Not a test of its own: the child that the next test kills. It prints each number whose fact is on the disk.
 #[tokio::test]
 async fn child_that_fills_an_outbox_until_it_is_killed() {
