@@ -8,7 +8,7 @@ use yakujo_contract::act::{Act, Matter, Role};
 use yakujo_contract::court::Court;
 use yakujo_contract::entry::{Author, Body, Entry, Party, SeenHead};
 use yakujo_contract::evidence::agreement::Stage;
-use yakujo_contract::id::{PersonId, PostId, ProposalId};
+use yakujo_contract::id::{PersonId, PostId, ProposalId, SystemId};
 use yakujo_contract::terms::Terms;
 
 /// Longest text of an act, in characters.
@@ -132,9 +132,34 @@ pub fn check(court: &Court, terms: &Terms, decision: &Decision, now: Timestamp) 
             let open = asked.is_some_and(|request| request.asked.is_some() && request.delivered.is_none());
             if open { Ok(()) } else { Err(Refusal::NoSuchThing) }
         }
-        Act::DisclosureRequested { due, .. } if *due <= now => Err(Refusal::Value("due".to_owned())),
-        _ => Ok(()),
+        Act::DisclosureRequested { system, due, .. } => {
+            known_system(court, system)?;
+            if *due > now { Ok(()) } else { Err(Refusal::Value("due".to_owned())) }
+        }
+        Act::AccessReviewed { system, .. } => known_system(court, system),
+        Act::DocumentRegistered(document) => {
+            document.systems.iter().try_for_each(|system| known_system(court, system))
+        }
+        Act::PersonEntered { role: Role::Auditor, until: None, .. } => {
+            Err(Refusal::Value("until".to_owned()))
+        }
+        Act::PersonEntered { from, until, .. } => {
+            let ends_after = until.is_none_or(|until| until > *from && until > now);
+            if ends_after { Ok(()) } else { Err(Refusal::Value("until".to_owned())) }
+        }
+        // What these refer to is looked up by the caller, in people.db and in the tree.
+        Act::PersonLeft { .. }
+        | Act::DeviceEnrolled { .. }
+        | Act::DeviceRevoked { .. }
+        | Act::BundleTaken { .. }
+        | Act::HeadCosigned { .. }
+        | Act::PersonalErased { .. }
+        | Act::EntryCorrected { .. } => Ok(()),
     }
+}
+
+fn known_system(court: &Court, system: &SystemId) -> Result<(), Refusal> {
+    if court.places().contains_key(system) { Ok(()) } else { Err(Refusal::NoSuchThing) }
 }
 
 /// Who may do what. Exhaustive on purpose: a new act does not compile until somebody decides whose it is.
@@ -197,8 +222,7 @@ fn check_end(court: &Court, id: &ProposalId, party: Party) -> Result<(), Refusal
 }
 
 fn check_matter(court: &Court, terms: &Terms, matter: &Matter, now: Timestamp) -> Result<(), Refusal> {
-    let systems = court.places();
-    let known = |system| if systems.contains_key(system) { Ok(()) } else { Err(Refusal::NoSuchThing) };
+    let known = |system| known_system(court, system);
     match matter {
         Matter::Parameters { values, .. } => {
             for (parameter, values) in values {

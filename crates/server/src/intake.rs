@@ -8,7 +8,7 @@ use crate::people::devices::Device;
 use crate::server::House;
 use crate::tls::PeerCertificate;
 use crate::watch::Sign;
-use crate::writer::NumberedFact;
+use crate::writer::{NotTaken, NumberedFact};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -38,8 +38,7 @@ pub struct FactsRequest {
     /// The run of the agent.
     pub epoch: String,
     /// The lowest number the agent still has; lower ones that are missing here are lost.
-    #[serde(default)]
-    pub lowest: Option<u64>,
+    pub lowest: u64,
     /// In order of their numbers.
     pub facts: Vec<NumberedFact>,
 }
@@ -54,6 +53,15 @@ pub struct PulseRequest {
     pub waiting: u64,
     /// The number the next fact will get.
     pub next_seq: u64,
+}
+
+/// The answer to facts whose numbers were used before, for other facts.
+#[derive(Debug, Serialize)]
+pub struct Renumber {
+    /// Up to here the facts are the stored ones.
+    stored_to: u64,
+    /// Numbers above this one are free.
+    taken_to: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,10 +99,21 @@ pub enum Refused {
     Clone,
     /// Too many requests.
     TooMany,
+    /// The numbers belong to other facts: the agent gives new ones.
+    Renumber(Renumber),
     /// Not to be taken, ever.
     Unprocessable(&'static str),
     /// Not stored; to be sent again.
     NotStored(String),
+}
+
+impl From<NotTaken> for Refused {
+    fn from(not_taken: NotTaken) -> Self {
+        match not_taken {
+            NotTaken::NotStored(error) => Self::NotStored(error.to_string()),
+            NotTaken::Renumber { stored_to, taken_to } => Self::Renumber(Renumber { stored_to, taken_to }),
+        }
+    }
 }
 
 impl IntoResponse for Refused {
@@ -108,6 +127,7 @@ impl IntoResponse for Refused {
                 let text = "two agents use one certificate: stop one, then revoke the device and enrol again";
                 (StatusCode::CONFLICT, text.to_owned())
             }
+            Self::Renumber(renumber) => return (StatusCode::CONFLICT, Json(renumber)).into_response(),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many requests: slow down".to_owned()),
             Self::Unprocessable(text) => (StatusCode::UNPROCESSABLE_ENTITY, text.to_owned()),
             Self::NotStored(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
@@ -164,7 +184,9 @@ async fn sign_of_life(office: &Office, host: &HostId, epoch: &str) -> Result<(),
         Sign::AfterSilence(silent_since) => {
             let heard = Fact::HostHeard(HostHeard { silent_since });
             let stated = office.state(Some(host.clone()), heard).await;
-            stated.map(|_| ()).map_err(|error| Refused::NotStored(error.to_string()))
+            stated.map_err(|error| Refused::NotStored(error.to_string()))?;
+            office.watch.is_heard(host);
+            Ok(())
         }
     }
 }
@@ -188,13 +210,14 @@ pub async fn facts(
     if !request.facts.iter().all(|numbered| is_an_agents(&numbered.fact)) {
         return Err(Refused::Unprocessable("facts of the server may not be stated by an agent"));
     }
+    if !request.facts.is_sorted_by(|one, other| one.seq < other.seq) {
+        return Err(Refused::Unprocessable("facts come in the order of their numbers"));
+    }
     if request.facts.iter().any(is_too_large) {
         return Err(Refused::Unprocessable("a fact is larger than 64,000 bytes: send it in parts"));
     }
     sign_of_life(&office, &device.host, &request.epoch).await?;
-    let lowest = request.lowest.or_else(|| request.facts.first().map(|first| first.seq)).unwrap_or(1);
-    let stored = office.store_facts(device.host, lowest, request.facts).await;
-    let stored_to = stored.map_err(|error| Refused::NotStored(error.to_string()))?;
+    let stored_to = office.store_facts(device.host, request.lowest, request.facts).await?;
     Ok(Json(Stored { stored_to, now: office.now() }).into_response())
 }
 
@@ -212,8 +235,7 @@ pub async fn pulse(
         return Err(Refused::TooMany);
     }
     sign_of_life(&office, &device.host, &request.epoch).await?;
-    let stored = office.store_facts(device.host, 1, Vec::new()).await;
-    let stored_to = stored.map_err(|error| Refused::NotStored(error.to_string()))?;
+    let stored_to = office.store_facts(device.host, 1, Vec::new()).await?;
     Ok(Json(Stored { stored_to, now: office.now() }).into_response())
 }
 
@@ -221,20 +243,38 @@ fn is_too_large(numbered: &NumberedFact) -> bool {
     serde_json::to_vec(&numbered.fact).map_or(true, |bytes| bytes.len() > MAX_FACT)
 }
 
-/// What only the server may state: an agent could otherwise call itself heard.
+/// Who may state it. Exhaustive on purpose: a new fact does not compile until somebody decides whose it is.
 fn is_an_agents(fact: &Fact) -> bool {
-    !matches!(
-        fact,
+    match fact {
+        Fact::ClockState(_)
+        | Fact::ClockStep(_)
+        | Fact::HostSystem(_)
+        | Fact::HostBoot(_)
+        | Fact::ServiceChange(_)
+        | Fact::CapacitySample(_)
+        | Fact::AccountSet(_)
+        | Fact::PrivilegeRules(_)
+        | Fact::AvEngine(_)
+        | Fact::PackageSet(_)
+        | Fact::PackageChange(_)
+        | Fact::SupportPhase(_)
+        | Fact::NetListeners(_)
+        | Fact::AgentBeat(_)
+        | Fact::AgentStart(_)
+        | Fact::AgentStop(_)
+        | Fact::AgentLoss(_)
+        | Fact::AgentBudget(_) => true,
+        // An agent could otherwise call itself heard, or hide a gap.
         Fact::HostSilence(_)
-            | Fact::HostHeard(_)
-            | Fact::AgentGap(_)
-            | Fact::ServerStart(_)
-            | Fact::ServerStop(_)
-            | Fact::PortalCheck(_)
-            | Fact::SessionOpen(_)
-            | Fact::SessionClose(_)
-            | Fact::AuthFailure(_)
-    )
+        | Fact::HostHeard(_)
+        | Fact::AgentGap(_)
+        | Fact::ServerStart(_)
+        | Fact::ServerStop(_)
+        | Fact::PortalCheck(_)
+        | Fact::SessionOpen(_)
+        | Fact::SessionClose(_)
+        | Fact::AuthFailure(_) => false,
+    }
 }
 
 /// Enrolment, on the portal's door: whoever has a one-time code gets a certificate for its host.
@@ -244,6 +284,11 @@ fn is_an_agents(fact: &Fact) -> bool {
 pub async fn enrol(State(house): State<Arc<House>>, Json(request): Json<EnrolRequest>) -> Response {
     let refused =
         || (StatusCode::FORBIDDEN, "the code is not valid (any more): ask for a new one").into_response();
+    // A request that cannot be signed must not use the code up.
+    if let Err(error) = rcgen::CertificateSigningRequestParams::from_pem(&request.csr) {
+        let text = format!("the certificate signing request cannot be read: {error}");
+        return (StatusCode::UNPROCESSABLE_ENTITY, text).into_response();
+    }
     for office in house.offices() {
         let now = office.now();
         let Ok(Some(host)) = office.people.redeem_enrolment(&request.code, now).await else { continue };
@@ -282,7 +327,7 @@ async fn certify(
     };
     office.decide(None, enrolled, None).await.map_err(|error| words(&error))?;
     office.people.add_device(&device).await.map_err(|error| words(&error))?;
-    office.watch.expect(&host, now);
+    office.watch.expect(&host, now, None);
     Ok(Enrolled {
         host,
         certificate: issued.pem,

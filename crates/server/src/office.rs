@@ -8,7 +8,7 @@ use crate::settings::{Clock, Settings, private_folder, write_private};
 use crate::snapshot::Snapshot;
 use crate::views::{Stored, ViewError, Views};
 use crate::watch::Watch;
-use crate::writer::{NextNumbers, NotStored, NumberedFact, Request, WAITING, Writer};
+use crate::writer::{Delivery, NextNumbers, NotStored, NotTaken, NumberedFact, Request, WAITING, Writer};
 use jiff::{SignedDuration, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -22,6 +22,9 @@ use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::terms::Terms;
 use yakujo_ledger::files::{Ledger, LedgerError, Reader, load_key, store_key};
 use yakujo_ledger::note::SigningKey;
+
+/// How long a one-time link counts.
+pub const FIRST_LINK_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why an office could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +81,8 @@ pub struct Office {
     pub people: People,
     /// Which hosts are heard.
     pub watch: Watch,
+    /// One person is entered at a time: the act and the row of a sign-in name belong together.
+    entering: tokio::sync::Mutex<()>,
 }
 
 /// The first people of a new contract and their one-time links' secrets.
@@ -126,6 +131,9 @@ impl Office {
         let writer = Writer {
             shared: shared.clone(),
             ledger,
+            reader: reader.clone(),
+            behind: None,
+            unshown: Vec::new(),
             next: judged.next,
             snapshot_at: judged.snapshot_at,
             last,
@@ -135,7 +143,14 @@ impl Office {
             .name(format!("writer {}", shared.id))
             .spawn(move || writer.run(inbox));
         spawned.map_err(|error| OfficeError::File(folder.to_owned(), error))?;
-        Ok(Self { shared, requests, reader, people, watch: Watch::default() })
+        Ok(Self {
+            shared,
+            requests,
+            reader,
+            people,
+            watch: Watch::default(),
+            entering: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Makes a new contract from the standard terms, with this machine as its first host.
@@ -187,11 +202,23 @@ impl Office {
             (Role::SecurityLead, "contractor", "受託者 最初の利用者"),
         ] {
             let party = role.party();
-            if self.people.everybody().await?.iter().any(|person| person.role.party() == party) {
+            let known = self.people.everybody().await?;
+            let mut own = known.iter().filter(|person| person.role.party() == party);
+            if own.clone().any(|person| person.has_password) {
                 continue;
             }
-            let secret = self.enter_person(None, login, name, role, None, None).await?;
-            links.push(FirstLink { party: role.party(), login: login.to_owned(), secret });
+            // A first link that was lost is replaced at the next start: nobody could sign in otherwise.
+            let (login, secret) = match own.next() {
+                Some(first) => {
+                    let secret = self.people.grant_link(&first.id, self.now(), FIRST_LINK_LIVES).await?;
+                    (first.login.clone(), secret)
+                }
+                None => {
+                    let secret = self.enter_person(None, login, name, role, None, None).await?;
+                    (login.to_owned(), secret)
+                }
+            };
+            links.push(FirstLink { party, login, secret });
         }
         Ok(links)
     }
@@ -212,6 +239,7 @@ impl Office {
         if !crate::people::is_login(login) {
             return Err(PeopleError::LoginForm.into());
         }
+        let _one_at_a_time = self.entering.lock().await;
         if self.people.by_login(login).await.is_ok() {
             return Err(PeopleError::LoginTaken(login.to_owned()).into());
         }
@@ -238,7 +266,7 @@ impl Office {
             until,
         };
         self.people.add_person(&person).await?;
-        Ok(self.people.grant_link(&id, now, SignedDuration::from_hours(24)).await?)
+        Ok(self.people.grant_link(&id, now, FIRST_LINK_LIVES).await?)
     }
 
     /// The contract's id.
@@ -312,6 +340,13 @@ impl Office {
         SeenHead { size: head.size(), root: head.root().to_string() }
     }
 
+    /// The head that had this size, as a page showed it before a form was sent; none beyond the published one.
+    #[must_use]
+    pub fn head_of_size(&self, size: u64) -> Option<SeenHead> {
+        let root = (size <= self.reader.checkpoint().size()).then(|| self.reader.root(size))?.ok()?;
+        Some(SeenHead { size, root: root.to_string() })
+    }
+
     /// What the contract is called.
     #[must_use]
     pub fn title(&self, lang: crate::pages::words::Lang) -> String {
@@ -367,15 +402,15 @@ impl Office {
     /// Stores facts of a host. Returns the number up to which everything is stored.
     ///
     /// # Errors
-    /// When nothing was stored; the agent keeps them.
+    /// When nothing was stored, or the numbers belong to other facts; the agent keeps them.
     pub async fn store_facts(
         &self,
         host: HostId,
         lowest: u64,
         facts: Vec<NumberedFact>,
-    ) -> Result<u64, NotStored> {
+    ) -> Result<u64, NotTaken> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Request::Facts { host, facts, lowest, reply }, answer).await?
+        self.ask(Request::Facts(Delivery { host, facts, lowest, reply }), answer).await?
     }
 
     /// States a fact of the server itself.
@@ -485,7 +520,7 @@ async fn judge_ledger(
     Ok(judged)
 }
 
-async fn show(
+pub(crate) async fn show(
     views: &Views,
     chunk: &[(u64, Entry, usize)],
     rulings: &[yakujo_contract::court::Ruling],
@@ -497,7 +532,7 @@ async fn show(
 
 type Read = Result<(Entry, usize), OfficeError>;
 
-fn entries_from(reader: &Reader, from: u64) -> impl Iterator<Item = (u64, Read)> + use<> {
+pub(crate) fn entries_from(reader: &Reader, from: u64) -> impl Iterator<Item = (u64, Read)> + use<> {
     (from..).zip(reader.entries(from..reader.size())).map(|(number, bytes)| {
         let read = bytes.map_err(|error| OfficeError::Entry(number, Box::new(error))).and_then(|bytes| {
             let entry =

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use yakujo_contract::evidence::host::Host;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::server::{HostSilence, ServerStart, ServerStop, SessionClose};
 use yakujo_contract::id::ContractId;
@@ -226,7 +227,9 @@ async fn begin_watch(office: &Office) {
     match office.people.devices().await {
         Ok(devices) => {
             for device in devices.iter().filter(|device| device.is_in_force(now)) {
-                office.watch.expect(&device.host, now);
+                let court = office.court();
+                let known = court.evidence().hosts.get(&device.host);
+                office.watch.expect(&device.host, now, known.and_then(Host::silent_since));
             }
         }
         Err(error) => tracing::error!("the devices of {} cannot be read: {error}", office.id()),
@@ -266,8 +269,9 @@ async fn silences(office: &Office) {
     let now = office.now();
     for (host, since) in office.watch.newly_silent(now) {
         let silence = Fact::HostSilence(HostSilence { since });
-        if let Err(error) = office.state(Some(host), silence).await {
-            tracing::error!("a silence could not be recorded: {error}");
+        match office.state(Some(host.clone()), silence).await {
+            Ok(_) => office.watch.is_silent(&host, since),
+            Err(error) => tracing::error!("a silence could not be recorded: {error}"),
         }
     }
 }

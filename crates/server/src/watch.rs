@@ -33,10 +33,10 @@ pub enum Sign {
 }
 
 impl Watch {
-    /// Expects a host from now on.
-    pub fn expect(&self, host: &HostId, now: Timestamp) {
+    /// Expects a host from now on; `silent` since then, where the ledger says so.
+    pub fn expect(&self, host: &HostId, now: Timestamp, silent: Option<Timestamp>) {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.entry(host.clone()).or_insert(Heard { last: now, silent: None, epoch: String::new() });
+        hosts.entry(host.clone()).or_insert(Heard { last: now, silent, epoch: String::new() });
     }
 
     /// Forgets a host whose device was revoked.
@@ -57,20 +57,32 @@ impl Watch {
         }
         epoch.clone_into(&mut known.epoch);
         known.last = now;
-        known.silent.take().map_or(Sign::Regular, Sign::AfterSilence)
+        known.silent.map_or(Sign::Regular, Sign::AfterSilence)
     }
 
-    /// Hosts that have just become silent, with their last sign of life.
+    /// The end of the silence stands in the ledger.
+    pub fn is_heard(&self, host: &HostId) {
+        self.set_silent(host, None);
+    }
+
+    /// Hosts whose silence does not stand in the ledger yet, with their last sign of life.
     pub fn newly_silent(&self, now: Timestamp) -> Vec<(HostId, Timestamp)> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let overdue = |heard: &Heard| heard.silent.is_none() && now.duration_since(heard.last) > SILENT_AFTER;
-        let silent = hosts.iter_mut().filter(|(_, heard)| overdue(heard));
-        silent
-            .map(|(host, heard)| {
-                heard.silent = Some(heard.last);
-                (host.clone(), heard.last)
-            })
-            .collect()
+        let silent = hosts.iter().filter(|(_, heard)| overdue(heard));
+        silent.map(|(host, heard)| (host.clone(), heard.last)).collect()
+    }
+
+    /// The silence stands in the ledger.
+    pub fn is_silent(&self, host: &HostId, since: Timestamp) {
+        self.set_silent(host, Some(since));
+    }
+
+    fn set_silent(&self, host: &HostId, since: Option<Timestamp>) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hosts.get_mut(host) {
+            known.silent = since;
+        }
     }
 }
 
@@ -79,14 +91,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_missed_pulses_are_a_silence_told_once_and_ended_once() {
+    fn a_silence_and_its_end_are_told_until_they_stand_in_the_ledger() {
         let (watch, host): (Watch, HostId) = (Watch::default(), "web-1".parse().unwrap());
         let at = |second: i64| Timestamp::from_second(1_795_000_000 + second).unwrap();
         assert_eq!(watch.heard(&host, "e1", at(0)), Sign::Regular);
         assert!(watch.newly_silent(at(45)).is_empty());
-        assert_eq!(watch.newly_silent(at(46)), vec![(host.clone(), at(0))]);
+        for second in [46, 47] {
+            assert_eq!(watch.newly_silent(at(second)), vec![(host.clone(), at(0))]);
+        }
+        watch.is_silent(&host, at(0));
         assert!(watch.newly_silent(at(60)).is_empty());
-        assert_eq!(watch.heard(&host, "e1", at(61)), Sign::AfterSilence(at(0)));
-        assert_eq!(watch.heard(&host, "e1", at(62)), Sign::Regular);
+        for second in [61, 62] {
+            assert_eq!(watch.heard(&host, "e1", at(second)), Sign::AfterSilence(at(0)));
+        }
+        watch.is_heard(&host);
+        assert_eq!(watch.heard(&host, "e1", at(63)), Sign::Regular);
+    }
+
+    #[test]
+    fn a_host_that_was_silent_before_a_restart_is_heard_after_it() {
+        let (watch, host): (Watch, HostId) = (Watch::default(), "web-1".parse().unwrap());
+        let at = |second: i64| Timestamp::from_second(1_795_000_000 + second).unwrap();
+        watch.expect(&host, at(100), Some(at(0)));
+        assert!(watch.newly_silent(at(200)).is_empty(), "its silence stands in the ledger already");
+        assert_eq!(watch.heard(&host, "e2", at(210)), Sign::AfterSilence(at(0)));
     }
 }

@@ -5,7 +5,7 @@
 //! comes, so two people who agree to the same proposal at once cannot both succeed.
 
 use crate::decide::{self, Decision, Refusal};
-use crate::office::Shared;
+use crate::office::{self, OfficeError, Shared};
 use crate::snapshot::Snapshot;
 use crate::views::Stored;
 use jiff::Timestamp;
@@ -18,12 +18,14 @@ use yakujo_contract::entry::{Author, Body, Entry};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::server::AgentGap;
 use yakujo_contract::id::{EntryNumber, HostId};
-use yakujo_ledger::files::{AppendError, Ledger};
+use yakujo_ledger::files::{AppendError, Ledger, Reader};
 
 /// Requests gathered for one append.
 const GATHER: usize = 1_000;
-/// Requests waiting at most; whoever comes later waits at the door.
-pub const WAITING: usize = 4_096;
+/// Bytes gathered for one append: what is gathered is stored before more is taken in.
+const GATHER_BYTES: usize = 4 << 20;
+/// Requests waiting at most (each up to 1 MiB); whoever comes later waits at the door.
+pub const WAITING: usize = 128;
 /// Entries between two snapshots.
 const SNAPSHOT_EVERY: u64 = 10_000;
 
@@ -39,19 +41,22 @@ pub struct NumberedFact {
     pub fact: Fact,
 }
 
+/// Facts of a host, in the order of their numbers.
+pub struct Delivery {
+    /// The host.
+    pub host: HostId,
+    /// The facts.
+    pub facts: Vec<NumberedFact>,
+    /// The lowest number the agent still has: whatever is lower and missing is lost.
+    pub lowest: u64,
+    /// The highest number up to which everything is stored.
+    pub reply: oneshot::Sender<Result<u64, NotTaken>>,
+}
+
 /// What the writer is asked.
 pub enum Request {
-    /// Facts of a host, in the order of their numbers.
-    Facts {
-        /// The host.
-        host: HostId,
-        /// The facts.
-        facts: Vec<NumberedFact>,
-        /// The lowest number the agent still has: whatever is lower and missing is lost.
-        lowest: u64,
-        /// The highest number up to which everything is stored.
-        reply: oneshot::Sender<Result<u64, NotStored>>,
-    },
+    /// Facts of a host.
+    Facts(Delivery),
     /// Facts of the server itself.
     Own {
         /// About which host, where about one.
@@ -81,13 +86,33 @@ pub enum Request {
 #[error("not stored: {0}")]
 pub struct NotStored(pub String);
 
+/// Why a delivery was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotTaken {
+    /// Nothing was stored.
+    #[error(transparent)]
+    NotStored(#[from] NotStored),
+    /// The host gave a number to another fact before: its outbox was set back, or it is a new one.
+    #[error("the numbers up to {taken_to} are taken by other facts")]
+    Renumber {
+        /// Up to here the facts are the stored ones.
+        stored_to: u64,
+        /// Numbers from here on are free.
+        taken_to: u64,
+    },
+}
+
 /// Where each host's numbering stands.
 pub type NextNumbers = BTreeMap<HostId, u64>;
 
 pub(crate) struct Writer {
     pub shared: Arc<Shared>,
     pub ledger: Ledger,
+    pub reader: Reader,
     pub next: NextNumbers,
+    /// The first entry the views did not take, while they are behind the ledger, and the turns they did not take.
+    pub behind: Option<u64>,
+    pub unshown: Vec<Ruling>,
     pub snapshot_at: u64,
     pub last: Timestamp,
     pub runtime: tokio::runtime::Handle,
@@ -99,7 +124,7 @@ struct Prepared {
 }
 
 enum Answer {
-    Host(HostId, oneshot::Sender<Result<u64, NotStored>>),
+    Host(HostId, oneshot::Sender<Result<u64, NotTaken>>),
     One(usize, oneshot::Sender<Result<EntryNumber, NotStored>>),
 }
 
@@ -134,9 +159,7 @@ impl Writer {
         let mut stop = None;
         for request in gathered {
             match request {
-                Request::Facts { host, facts, lowest, reply } => {
-                    self.gather(&mut batch, host, facts, lowest, reply)
-                }
+                Request::Facts(delivery) => self.deliver(&mut batch, delivery),
                 Request::Own { host, fact, reply } => self.gather_own(&mut batch, host, fact, reply),
                 Request::Act { decision, reply } => {
                     self.store(std::mem::take(&mut batch));
@@ -150,6 +173,9 @@ impl Writer {
                 }
                 Request::Stop(stopped) => stop = Some(stopped),
             }
+            if batch.bytes >= GATHER_BYTES {
+                self.store(std::mem::take(&mut batch));
+            }
         }
         self.store(batch);
         self.advance();
@@ -162,16 +188,51 @@ impl Writer {
         self.last
     }
 
-    fn gather(
-        &mut self,
-        batch: &mut Batch,
-        host: HostId,
-        facts: Vec<NumberedFact>,
-        lowest: u64,
-        reply: oneshot::Sender<Result<u64, NotStored>>,
-    ) {
-        let known = batch.next.get(&host).or_else(|| self.next.get(&host)).copied().unwrap_or(1);
-        let mut next = known;
+    /// A number that was stored before has to be the same fact: then it is a repetition, which is dropped. Otherwise the
+    /// outbox was set back or replaced, and dropping it would lose facts in silence.
+    fn deliver(&mut self, batch: &mut Batch, delivery: Delivery) {
+        let known = self.next_of(batch, &delivery.host);
+        if delivery.facts.first().is_some_and(|first| first.seq < known) {
+            // Whatever may be compared with has to be stored and shown.
+            self.store(std::mem::take(batch));
+            let known = self.next_of(batch, &delivery.host);
+            let repeated = delivery.facts.iter().take_while(|fact| fact.seq < known).collect::<Vec<_>>();
+            if let Err(refused) = self.compare(&delivery.host, &repeated, known) {
+                // A sender that has gone away sends again.
+                let _ = delivery.reply.send(Err(refused));
+                return;
+            }
+        }
+        self.gather(batch, delivery);
+    }
+
+    fn next_of(&self, batch: &Batch, host: &HostId) -> u64 {
+        batch.next.get(host).or_else(|| self.next.get(host)).copied().unwrap_or(1)
+    }
+
+    fn compare(&self, host: &HostId, repeated: &[&NumberedFact], next: u64) -> Result<(), NotTaken> {
+        let failed = |error: &dyn std::fmt::Display| NotTaken::from(NotStored(error.to_string()));
+        let (Some(first), Some(last)) = (repeated.first(), repeated.last()) else { return Ok(()) };
+        let rows = self.shared.views.numbered(host, first.seq..=last.seq);
+        let rows = self.runtime.block_on(rows).map_err(|error| failed(&error))?;
+        for fact in repeated {
+            // A number that was declared lost and comes after all stays lost: it was said so.
+            let Some(number) = rows.get(&fact.seq) else { continue };
+            let bytes = self.reader.entry(*number).map_err(|error| failed(&error))?;
+            let entry = Entry::from_bytes(&bytes).map_err(|error| failed(&error))?;
+            let same = entry.observed == fact.observed
+                && matches!(&entry.body, Body::Fact(stored) if *stored == fact.fact);
+            if !same {
+                let (stored_to, taken_to) = (fact.seq.saturating_sub(1), next.saturating_sub(1));
+                return Err(NotTaken::Renumber { stored_to, taken_to });
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, batch: &mut Batch, delivery: Delivery) {
+        let Delivery { host, facts, lowest, reply } = delivery;
+        let mut next = self.next_of(batch, &host);
         if lowest > next {
             let gap = AgentGap { from: next, to: lowest.saturating_sub(1) };
             let entry = self.entry(Author::Server, Some(host.clone()), None, None, Fact::AgentGap(gap));
@@ -244,7 +305,7 @@ impl Writer {
             match answer {
                 Answer::Host(host, reply) => {
                     let stored = self.next.get(&host).map_or(0, |next| next.saturating_sub(1));
-                    let _ = reply.send(result.as_ref().map(|_| stored).map_err(Clone::clone));
+                    let _ = reply.send(result.as_ref().map(|_| stored).map_err(|error| error.clone().into()));
                 }
                 Answer::One(place, reply) => {
                     let place = u64::try_from(place).unwrap_or_default();
@@ -289,14 +350,42 @@ impl Writer {
         }
     }
 
-    fn apply(&self, stored: &[Stored<'_>], rulings: &[Ruling]) {
-        if stored.is_empty() && rulings.is_empty() {
+    fn apply(&mut self, stored: &[Stored<'_>], rulings: &[Ruling]) {
+        if stored.is_empty() && rulings.is_empty() && self.behind.is_none() {
             return;
         }
-        if let Err(error) = self.runtime.block_on(self.shared.views.apply(stored, rulings)) {
-            tracing::error!("the views of {} are behind the ledger: {error}", self.shared.id);
+        match self.runtime.block_on(self.bring_up(stored, rulings)) {
+            Ok(()) => {
+                self.behind = None;
+                self.unshown.clear();
+            }
+            Err(error) => {
+                tracing::error!("the views of {} are behind the ledger: {error}", self.shared.id);
+                let first = stored.first().map_or(self.ledger.size(), |one| one.number);
+                self.behind = Some(self.behind.unwrap_or(first));
+                self.unshown.extend_from_slice(rulings);
+            }
         }
         self.shared.news.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Shows in the views what they did not take before, then what is new.
+    async fn bring_up(&self, stored: &[Stored<'_>], rulings: &[Ruling]) -> Result<(), OfficeError> {
+        let views = &self.shared.views;
+        if let Some(from) = self.behind {
+            let until = stored.first().map_or(self.ledger.size(), |one| one.number);
+            let missed = office::entries_from(&self.reader, from).take_while(|(number, _)| *number < until);
+            let mut chunk = Vec::new();
+            for (number, entry) in missed {
+                let (entry, bytes) = entry?;
+                chunk.push((number, entry, bytes));
+                if chunk.len() == GATHER {
+                    office::show(views, &std::mem::take(&mut chunk), &[]).await?;
+                }
+            }
+            office::show(views, &chunk, &self.unshown).await?;
+        }
+        Ok(views.apply(stored, rulings).await?)
     }
 
     fn advance(&mut self) {
@@ -346,6 +435,10 @@ impl Writer {
     }
 
     fn keep_snapshot(&mut self) {
+        // The next start has to judge again what the views lack.
+        if self.behind.is_some() {
+            return;
+        }
         let court = self.shared.court.read().unwrap_or_else(PoisonError::into_inner);
         let (size, root) = (self.ledger.size(), self.ledger.root());
         match Snapshot::keep(&self.shared.folder, size, &root, &self.next, &court) {
@@ -358,6 +451,7 @@ impl Writer {
 #[derive(Default)]
 struct Batch {
     entries: Vec<Prepared>,
+    bytes: usize,
     next: NextNumbers,
     answers: Vec<Answer>,
 }
@@ -365,7 +459,10 @@ struct Batch {
 impl Batch {
     fn add(&mut self, entry: Entry) {
         match entry.to_bytes() {
-            Ok(bytes) => self.entries.push(Prepared { entry, bytes }),
+            Ok(bytes) => {
+                self.bytes = self.bytes.saturating_add(bytes.len());
+                self.entries.push(Prepared { entry, bytes });
+            }
             // Intake and decide measured it before; what is still too large is not acknowledged.
             Err(error) => tracing::error!("an entry was dropped: {error}"),
         }

@@ -120,6 +120,14 @@ impl Host {
         }
     }
 
+    /// Since when the host is silent, if it is.
+    #[must_use]
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        let silence = self.silence.as_ref()?;
+        let over = self.heard.as_ref().is_some_and(|heard| heard.stamp.entry > silence.stamp.entry);
+        (!over).then_some(silence.value.since)
+    }
+
     fn saw_work(&mut self, stamp: Stamp, work: WorkType) {
         self.work.insert(stamp, work);
         while self.work.len() > WORK_KEPT {

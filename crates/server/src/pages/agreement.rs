@@ -2,7 +2,7 @@
 //! object, and the button says what will be done.
 
 use super::agreements;
-use super::block::{Block, Cell, Field, Form, Input, Link, Tone, Upload};
+use super::block::{Block, Cell, Field, Form, Input, Link, Tone};
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
 use super::words;
@@ -77,18 +77,9 @@ fn decision(visit: &Visit, id: &ProposalId, proposal: &Proposal, page: &mut Page
     let role = session.person.role;
     let by = proposal.proposed.as_ref().map(|proposed| proposed.value.0);
     let agree = crate::decide::may(role, &Act::Agreed { proposal: id.clone() });
-    let base = format!("{}/agreements/{id}", visit.base());
     let reason = || vec![Field::new("reason", visit.of("理由", "Reason"), Input::Lines(String::new()))];
     let form = |action: &str, fields, label: &str, class| {
-        Block::Form(Form {
-            action: format!("{base}/{action}"),
-            csrf: visit.csrf.clone(),
-            hidden: Vec::new(),
-            fields,
-            label: label.to_owned(),
-            class,
-            upload: Upload::No,
-        })
+        Block::Form(Form { class, ..visit.form(&format!("/agreements/{id}/{action}"), label, fields) })
     };
     let own = by == Some(role.party());
     match proposal.stage() {

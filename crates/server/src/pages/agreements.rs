@@ -6,6 +6,7 @@ use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Visit};
 use super::words::{self, Lang};
+use crate::audience::Audience;
 use yakujo_contract::act::Matter;
 use yakujo_contract::evidence::agreement::Proposal;
 use yakujo_contract::evidence::agreement::Stage;
@@ -185,8 +186,27 @@ pub async fn show(visit: Visit) -> Answer {
         Link::new(href, kind_name(lang, word)).here_if(of == word)
     };
     page.push(Block::Tabs(std::iter::once("").chain(MATTERS).map(tab).collect()));
+    if visit.may(Audience::Parties) {
+        page.push(Block::Buttons(declare_buttons(&visit, of)));
+    }
     page.blocks.extend(list.blocks(&visit, &wanted));
     frame::show(&visit, &page)
+}
+
+/// One button under the tab of a kind; under すべて the most frequent ones.
+fn declare_buttons(visit: &Visit, of: &str) -> Vec<(String, String, &'static str)> {
+    let declare = |word: &str| {
+        let href = match word {
+            "parameters" => format!("{}/parameters/propose", visit.base()),
+            word => format!("{}/agreements/new/{word}", visit.base()),
+        };
+        let text = format!("{}{}", kind_name(visit.lang, word), visit.of("を申告する", ": declare"));
+        (href, text, "second")
+    };
+    match of {
+        "" => ["system", "host", "flow", "account"].into_iter().map(declare).collect(),
+        word => vec![declare(word)],
+    }
 }
 
 /// Open ones first, then the newest.

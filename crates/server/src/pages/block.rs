@@ -268,6 +268,23 @@ impl Field {
         self
     }
 
+    /// Filled in with these values.
+    #[must_use]
+    pub fn refill(mut self, values: &[&str]) -> Self {
+        let first = values.first().copied().unwrap_or_default();
+        match &mut self.input {
+            Input::Line(value, _) | Input::Lines(value) => first.clone_into(value),
+            Input::OneOf(choices) => {
+                choices.iter_mut().for_each(|choice| choice.chosen = choice.value == first);
+            }
+            Input::AnyOf(choices) => {
+                choices.iter_mut().for_each(|choice| choice.chosen = values.contains(&choice.value.as_str()));
+            }
+            Input::Secret(_) | Input::Digits(_) | Input::File => {}
+        }
+        self
+    }
+
     /// With a hint.
     #[must_use]
     pub fn hint(mut self, hint: &str) -> Self {

@@ -1,6 +1,6 @@
 //! 証拠の持出し: everything with its proofs as one file, and the checkpoint to keep.
 
-use super::block::{Act as Button, Block};
+use super::block::Block;
 use super::frame::{self, Page};
 use super::list::attachment;
 use super::visit::{Answer, Visit};
@@ -18,13 +18,8 @@ pub async fn show(visit: Visit) -> Answer {
     );
     let mut page = Page::new("bundle", visit.of("証拠の持出し", "Take the proof away"), lead);
     if visit.party().is_some_and(|party| party != yakujo_contract::entry::Party::Auditor) {
-        page.push(Block::Acts(vec![Button {
-            action: format!("{}/bundle", visit.base()),
-            csrf: visit.csrf.clone(),
-            hidden: Vec::new(),
-            label: visit.of("すべての記録を持ち出す", "Take everything").to_owned(),
-            class: "",
-        }]));
+        let label = visit.of("すべての記録を持ち出す", "Take everything");
+        page.push(Block::Acts(vec![visit.button("/bundle", label, "")]));
     }
     page.push(Block::Heading(visit.of("今の頭（チェックポイント）", "The head (checkpoint)").to_owned()));
     let keep = visit.of(

@@ -15,8 +15,7 @@ use yakujo_contract::id::HostId;
 /// The server noticed its silence and has not heard it since.
 #[must_use]
 pub fn is_silent(host: &Host) -> bool {
-    let Some(silence) = &host.silence else { return false };
-    host.heard.as_ref().is_none_or(|heard| heard.stamp.entry < silence.stamp.entry)
+    host.silent_since().is_some()
 }
 
 /// The page.

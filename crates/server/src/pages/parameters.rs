@@ -1,11 +1,12 @@
 //! 基準値 (F-29): every number both parties agree on: proposed, in force, and where it comes from.
 
-use super::block::{Block, Cell, Field, Form, Link, Table, Tone, Upload};
+use super::block::{Block, Cell, Field, Link, Table, Tone};
 use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::Lang;
 use super::{era, first};
+use crate::audience::Audience;
 use std::collections::BTreeMap;
 use yakujo_contract::act::{Act, Matter};
 use yakujo_contract::court::Court;
@@ -61,6 +62,11 @@ pub async fn show(visit: Visit) -> Answer {
             visit.of("内容を確かめて合意する", "Read and agree").to_owned(),
             "",
         )]));
+    }
+    if visit.may(Audience::Parties) {
+        let href = format!("{}/parameters/propose", visit.base());
+        let words = visit.of("値の変更を提案する", "Propose other values").to_owned();
+        page.push(Block::Buttons(vec![(href, words, "second")]));
     }
     page.blocks.extend(list.blocks(&visit, &wanted));
     frame::show(&visit, &page)
@@ -143,15 +149,9 @@ pub async fn form(visit: Visit) -> Answer {
             visit.of("空欄なら、すぐに適用します。例：R9.4.1", "Empty: at once. For example 2027-04-01"),
         ),
     );
-    page.push(Block::Form(Form {
-        action: visit.uri_path.clone(),
-        csrf: visit.csrf.clone(),
-        hidden: vec![("id".to_owned(), id.to_string())],
-        fields,
-        label: visit.of("提案する", "Propose").to_owned(),
-        class: "",
-        upload: Upload::No,
-    }));
+    let mut form = visit.form("/parameters/propose", visit.of("提案する", "Propose"), fields);
+    form.hidden.push(("id".to_owned(), id.to_string()));
+    page.push(Block::Form(form));
     frame::show(&visit, &page)
 }
 

@@ -1,8 +1,9 @@
 //! One request of a browser, parsed once at the door: who asks, in which language, what was typed. Handlers get this
 //! and nothing else.
 
+use super::block::{Act as Button, Field, Form, Upload};
 use super::words::{self, Lang};
-use crate::audience::Caller;
+use crate::audience::{Audience, Caller};
 use crate::decide::Actor;
 use crate::office::Office;
 use crate::people::sessions::Session;
@@ -15,6 +16,9 @@ use std::sync::Arc;
 use yakujo_contract::act::Act;
 use yakujo_contract::entry::Party;
 use yakujo_contract::id::{EntryNumber, PostId};
+
+/// Field of every form: the size of the ledger's head on the page it was on.
+pub const SEEN: &str = "seen";
 
 /// A file that came with a form.
 #[derive(Debug, Clone)]
@@ -84,6 +88,12 @@ impl Visit {
         self.session.as_ref().map_or(Caller::Nobody, |session| Caller::Person(session.person.role))
     }
 
+    /// Whether the visitor may use routes of this audience: pages show no button that leads nowhere.
+    #[must_use]
+    pub fn may(&self, audience: Audience) -> bool {
+        audience.admits(self.caller())
+    }
+
     /// The person who is signed in.
     ///
     /// # Errors
@@ -121,6 +131,44 @@ impl Visit {
         self.form.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.trim())
     }
 
+    /// All values of a field: as typed, or as the query fills it in before anything was typed.
+    pub fn given<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let fields = if self.form.is_empty() { &self.query } else { &self.form };
+        fields.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.trim())
+    }
+
+    /// The field that binds an act to the head of the ledger on this page.
+    #[must_use]
+    pub fn seen(&self) -> (String, String) {
+        (SEEN.to_owned(), self.office.seen_head().size.to_string())
+    }
+
+    /// A form that posts to a path of this contract.
+    #[must_use]
+    pub fn form(&self, path: &str, label: &str, fields: Vec<Field>) -> Form {
+        Form {
+            action: format!("{}{path}", self.base()),
+            csrf: self.csrf.clone(),
+            hidden: vec![self.seen()],
+            fields,
+            label: label.to_owned(),
+            class: "",
+            upload: Upload::No,
+        }
+    }
+
+    /// A button that posts to a path of this contract at once.
+    #[must_use]
+    pub fn button(&self, path: &str, label: &str, class: &'static str) -> Button {
+        Button {
+            action: format!("{}{path}", self.base()),
+            csrf: self.csrf.clone(),
+            hidden: vec![self.seen()],
+            label: label.to_owned(),
+            class,
+        }
+    }
+
     /// A part of the path.
     ///
     /// # Errors
@@ -135,13 +183,21 @@ impl Visit {
         self.lang.of(ja, en)
     }
 
-    /// Does an act of the person who is signed in, bound to the head of the ledger as it stands. When this returns, the
-    /// entry is durable and in force.
+    /// Does an act of the person who is signed in, bound to the head of the ledger that stood on the page the form was
+    /// on. When this returns, the entry is durable and in force.
     ///
     /// # Errors
     /// What the refusal means for the person.
     pub async fn act(&self, act: Act) -> Result<EntryNumber, Refusal> {
-        let decided = self.office.decide(Some(self.actor()?), act, Some(self.office.seen_head())).await;
+        let seen = self.typed(SEEN).parse().ok().and_then(|size| self.office.head_of_size(size));
+        let seen = seen.ok_or_else(|| {
+            let text = self.of(
+                "画面が古いため受け付けられません。画面を開き直して、もう一度行ってください。",
+                "The page is out of date. Open it again and repeat.",
+            );
+            Refusal::Wrong(text.to_owned())
+        })?;
+        let decided = self.office.decide(Some(self.actor()?), act, Some(seen)).await;
         decided.map_err(|refusal| Refusal::Wrong(words::refusal(self.lang, &refusal)))
     }
 

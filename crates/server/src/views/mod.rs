@@ -8,11 +8,13 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Row, SqliteConnection};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use yakujo_contract::court::{Ruling, Turned};
 use yakujo_contract::duty::DutyId;
 use yakujo_contract::entry::{Author, Body, Entry, Party};
-use yakujo_contract::id::SystemId;
+use yakujo_contract::id::{HostId, SystemId};
 use yakujo_contract::standing::Verdict;
 
 /// Rows on a page at most.
@@ -188,6 +190,25 @@ impl Views {
         let rows =
             rows.bind(before).bind(&filter.kind).bind(&filter.host).bind(&filter.person).bind(filter.limit);
         rows.fetch_all(&self.pool).await?.iter().map(entry_row).collect()
+    }
+
+    /// The entries that hold these numbers of a host, by number of the host.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn numbered(
+        &self,
+        host: &HostId,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<BTreeMap<u64, u64>, ViewError> {
+        let signed = |number: &u64| i64::try_from(*number).unwrap_or(i64::MAX);
+        let rows = sqlx::query(
+            "SELECT seq, number FROM entry WHERE host = ? AND seq IS NOT NULL AND seq BETWEEN ? AND ?",
+        );
+        let rows = rows.bind(host.as_str()).bind(signed(numbers.start())).bind(signed(numbers.end()));
+        let number = |row: &SqliteRow, name| u64::try_from(row.try_get::<i64, _>(name)?).map_err(damaged);
+        let rows = rows.fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok((number(row, "seq")?, number(row, "number")?))).collect()
     }
 
     /// The kinds of entries there are.

@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS entry (
   observed INTEGER NOT NULL, received INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS entry_kind ON entry(kind, number);
 CREATE INDEX IF NOT EXISTS entry_host ON entry(host, number);
+CREATE INDEX IF NOT EXISTS entry_seq ON entry(host, seq) WHERE seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entry_person ON entry(person, number);
 CREATE INDEX IF NOT EXISTS entry_received ON entry(received);
 CREATE TABLE IF NOT EXISTS change (
