@@ -11,7 +11,7 @@ use crate::act::Act;
 use crate::entry::{Author, Body, Entry, Party};
 use crate::fact::Fact;
 use crate::fact::server::PortalCheck;
-use crate::id::{DeviceId, EntryNumber, HostId, PersonId, ProposalId, SystemId};
+use crate::id::{DeviceId, Digest, EntryNumber, HostId, PersonId, ProposalId, SystemId};
 use agreement::Agreements;
 use documents::Documents;
 use host::Host;
@@ -36,6 +36,8 @@ pub struct HeldRole {
     pub from: Timestamp,
     /// Until.
     pub until: Option<Timestamp>,
+    /// The salted digest of the name; none while only the end is known.
+    pub name: Option<Digest>,
 }
 
 /// A device certificate.
@@ -115,8 +117,8 @@ impl Evidence {
             | Act::DocumentReviewed { .. }
             | Act::DocumentAcknowledged { .. }
             | Act::DocumentWithdrawn { .. } => self.documents.enter(stamp, party, person, act),
-            Act::PersonEntered { person, role, from, until, .. } => {
-                let held = HeldRole { from: *from, until: *until };
+            Act::PersonEntered { person, role, from, until, name, .. } => {
+                let held = HeldRole { from: *from, until: *until, name: Some(name.digest.clone()) };
                 let slot = self.people.entry((person.clone(), *role));
                 slot.and_modify(|holder| holder.entered.replace(stamp, held.clone()))
                     .or_insert_with(|| Holder { entered: Latest::new(stamp, held.clone()), left: None });
@@ -125,7 +127,7 @@ impl Evidence {
                 let holder = self.people.entry((person.clone(), *role)).or_insert_with(|| Holder {
                     entered: Latest::new(
                         stamp,
-                        HeldRole { from: stamp.observed, until: Some(stamp.observed) },
+                        HeldRole { from: stamp.observed, until: Some(stamp.observed), name: None },
                     ),
                     left: None,
                 });

@@ -289,14 +289,9 @@ pub async fn enrol(
 /// Words for the operator.
 pub async fn revoke(office: &Office, device: &DeviceId, reason: String) -> Result<(), String> {
     let devices = office.people.devices().await.map_err(words)?;
-    let known = devices.iter().find(|known| known.id == *device).ok_or("there is no such device")?;
-    office.decide(None, Act::DeviceRevoked { device: device.clone(), reason }, None).await.map_err(words)?;
-    office.people.revoke_device(device, office.now()).await.map_err(words)?;
-    let another = devices
-        .iter()
-        .any(|other| other.host == known.host && other.id != *device && other.revoked.is_none());
-    if !another {
-        office.watch.forget(&known.host);
+    if !devices.iter().any(|known| known.id == *device) {
+        return Err("there is no such device".to_owned());
     }
-    Ok(())
+    office.decide(None, Act::DeviceRevoked { device: device.clone(), reason }, None).await.map_err(words)?;
+    office.end_device(device, &devices).await.map_err(words)
 }

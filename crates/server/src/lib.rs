@@ -12,6 +12,7 @@ pub mod people;
 pub mod routes;
 pub mod server;
 pub mod settings;
+pub mod shelf;
 mod snapshot;
 pub mod tls;
 pub mod views;

@@ -2,6 +2,7 @@
 //! show what belongs to another.
 
 use crate::decide::{Actor, Decision, Refusal};
+use crate::people::devices::Device;
 use crate::people::sessions::SessionLimits;
 use crate::people::{NewPerson, People, PeopleError};
 use crate::settings::{Clock, Settings, private_folder, write_private};
@@ -17,7 +18,7 @@ use yakujo_contract::act::{Act, Environment, HostPlace, Importance, Matter, Role
 use yakujo_contract::court::Court;
 use yakujo_contract::entry::{Author, Entry, Party, SeenHead};
 use yakujo_contract::fact::Fact;
-use yakujo_contract::id::{ContractId, EntryNumber, HostId, PostId, SystemId};
+use yakujo_contract::id::{ContractId, DeviceId, EntryNumber, HostId, PostId, SystemId};
 use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::terms::Terms;
 use yakujo_ledger::files::{Ledger, LedgerError, Reader, load_key, store_key};
@@ -267,6 +268,22 @@ impl Office {
         };
         self.people.add_person(&person).await?;
         Ok(self.people.grant_link(&id, now, FIRST_LINK_LIVES).await?)
+    }
+
+    /// Refuses a device from now on; its act stands in the ledger. `devices` are all that are known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_device(&self, device: &DeviceId, devices: &[Device]) -> Result<(), PeopleError> {
+        self.people.revoke_device(device, self.now()).await?;
+        let Some(ended) = devices.iter().find(|known| known.id == *device) else { return Ok(()) };
+        let another = |other: &Device| {
+            other.host == ended.host && other.id != ended.id && other.is_in_force(self.now())
+        };
+        if !devices.iter().any(another) {
+            self.watch.forget(&ended.host);
+        }
+        Ok(())
     }
 
     /// The contract's id.

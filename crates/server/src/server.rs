@@ -162,7 +162,11 @@ impl Running {
 
 /// Pages for people, and on the same door the enrolment of agents, who have no certificate yet.
 fn portal_router(house: &Arc<House>, settings: &Settings) -> axum::Router {
-    let portal = crate::pages::door::Portal { offices: house.offices.clone(), clock: settings.clock.clone() };
+    let portal = crate::pages::door::Portal {
+        offices: house.offices.clone(),
+        clock: settings.clock.clone(),
+        authority: house.authority.fingerprint().into(),
+    };
     crate::routes::router(Arc::new(portal)).merge(crate::routes::enrolment(house.clone()))
 }
 

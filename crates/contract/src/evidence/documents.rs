@@ -82,6 +82,11 @@ impl Documents {
         self.documents.iter().filter_map(|(id, registered)| Some((id, registered, registered.in_use()?)))
     }
 
+    /// Every document that was ever registered, by id.
+    pub fn all(&self) -> impl Iterator<Item = (&DocumentId, &Registered)> {
+        self.documents.iter().filter(|(_, registered)| registered.newest.is_some())
+    }
+
     /// One document.
     #[must_use]
     pub fn get(&self, document: &DocumentId) -> Option<&Registered> {

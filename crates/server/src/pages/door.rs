@@ -30,6 +30,8 @@ pub struct Portal {
     pub offices: BTreeMap<ContractId, Arc<Office>>,
     /// The clock.
     pub clock: Clock,
+    /// Fingerprint of the certification authority.
+    pub authority: Arc<str>,
 }
 
 struct Cookies {
@@ -121,6 +123,8 @@ async fn arrive(
         lang,
         now,
         address,
+        host: host(request.headers()),
+        authority: Arc::clone(&portal.authority),
         uri_path: request.uri().path().to_owned(),
         path,
         query,
@@ -210,6 +214,12 @@ async fn read_body(visit: &mut Visit, request: Request) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// The name the visitor typed. It is shown to nobody but this visitor, and only as far as it is a name and a port.
+fn host(headers: &HeaderMap) -> String {
+    let name = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || "-.:[]".contains(*c)).take(260).collect()
 }
 
 fn cookies(headers: &HeaderMap, contract: &ContractId) -> Cookies {

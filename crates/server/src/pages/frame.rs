@@ -170,13 +170,17 @@ fn menu(visit: &Visit, place: &str) -> Vec<(&'static str, Vec<Link>)> {
             vec![
                 link("agreements", "申告と合意", "Declared and agreed"),
                 link("parameters", "基準値", "Parameters"),
+                link("documents", "手順書・文書", "Documents"),
             ],
         ),
         (
             lang.of("証拠", "Proof"),
             vec![link("ledger", "台帳", "Ledger"), link("bundle", "証拠の持出し", "Take the proof away")],
         ),
-        (lang.of("そのほか", "More"), vec![link("account", "自分のアカウント", "Own account")]),
+        (
+            lang.of("人", "People"),
+            vec![link("people", "関係者", "People"), link("account", "自分のアカウント", "Own account")],
+        ),
     ]
 }
 

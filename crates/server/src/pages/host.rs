@@ -49,6 +49,9 @@ pub async fn show(visit: Visit) -> Answer {
         page.push(Block::note(Tone::Bad, "", text));
     }
     page.push(Block::Fields(about(&visit, host)));
+    let devices = format!("{}/hosts/{id}/devices", visit.base());
+    let words = visit.of("機器証明書とエージェントの登録", "Certificates and enrolment").to_owned();
+    page.push(Block::Buttons(vec![(devices, words, "second")]));
     page.push(Block::Tabs(tabs(&visit, &tab)));
     page.blocks.extend(list.blocks(&visit, &wanted));
     frame::show(&visit, &page)

@@ -1,10 +1,11 @@
 //! ホスト: every machine that was declared or heard of: declared, confirmed and observed side by side.
 
-use super::block::{Cell, Chip, Table};
+use super::block::{Block, Cell, Chip, Table};
 use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Visit};
 use super::words;
+use crate::audience::Audience;
 use std::collections::BTreeSet;
 use yakujo_contract::act::Matter;
 use yakujo_contract::court::Court;
@@ -56,6 +57,14 @@ pub async fn show(visit: Visit) -> Answer {
         "What was declared, what the city confirmed, and what is observed: side by side, never mixed.",
     );
     let mut page = Page::new("hosts", visit.of("ホスト", "Hosts"), lead);
+    if visit.may(Audience::Contractor) {
+        let href = format!("{}/hosts/new", visit.base());
+        page.push(Block::Buttons(vec![(
+            href,
+            visit.of("ホストを加える", "Add a host").to_owned(),
+            "second",
+        )]));
+    }
     page.blocks.extend(list.blocks(&visit, &wanted));
     frame::show(&visit, &page)
 }

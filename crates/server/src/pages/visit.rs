@@ -39,6 +39,10 @@ pub struct Visit {
     pub now: Timestamp,
     /// From which address.
     pub address: String,
+    /// The name and port under which the visitor reached the portal.
+    pub host: String,
+    /// Fingerprint of this server's certification authority, which agents pin.
+    pub authority: Arc<str>,
     /// The path, without query.
     pub uri_path: String,
     /// Parts of the path.
