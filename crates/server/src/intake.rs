@@ -234,6 +234,8 @@ fn is_an_agents(fact: &Fact) -> bool {
             | Fact::SessionOpen(_)
             | Fact::SessionClose(_)
             | Fact::AuthFailure(_)
+            | Fact::VulnMatch(_)
+            | Fact::FeedImported(_)
     )
 }
 
