@@ -363,27 +363,14 @@ fn rank(fact: &Fact) -> i64 {
         | Fact::AgentStop(_)
         | Fact::AgentLoss(_)
         | Fact::AgentBudget(_)
+        | Fact::AgentUpdate(_)
         | Fact::AvEngine(_)
+        | Fact::AvDetection(_)
+        | Fact::QuarantineItem(_)
+        | Fact::QuarantineRestore(_)
+        | Fact::IsolationState(_)
         | Fact::ClockStep(_) => 0,
-        Fact::ClockState(_)
-        | Fact::HostSystem(_)
-        | Fact::HostBoot(_)
-        | Fact::ServiceChange(_)
-        | Fact::AccountSet(_)
-        | Fact::PrivilegeRules(_)
-        | Fact::PackageSet(_)
-        | Fact::PackageChange(_)
-        | Fact::SupportPhase(_)
-        | Fact::NetListeners(_)
-        | Fact::HostSilence(_)
-        | Fact::HostHeard(_)
-        | Fact::AgentGap(_)
-        | Fact::ServerStart(_)
-        | Fact::ServerStop(_)
-        | Fact::PortalCheck(_)
-        | Fact::SessionOpen(_)
-        | Fact::SessionClose(_)
-        | Fact::AuthFailure(_) => 1,
+        _ => 1,
     }
 }
 

@@ -246,7 +246,7 @@ pub struct SupportLine {
 
 /// What is proposed and agreed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "matter", rename_all = "snake_case")]
+#[serde(tag = "matter", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Matter {
     /// Values of parameters, from an instant on (F-29).
     Parameters {

@@ -92,17 +92,17 @@ impl Evidence {
             entry: number,
         };
         match &entry.body {
-            Body::Fact(fact) => self.enter_fact(stamp, entry.host.as_ref(), fact),
+            Body::Fact(fact) => self.enter_fact(stamp, &entry.author, entry.host.as_ref(), fact),
             Body::Act(act) => self.enter_act(stamp, party(&entry.author), author_person(&entry.author), act),
         }
     }
 
-    fn enter_fact(&mut self, stamp: Stamp, host: Option<&HostId>, fact: &Fact) {
+    fn enter_fact(&mut self, stamp: Stamp, author: &Author, host: Option<&HostId>, fact: &Fact) {
         if let Fact::PortalCheck(check) = fact {
             keep_newer(&mut self.portal, stamp, check.clone());
         }
         if let Some(host) = host {
-            self.hosts.entry(host.clone()).or_default().enter(stamp, fact);
+            self.hosts.entry(host.clone()).or_default().enter(stamp, author, fact);
         }
     }
 

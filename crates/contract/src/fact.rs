@@ -2,12 +2,20 @@
 //!
 //! Field names follow osquery and OpenTelemetry where they have one. A fact never carries a secret.
 
+pub mod access;
 pub mod agent;
+pub mod backup;
+pub mod content;
 pub mod host;
+pub mod integrity;
+pub mod logs;
 pub mod malware;
 pub mod network;
+pub mod probe;
 pub mod server;
+pub mod site;
 pub mod software;
+pub mod vulnerability;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,156 +58,112 @@ pub struct Part {
     pub set: String,
 }
 
-/// What a program observed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-pub enum Fact {
-    /// Clock of a host (6.a).
-    #[serde(rename = "clock.state")]
-    ClockState(host::ClockState),
-    /// The clock jumped.
-    #[serde(rename = "clock.step")]
-    ClockStep(host::ClockStep),
-    /// Operating system and kernel.
-    #[serde(rename = "host.system")]
-    HostSystem(host::HostSystem),
-    /// The host started.
-    #[serde(rename = "host.boot")]
-    HostBoot(host::HostBoot),
-    /// A service started or stopped.
-    #[serde(rename = "service.change")]
-    ServiceChange(host::ServiceChange),
-    /// Use of disk, memory, processor (9.a, 9.b).
-    #[serde(rename = "capacity.sample")]
-    CapacitySample(host::CapacitySample),
-    /// Accounts of a host (11.a).
-    #[serde(rename = "account.set")]
-    AccountSet(host::AccountSet),
-    /// Rules that give privilege.
-    #[serde(rename = "privilege.rule")]
-    PrivilegeRules(host::PrivilegeRules),
-    /// Malware protection (2.1.a).
-    #[serde(rename = "av.engine")]
-    AvEngine(malware::AvEngine),
-    /// Installed packages, whole list.
-    #[serde(rename = "package.set")]
-    PackageSet(software::PackageSet),
-    /// Installed packages, what changed.
-    #[serde(rename = "package.change")]
-    PackageChange(software::PackageChange),
-    /// Support phase of a product in use (3.5.a).
-    #[serde(rename = "support.phase")]
-    SupportPhase(software::SupportPhase),
-    /// Listening sockets (4.5.b).
-    #[serde(rename = "net.listener")]
-    NetListeners(network::NetListeners),
-    /// The agent lives, and when each collector last ran.
-    #[serde(rename = "agent.beat")]
-    AgentBeat(agent::AgentBeat),
-    /// The agent started.
-    #[serde(rename = "agent.start")]
-    AgentStart(agent::AgentStart),
-    /// The agent stopped in good order.
-    #[serde(rename = "agent.stop")]
-    AgentStop(agent::AgentStop),
-    /// The agent had to drop facts.
-    #[serde(rename = "agent.loss")]
-    AgentLoss(agent::AgentLoss),
-    /// The agent used more than its budget.
-    #[serde(rename = "agent.budget")]
-    AgentBudget(agent::AgentBudget),
-    /// The server hears nothing from a host.
-    #[serde(rename = "host.silence")]
-    HostSilence(server::HostSilence),
-    /// The server hears a host again.
-    #[serde(rename = "host.heard")]
-    HostHeard(server::HostHeard),
-    /// Numbers are missing between two facts of a host.
-    #[serde(rename = "agent.gap")]
-    AgentGap(server::AgentGap),
-    /// The server began to work; what it did not see before.
-    #[serde(rename = "server.start")]
-    ServerStart(server::ServerStart),
-    /// The server stopped in good order.
-    #[serde(rename = "server.stop")]
-    ServerStop(server::ServerStop),
-    /// The server tried its own doors (4.4.a, 11.b).
-    #[serde(rename = "portal.check")]
-    PortalCheck(server::PortalCheck),
-    /// Somebody signed in to the portal.
-    #[serde(rename = "session.open")]
-    SessionOpen(server::SessionOpen),
-    /// A portal session ended.
-    #[serde(rename = "session.close")]
-    SessionClose(server::SessionClose),
-    /// A sign-in was refused.
-    #[serde(rename = "auth.failure")]
-    AuthFailure(server::AuthFailure),
+/// One row per kind: its word, its variant, its content, its names. A closed set in one place, so that no list of kinds
+/// can differ from another.
+macro_rules! facts {
+    ($($kind:literal $variant:ident($content:ty) $ja:literal $en:literal;)*) => {
+        /// What a program observed.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum Fact {
+            $(
+                #[doc = $en]
+                #[serde(rename = $kind)]
+                $variant($content),
+            )*
+        }
+
+        impl Fact {
+            /// All kinds there are, in the words of `kind`.
+            pub const KINDS: &[&str] = &[$($kind,)*];
+
+            /// The word in the entry's `kind`.
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $kind,)*
+                }
+            }
+
+            /// What people call it, in Japanese and in English.
+            #[must_use]
+            pub fn name(&self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$variant(_) => ($ja, $en),)*
+                }
+            }
+        }
+    };
 }
 
-impl Fact {
-    /// All kinds there are, in the words of `kind`.
-    pub const KINDS: [&'static str; 27] = [
-        "clock.state",
-        "clock.step",
-        "host.system",
-        "host.boot",
-        "service.change",
-        "capacity.sample",
-        "account.set",
-        "privilege.rule",
-        "av.engine",
-        "package.set",
-        "package.change",
-        "support.phase",
-        "net.listener",
-        "agent.beat",
-        "agent.start",
-        "agent.stop",
-        "agent.loss",
-        "agent.budget",
-        "host.silence",
-        "host.heard",
-        "agent.gap",
-        "server.start",
-        "server.stop",
-        "portal.check",
-        "session.open",
-        "session.close",
-        "auth.failure",
-    ];
-
-    /// The word in the entry's `kind`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::ClockState(_) => "clock.state",
-            Self::ClockStep(_) => "clock.step",
-            Self::HostSystem(_) => "host.system",
-            Self::HostBoot(_) => "host.boot",
-            Self::ServiceChange(_) => "service.change",
-            Self::CapacitySample(_) => "capacity.sample",
-            Self::AccountSet(_) => "account.set",
-            Self::PrivilegeRules(_) => "privilege.rule",
-            Self::AvEngine(_) => "av.engine",
-            Self::PackageSet(_) => "package.set",
-            Self::PackageChange(_) => "package.change",
-            Self::SupportPhase(_) => "support.phase",
-            Self::NetListeners(_) => "net.listener",
-            Self::AgentBeat(_) => "agent.beat",
-            Self::AgentStart(_) => "agent.start",
-            Self::AgentStop(_) => "agent.stop",
-            Self::AgentLoss(_) => "agent.loss",
-            Self::AgentBudget(_) => "agent.budget",
-            Self::HostSilence(_) => "host.silence",
-            Self::HostHeard(_) => "host.heard",
-            Self::AgentGap(_) => "agent.gap",
-            Self::ServerStart(_) => "server.start",
-            Self::ServerStop(_) => "server.stop",
-            Self::PortalCheck(_) => "portal.check",
-            Self::SessionOpen(_) => "session.open",
-            Self::SessionClose(_) => "session.close",
-            Self::AuthFailure(_) => "auth.failure",
-        }
-    }
+facts! {
+    "clock.state" ClockState(host::ClockState) "時刻の状態" "Clock";
+    "clock.step" ClockStep(host::ClockStep) "時刻の飛び" "Clock step";
+    "host.system" HostSystem(host::HostSystem) "OSとカーネル" "Operating system";
+    "host.boot" HostBoot(host::HostBoot) "ホストの起動" "Boot";
+    "host.identity" HostIdentity(host::HostIdentity) "機器の同一性" "Identity of the host";
+    "service.change" ServiceChange(host::ServiceChange) "サービスの開始・停止" "Service start or stop";
+    "capacity.sample" CapacitySample(host::CapacitySample) "容量の使用状況" "Capacity";
+    "account.set" AccountSet(host::AccountSet) "アカウントの一覧" "Accounts";
+    "privilege.rule" PrivilegeRules(host::PrivilegeRules) "特権の規則" "Rules of privilege";
+    "device.plugged" DevicePlugged(host::DevicePlugged) "媒体・装置の接続" "Device plugged in or out";
+    "av.engine" AvEngine(malware::AvEngine) "不正プログラム対策の状態" "Malware protection";
+    "av.scan" AvScan(malware::AvScan) "不正プログラムの検査" "Malware scan";
+    "av.detection" AvDetection(malware::AvDetection) "不正プログラムの検知" "Malware detected";
+    "av.selftest" AvSelfTest(malware::AvSelfTest) "検知の試験" "Detection test";
+    "quarantine.item" QuarantineItem(malware::QuarantineItem) "隔離" "Quarantine";
+    "quarantine.restore" QuarantineRestore(malware::QuarantineRestore) "隔離からの復元" "Restored from quarantine";
+    "isolation.state" IsolationState(malware::IsolationState) "ネットワークからの遮断" "Isolation";
+    "integrity.baseline" IntegrityBaseline(integrity::IntegrityBaseline) "改ざん監視の基準" "Integrity baseline";
+    "integrity.change" IntegrityChange(integrity::IntegrityChange) "ファイルの変化" "File change";
+    "package.set" PackageSet(software::PackageSet) "ソフトウェアの一覧" "Installed software";
+    "package.change" PackageChange(software::PackageChange) "ソフトウェアの増減" "Software change";
+    "package.update_available" UpdatesAvailable(software::UpdatesAvailable) "適用できる更新" "Updates available";
+    "code.stale_running" StaleRunning(software::StaleRunning) "更新前のまま動くプログラム" "Old code still running";
+    "support.phase" SupportPhase(software::SupportPhase) "サポート期限" "Support phase";
+    "release.checked" ReleaseChecked(software::ReleaseChecked) "リリースの検査" "Release checked";
+    "release.deployed" ReleaseDeployed(software::ReleaseDeployed) "リリースの配置" "Release deployed";
+    "vuln.match" VulnMatch(vulnerability::VulnMatch) "脆弱性の該当" "Vulnerability match";
+    "feed.imported" FeedImported(vulnerability::FeedImported) "脆弱性情報・定義の取込み" "Feed imported";
+    "probe.diagnosis" ProbeDiagnosis(vulnerability::ProbeDiagnosis) "脆弱性診断" "Diagnosis";
+    "net.listener" NetListeners(network::NetListeners) "待受けポート" "Listening sockets";
+    "net.firewall" NetFirewall(network::NetFirewall) "ファイアウォールの規則" "Firewall";
+    "net.interface" NetInterfaces(network::NetInterfaces) "ネットワークの口と経路" "Interfaces and routes";
+    "tls.endpoint" TlsEndpoint(network::TlsEndpoint) "暗号通信の口" "TLS endpoint";
+    "environment.seen" EnvironmentSeen(network::EnvironmentSeen) "利用環境の見え方" "User environment as seen";
+    "session.policy" SessionPolicy(access::SessionPolicy) "無操作切断の設定" "Idle settings";
+    "login.open" LoginOpen(access::LoginOpen) "ホストへのログイン" "Login on a host";
+    "login.close" LoginClose(access::LoginClose) "ホストからのログアウト" "Logout from a host";
+    "login.failure" LoginFailure(access::LoginFailure) "ホストでのログイン失敗" "Login refused on a host";
+    "priv.use" PrivilegeUse(access::PrivilegeUse) "特権の使用" "Use of privilege";
+    "log.source" LogSource(logs::LogSource) "ログの収集元" "Log source";
+    "log.anomaly" LogAnomaly(logs::LogAnomaly) "非定常的なアクセス" "Unusual access";
+    "backup.run" BackupRun(backup::BackupRun) "バックアップ" "Backup";
+    "backup.check" BackupCheck(backup::BackupCheck) "バックアップの検査" "Backup checked";
+    "backup.restore_drill" RestoreDrill(backup::RestoreDrill) "復元試験" "Restore drill";
+    "probe.reach" ProbeReach(probe::ProbeReach) "外からの到達試験" "Reachability probe";
+    "probe.availability" ProbeAvailability(probe::ProbeAvailability) "稼働の観測" "Availability probe";
+    "probe.session_cut" ProbeSessionCut(probe::ProbeSessionCut) "無操作切断の試験" "Idle cut tried";
+    "probe.attack" ProbeAttack(probe::ProbeAttack) "攻撃検知の試験" "Attack detection tried";
+    "probe.separation" ProbeSeparation(probe::ProbeSeparation) "環境分離の試験" "Separation tried";
+    "content.public" ContentPublic(content::ContentPublic) "公開領域の検査" "Public area inspected";
+    "content.test_data" ContentTestData(content::ContentTestData) "テストデータの検査" "Test data inspected";
+    "door.event" DoorEvent(site::DoorEvent) "扉の記録" "Door event";
+    "site.health" SiteHealth(site::SiteHealth) "監視設備の状態" "Surveillance equipment";
+    "agent.beat" AgentBeat(agent::AgentBeat) "エージェントの定時報告" "Agent beat";
+    "agent.start" AgentStart(agent::AgentStart) "エージェントの開始" "Agent start";
+    "agent.stop" AgentStop(agent::AgentStop) "エージェントの停止" "Agent stop";
+    "agent.loss" AgentLoss(agent::AgentLoss) "記録の欠落（申告）" "Declared loss";
+    "agent.budget" AgentBudget(agent::AgentBudget) "エージェントの資源超過" "Agent over budget";
+    "agent.policy" AgentPolicy(agent::AgentPolicy) "エージェントの方針" "Agent policy";
+    "agent.update" AgentUpdate(agent::AgentUpdate) "エージェントの更新" "Agent update";
+    "agent.gap" AgentGap(server::AgentGap) "番号の欠番" "Gap in the numbers";
+    "host.silence" HostSilence(server::HostSilence) "ホストの沈黙" "Host silent";
+    "host.heard" HostHeard(server::HostHeard) "ホストの通信再開" "Host heard again";
+    "server.start" ServerStart(server::ServerStart) "サーバの開始" "Server start";
+    "server.stop" ServerStop(server::ServerStop) "サーバの停止" "Server stop";
+    "portal.check" PortalCheck(server::PortalCheck) "入口の自己検査" "Check of own doors";
+    "session.open" SessionOpen(server::SessionOpen) "サインイン" "Sign-in";
+    "session.close" SessionClose(server::SessionClose) "セッションの終了" "Session end";
+    "auth.failure" AuthFailure(server::AuthFailure) "サインインの失敗" "Sign-in refused";
 }

@@ -243,38 +243,30 @@ fn is_too_large(numbered: &NumberedFact) -> bool {
     serde_json::to_vec(&numbered.fact).map_or(true, |bytes| bytes.len() > MAX_FACT)
 }
 
-/// Who may state it. Exhaustive on purpose: a new fact does not compile until somebody decides whose it is.
+/// What an agent may state. Whatever is not named is refused: an agent could otherwise call itself heard, hide a gap, or
+/// speak for another program.
 fn is_an_agents(fact: &Fact) -> bool {
-    match fact {
+    matches!(
+        fact,
         Fact::ClockState(_)
-        | Fact::ClockStep(_)
-        | Fact::HostSystem(_)
-        | Fact::HostBoot(_)
-        | Fact::ServiceChange(_)
-        | Fact::CapacitySample(_)
-        | Fact::AccountSet(_)
-        | Fact::PrivilegeRules(_)
-        | Fact::AvEngine(_)
-        | Fact::PackageSet(_)
-        | Fact::PackageChange(_)
-        | Fact::SupportPhase(_)
-        | Fact::NetListeners(_)
-        | Fact::AgentBeat(_)
-        | Fact::AgentStart(_)
-        | Fact::AgentStop(_)
-        | Fact::AgentLoss(_)
-        | Fact::AgentBudget(_) => true,
-        // An agent could otherwise call itself heard, or hide a gap.
-        Fact::HostSilence(_)
-        | Fact::HostHeard(_)
-        | Fact::AgentGap(_)
-        | Fact::ServerStart(_)
-        | Fact::ServerStop(_)
-        | Fact::PortalCheck(_)
-        | Fact::SessionOpen(_)
-        | Fact::SessionClose(_)
-        | Fact::AuthFailure(_) => false,
-    }
+            | Fact::ClockStep(_)
+            | Fact::HostSystem(_)
+            | Fact::HostBoot(_)
+            | Fact::ServiceChange(_)
+            | Fact::CapacitySample(_)
+            | Fact::AccountSet(_)
+            | Fact::PrivilegeRules(_)
+            | Fact::AvEngine(_)
+            | Fact::PackageSet(_)
+            | Fact::PackageChange(_)
+            | Fact::SupportPhase(_)
+            | Fact::NetListeners(_)
+            | Fact::AgentBeat(_)
+            | Fact::AgentStart(_)
+            | Fact::AgentStop(_)
+            | Fact::AgentLoss(_)
+            | Fact::AgentBudget(_)
+    )
 }
 
 /// Enrolment, on the portal's door: whoever has a one-time code gets a certificate for its host.

@@ -108,6 +108,21 @@ pub struct Agreements {
 }
 
 impl Matter {
+    /// All words of [`Matter::word`].
+    pub const WORDS: [&'static str; 11] = [
+        "parameters",
+        "system",
+        "host",
+        "flow",
+        "account",
+        "software",
+        "limit",
+        "device_need",
+        "support",
+        "exemption",
+        "not_applicable",
+    ];
+
     /// The word used in `DutyRow::uses`, after `matter:`.
     #[must_use]
     pub fn word(&self) -> &'static str {

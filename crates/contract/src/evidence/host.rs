@@ -2,6 +2,7 @@
 
 use super::latest::{Latest, Stamp, keep_newer};
 use crate::act::WorkType;
+use crate::entry::Author;
 use crate::fact::agent::{AgentBeat, AgentLoss, AgentStart, AgentStop};
 use crate::fact::host::{
     Account, CapacitySample, ClockState, ClockStep, HostBoot, HostSystem, PrivilegeRules,
@@ -70,8 +71,9 @@ pub struct Host {
 }
 
 impl Host {
-    pub(super) fn enter(&mut self, stamp: Stamp, fact: &Fact) {
-        if !is_from_server(fact) {
+    pub(super) fn enter(&mut self, stamp: Stamp, author: &Author, fact: &Fact) {
+        // What the server or a probe says about a host is no sign of its life.
+        if matches!(author, Author::Agent(_)) {
             let newest = self.last_received.map_or(stamp, |known| newest_received(known, stamp));
             self.last_received = Some(newest);
             let first = self.first_received.map_or(stamp.received, |known| known.min(stamp.received));
@@ -110,13 +112,8 @@ impl Host {
             Fact::HostSilence(silence) => keep_newer(&mut self.silence, stamp, silence.clone()),
             Fact::HostHeard(heard) => keep_newer(&mut self.heard, stamp, heard.clone()),
             Fact::AgentGap(gap) => keep_newer(&mut self.gap, stamp, gap.clone()),
-            Fact::AgentBudget(_)
-            | Fact::ServerStart(_)
-            | Fact::ServerStop(_)
-            | Fact::PortalCheck(_)
-            | Fact::SessionOpen(_)
-            | Fact::SessionClose(_)
-            | Fact::AuthFailure(_) => {}
+            // No judge uses the other kinds (`tests/not_yet_used.txt`).
+            _ => {}
         }
     }
 
@@ -138,10 +135,6 @@ impl Host {
 
 fn newest_received(known: Stamp, stamp: Stamp) -> Stamp {
     if (stamp.received, stamp.seq) > (known.received, known.seq) { stamp } else { known }
-}
-
-fn is_from_server(fact: &Fact) -> bool {
-    matches!(fact, Fact::HostSilence(_) | Fact::HostHeard(_) | Fact::AgentGap(_))
 }
 
 /// A list that comes in parts: the newest set of which every part has arrived counts.

@@ -1,5 +1,7 @@
 //! Facts an agent states about itself.
 
+use super::malware::Done;
+use crate::id::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,4 +95,30 @@ pub struct AgentBudget {
     pub declared: u64,
     /// Used.
     pub used: u64,
+}
+
+/// `agent.policy`: the agent follows these orders from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentPolicy {
+    /// Digest of the policy.
+    pub digest: Digest,
+    /// Serial number, only upwards.
+    pub serial: u64,
+    /// What it may do by itself (`quarantine`, `isolate`); empty: it only looks.
+    pub may: Vec<String>,
+}
+
+/// `agent.update`: the agent was replaced by another version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentUpdate {
+    /// Version before.
+    pub before: String,
+    /// Version after.
+    pub after: String,
+    /// Digest of the program.
+    pub digest: Digest,
+    /// Whether it worked.
+    pub result: Done,
 }

@@ -1,6 +1,7 @@
 //! Facts of a host: clock, system, boots, services, capacity, accounts.
 
 use super::{Coverage, Part};
+use crate::id::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -194,4 +195,52 @@ pub struct PrivilegeRules {
     /// What could not be read.
     #[serde(default)]
     pub coverage: Coverage,
+}
+
+/// `host.identity`: what shows that a host is still the same machine (4.4.a).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostIdentity {
+    /// `/etc/machine-id`, as its digest: the id itself names the machine for good.
+    pub machine: Digest,
+    /// SHA-256 fingerprints of its host keys.
+    pub keys: Vec<String>,
+    /// Digest of a TPM quote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm_quote: Option<Digest>,
+    /// Serial number of its certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_serial: Option<String>,
+    /// Serial numbers of board, disks and network cards.
+    pub hardware: Vec<String>,
+}
+
+/// `device.plugged`: a medium or device appeared or went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevicePlugged {
+    /// `storage`, `network`, `input`, `other`.
+    pub class: String,
+    /// Maker and product.
+    pub product: String,
+    /// Serial number, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// Bytes it holds, for storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Appeared or went.
+    pub change: Presence,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Appeared or went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// Now there.
+    Appeared,
+    /// No longer there.
+    Went,
 }

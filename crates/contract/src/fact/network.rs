@@ -2,6 +2,8 @@
 
 use super::{Coverage, Part};
 use crate::act::Protocol;
+use crate::id::Digest;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// `net.listener`: all listening sockets of a host.
@@ -40,4 +42,110 @@ impl Listener {
     pub fn is_local_only(&self) -> bool {
         self.address.is_loopback()
     }
+}
+
+/// `net.firewall` (4.1.b, 4.5.b).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetFirewall {
+    /// `nftables`, `iptables`, `windows`, or `none`.
+    pub product: String,
+    /// Digest of the rules without their counters.
+    pub ruleset: Digest,
+    /// What happens to what no rule names.
+    pub defaults: Defaults,
+    /// Rules that name ports of data bases.
+    pub database_rules: Vec<String>,
+    /// Programs that own tables.
+    pub owners: Vec<String>,
+    /// What could not be read.
+    #[serde(default)]
+    pub coverage: Coverage,
+}
+
+/// Default policies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// Towards the host.
+    pub input: Policy,
+    /// From the host.
+    pub output: Policy,
+    /// Through the host.
+    pub forward: Policy,
+}
+
+/// What a firewall does by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Lets it through.
+    Accept,
+    /// Refuses it.
+    Drop,
+}
+
+/// `net.interface` (4.1.b): which segment a host stands in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetInterfaces {
+    /// The interfaces.
+    pub interfaces: Vec<Interface>,
+    /// The routes, as `10.0.0.0/8 via 10.1.0.1 dev eth0`.
+    pub routes: Vec<String>,
+    /// Addresses seen on its own segments.
+    pub neighbours: Vec<String>,
+}
+
+/// One interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// Name.
+    pub name: String,
+    /// Addresses with their prefix lengths.
+    pub addresses: Vec<String>,
+}
+
+/// `tls.endpoint` (4.5.a).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsEndpoint {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Lowest version it accepts: the x of 1.x; absent: plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowest_minor: Option<u8>,
+    /// Highest version it accepts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highest_minor: Option<u8>,
+    /// Suites it accepts.
+    pub suites: Vec<String>,
+    /// Digest of the certificate chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Digest>,
+    /// The first certificate of the chain to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
+}
+
+/// `environment.seen` (12.2.a): what users and their firewalls have to rely on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentSeen {
+    /// Name users type.
+    pub name: String,
+    /// Addresses it resolves to.
+    pub addresses: Vec<std::net::IpAddr>,
+    /// Digest of the certificate chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Digest>,
+    /// Lowest TLS version: the x of 1.x.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowest_minor: Option<u8>,
+    /// Digest of the page users sign in at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_page: Option<Digest>,
 }

@@ -1,6 +1,7 @@
 //! Facts of installed software.
 
 use super::{Coverage, Part};
+use crate::id::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -95,4 +96,98 @@ pub struct ProductSupport {
     pub until: Option<Timestamp>,
     /// Where the dates come from.
     pub basis: String,
+}
+
+/// `package.update_available` (3.2.c): what the signed lists of the distributor offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdatesAvailable {
+    /// Part of the list.
+    pub part: Part,
+    /// The updates.
+    pub updates: Vec<Update>,
+    /// What could not be read.
+    #[serde(default)]
+    pub coverage: Coverage,
+}
+
+/// One update that is not installed yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    /// Package.
+    pub name: String,
+    /// Installed version.
+    pub installed: String,
+    /// Version on offer.
+    pub candidate: String,
+    /// It comes from the security suite.
+    pub security: bool,
+    /// When it was first seen on offer.
+    pub first_seen: Timestamp,
+}
+
+/// `code.stale_running`: updated, but the old code still runs (3.2.c).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaleRunning {
+    /// Processes that run deleted files.
+    pub processes: Vec<StaleProcess>,
+    /// Kernel that runs.
+    pub kernel_running: String,
+    /// Newest kernel installed.
+    pub kernel_installed: String,
+    /// What could not be read.
+    #[serde(default)]
+    pub coverage: Coverage,
+}
+
+/// A process that runs a deleted file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaleProcess {
+    /// Process id.
+    pub pid: u32,
+    /// Its unit, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Its program.
+    pub exe: String,
+    /// The deleted file.
+    pub deleted: String,
+    /// The package the file came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+}
+
+/// `release.checked`: what a tool found in one release before it was used (3.4.a, 12.1.b).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseChecked {
+    /// Name of the release.
+    pub artefact: String,
+    /// SHA-256 of it.
+    pub digest: Digest,
+    /// The tool and its version.
+    pub tool: String,
+    /// `code`, `dependencies` or `tests`.
+    pub subject: String,
+    /// Checks made.
+    pub checks: u32,
+    /// Findings left open.
+    pub open: u32,
+}
+
+/// `release.deployed`: a release lies on a host (12.1.b, R-04).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseDeployed {
+    /// Name of the release.
+    pub artefact: String,
+    /// SHA-256 of what lies there.
+    pub digest: Digest,
+    /// Where.
+    pub path: String,
+    /// When it was first seen.
+    pub at: Timestamp,
 }

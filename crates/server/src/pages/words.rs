@@ -10,7 +10,6 @@ use yakujo_contract::act::{
 use yakujo_contract::duty::{Clause, Kind};
 use yakujo_contract::entry::{Author, Body, Entry, Party};
 use yakujo_contract::evidence::agreement::Stage;
-use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::server::CloseReason;
 use yakujo_contract::standing::{EvidenceClass, Sentence, Standing};
 
@@ -350,7 +349,10 @@ pub fn refusal(lang: Lang, refusal: &Refusal) -> String {
 #[must_use]
 pub fn entry(lang: Lang, entry: &Entry) -> &'static str {
     match &entry.body {
-        Body::Fact(fact) => fact_words(lang, fact),
+        Body::Fact(fact) => {
+            let (ja, en) = fact.name();
+            lang.of(ja, en)
+        }
         Body::Act(act) => act_words(lang, act),
     }
 }
@@ -362,38 +364,6 @@ pub fn author(lang: Lang, author: &Author) -> String {
         Author::Agent(host) => format!("{} {host}", lang.of("エージェント", "Agent")),
         Author::Server => lang.of("サーバ", "Server").to_owned(),
         Author::Person { id, party: side, .. } => format!("{} {id}", party(lang, *side)),
-    }
-}
-
-fn fact_words(lang: Lang, fact: &Fact) -> &'static str {
-    match fact {
-        Fact::ClockState(_) => lang.of("時刻の状態", "Clock"),
-        Fact::ClockStep(_) => lang.of("時刻の飛び", "Clock step"),
-        Fact::HostSystem(_) => lang.of("OSとカーネル", "Operating system"),
-        Fact::HostBoot(_) => lang.of("ホストの起動", "Boot"),
-        Fact::ServiceChange(_) => lang.of("サービスの開始・停止", "Service start or stop"),
-        Fact::CapacitySample(_) => lang.of("容量の使用状況", "Capacity"),
-        Fact::AccountSet(_) => lang.of("アカウントの一覧", "Accounts"),
-        Fact::PrivilegeRules(_) => lang.of("特権の規則", "Rules of privilege"),
-        Fact::AvEngine(_) => lang.of("不正プログラム対策の状態", "Malware protection"),
-        Fact::PackageSet(_) => lang.of("ソフトウェアの一覧", "Installed software"),
-        Fact::PackageChange(_) => lang.of("ソフトウェアの増減", "Software change"),
-        Fact::SupportPhase(_) => lang.of("サポート期限", "Support phase"),
-        Fact::NetListeners(_) => lang.of("待受けポート", "Listening sockets"),
-        Fact::AgentBeat(_) => lang.of("エージェントの定時報告", "Agent beat"),
-        Fact::AgentStart(_) => lang.of("エージェントの開始", "Agent start"),
-        Fact::AgentStop(_) => lang.of("エージェントの停止", "Agent stop"),
-        Fact::AgentLoss(_) => lang.of("記録の欠落（申告）", "Declared loss"),
-        Fact::AgentBudget(_) => lang.of("エージェントの資源超過", "Agent over budget"),
-        Fact::HostSilence(_) => lang.of("ホストの沈黙", "Host silent"),
-        Fact::HostHeard(_) => lang.of("ホストの通信再開", "Host heard again"),
-        Fact::AgentGap(_) => lang.of("番号の欠番", "Gap in the numbers"),
-        Fact::ServerStart(_) => lang.of("サーバの開始", "Server start"),
-        Fact::ServerStop(_) => lang.of("サーバの停止", "Server stop"),
-        Fact::PortalCheck(_) => lang.of("入口の自己検査", "Check of own doors"),
-        Fact::SessionOpen(_) => lang.of("サインイン", "Sign-in"),
-        Fact::SessionClose(_) => lang.of("セッションの終了", "Session end"),
-        Fact::AuthFailure(_) => lang.of("サインインの失敗", "Sign-in refused"),
     }
 }
 
