@@ -246,13 +246,15 @@ fn cookies(headers: &HeaderMap, contract: &ContractId) -> Cookies {
 
 /// Style sheet, script, icon.
 pub async fn asset(Path((digest, name)): Path<(String, String)>) -> Response {
-    assets::get(&digest, &name).unwrap_or_else(|| absent::plain(Lang::Ja))
+    assets::get(&digest, &name).unwrap_or_else(|| no_method_told(absent::plain(Lang::Ja)))
 }
 
 /// `/`: on to the only contract; with several, nothing is said about which there are.
 pub async fn first(State(portal): State<Arc<Portal>>) -> Response {
     let mut contracts = portal.offices.keys();
-    let (Some(only), None) = (contracts.next(), contracts.next()) else { return absent::plain(Lang::Ja) };
+    let (Some(only), None) = (contracts.next(), contracts.next()) else {
+        return no_method_told(absent::plain(Lang::Ja));
+    };
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     if let Ok(target) = HeaderValue::from_str(&format!("/c/{only}")) {

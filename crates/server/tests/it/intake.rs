@@ -164,7 +164,7 @@ async fn what_is_too_large_or_not_an_agents_to_say_is_refused_and_nothing_of_it_
         (field, 422),
         ("{".to_owned(), 400),
         ("[".repeat(100_000), 422),
-        (numbered(json!({ "kind": "X" })).replace("\"X\"", &"[".repeat(100_000)), 400),
+        (numbered(json!({ "kind": "X" })).replace("\"X\"", &"[".repeat(100_000)), 422),
         (" ".repeat((1 << 20) + 1), 413),
     ] {
         let reply = send(&device, &body).await;

@@ -108,9 +108,7 @@ impl Site {
         let mut browser = self.stranger();
         let path = format!("/c/{contract}/link/{link}");
         let page = browser.get(&path).await;
-        let secret = page.between("<pre tabindex=\"0\">", "</pre>").to_owned();
-        assert!(!secret.is_empty(), "{}", page.body);
-        let totp = Secret::try_from_base32(secret).unwrap().to_vec();
+        let totp = totp_of(&page);
         let code = self.code(&totp);
         let fields = [("password", PASSWORD), ("again", PASSWORD), ("code", code.as_str())];
         let redeemed = browser.post(&path, &fields).await;
@@ -123,6 +121,11 @@ impl Site {
     pub fn code(&self, totp: &[u8]) -> String {
         let device = Builder::new().with_secret(totp.to_vec()).with_account_name("x").build().unwrap();
         device.generate(self.clock.now().as_second().try_into().unwrap()).to_string()
+    }
+
+    /// The six digits of a person now.
+    pub fn code_of(&self, person: &Person) -> String {
+        self.code(&person.totp)
     }
 
     /// Signs in with a browser of its own. A code counts once, so a minute passes before.
@@ -189,4 +192,11 @@ pub fn settings(data: &std::path::Path, clock: &Clock) -> Settings {
         clock: Arc::new(move || clock.now()),
         this_host: "this-host".to_owned(),
     }
+}
+
+/// The secret of the authenticator on the page of a link.
+pub fn totp_of(page: &Reply) -> Vec<u8> {
+    let secret = page.between("<pre tabindex=\"0\">", "</pre>");
+    assert!(!secret.is_empty(), "{}", page.body);
+    Secret::try_from_base32(secret).unwrap().to_vec()
 }
