@@ -10,6 +10,7 @@ pub mod office;
 pub mod pages;
 pub mod people;
 pub mod routes;
+pub mod security;
 pub mod server;
 pub mod settings;
 pub mod shelf;

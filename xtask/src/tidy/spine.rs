@@ -34,6 +34,31 @@ const OBSERVED: &[&str] = &[
     "c11_access",
 ];
 
+/// The classes of the list of vulnerabilities (3.4.b), in its order.
+pub const VULNERABILITIES: &[&str] = &[
+    "v01_sql_injection",
+    "v02_os_command_injection",
+    "v03_directory_traversal",
+    "v04a_guessable_session_id",
+    "v04b_session_id_leak",
+    "v04c_cookie_attributes",
+    "v04d_session_fixation",
+    "v05_xss",
+    "v06a_csrf",
+    "v06b_clickjacking",
+    "v07_mail_header_injection",
+    "v08a_access_control",
+    "v08b_authorisation",
+    "v09_http_header_injection",
+    "v10_eval_injection",
+    "v11_race_condition",
+    "v12_unintended_files",
+    "v13_uploaded_scripts",
+    "v14_cached_secrets",
+    "v15_open_redirect",
+    "v16_crawlers",
+];
+
 /// A layer: where the file of a key lies. `KEY` stands for the key (`c06_clocks`), `NUMBER` for its beginning
 /// (`c06_`), where a clause may have several files.
 struct Layer {
@@ -47,6 +72,8 @@ const LAYERS: &[Layer] = &[
     Layer { name: "collector", keys: OBSERVED, place: "crates/agent/src/collect/NUMBER" },
     Layer { name: "scenario", keys: CLAUSES, place: "tests/scenarios/NUMBER" },
     Layer { name: "guide", keys: CLAUSES, place: "docs/guides/KEY.md" },
+    Layer { name: "reason", keys: VULNERABILITIES, place: "crates/server/src/security/KEY.rs" },
+    Layer { name: "attack", keys: VULNERABILITIES, place: "crates/server/tests/it/KEY.rs" },
 ];
 
 /// Every key in every layer, except what the list `spine_not_yet` names, which only shrinks.

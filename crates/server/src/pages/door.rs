@@ -12,7 +12,7 @@ use crate::settings::Clock;
 use axum::body::{Body, to_bytes};
 use axum::extract::multipart::Multipart;
 use axum::extract::{ConnectInfo, FromRequest as _, Path, RawPathParams, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -47,12 +47,25 @@ pub async fn enter(
     params: &RawPathParams,
     request: Request,
 ) -> Response {
-    let path: BTreeMap<String, String> =
-        params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let contract = path.get("contract").and_then(|id| id.parse::<ContractId>().ok());
-    let Some(office) = contract.and_then(|id| portal.offices.get(&id)) else {
-        return absent::plain(Lang::Ja);
-    };
+    let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    answer(portal, Some(route), path, request).await
+}
+
+/// What does not exist, or not by this method: it goes the same way as what is not for the visitor, so that nothing
+/// tells them apart.
+pub async fn absent(State(portal): State<Arc<Portal>>, request: Request) -> Response {
+    answer(&portal, None, BTreeMap::new(), request).await
+}
+
+async fn answer(
+    portal: &Portal,
+    route: Option<&'static Route>,
+    path: BTreeMap<String, String>,
+    request: Request,
+) -> Response {
+    let contract = request.uri().path().strip_prefix("/c/").and_then(|rest| rest.split('/').next());
+    let office = contract.and_then(|id| id.parse::<ContractId>().ok()).and_then(|id| portal.offices.get(&id));
+    let Some(office) = office else { return no_method_told(absent::plain(Lang::Ja)) };
     let (visit, request) = match arrive(portal, office, path, request).await {
         Ok(arrived) => arrived,
         Err(refusal) => return absent::failed(Lang::Ja, refusal),
@@ -62,11 +75,11 @@ pub async fn enter(
     let (lang, csrf, contract) = (visit.lang, visit.csrf.clone(), office.id().clone());
     let mut response = match through(route, visit, request).await {
         Ok(response) => response,
-        Err(Refusal::Absent) => absent::plain(lang),
         Err(refusal) => absent::failed(lang, refusal),
     };
+    let shows_forms = matches!(response.status(), StatusCode::OK | StatusCode::UNPROCESSABLE_ENTITY);
     let headers = response.headers_mut();
-    if fresh_door && !headers.contains_key(header::SET_COOKIE) {
+    if fresh_door && shows_forms && !headers.contains_key(header::SET_COOKIE) {
         set_cookie(
             headers,
             &format!("__Host-door-{contract}={csrf}; Secure; HttpOnly; SameSite=Strict; Path=/"),
@@ -78,6 +91,15 @@ pub async fn enter(
             headers,
             &format!("lang={code}; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"),
         );
+    }
+    no_method_told(response)
+}
+
+/// The router names the methods of a path in `Allow` where it finds none, which would tell that the path exists; where
+/// the header stands already, it leaves it as it is.
+fn no_method_told(mut response: Response) -> Response {
+    if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::SEE_OTHER) {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET,HEAD,POST"));
     }
     response
 }
@@ -135,16 +157,14 @@ async fn arrive(
     Ok((visit, request))
 }
 
-async fn through(route: &'static Route, mut visit: Visit, request: Request) -> Answer {
-    if !route.audience.admits(visit.caller()) {
-        let signed_out = visit.session.is_none();
-        return match route.verb {
-            Verb::Get if signed_out => visit.go("/sign-in"),
-            Verb::Get | Verb::Post => Err(Refusal::Absent),
-        };
-    }
+/// Whoever is not signed in and asks for a page is sent to the door of the contract, whether the page exists or not.
+async fn through(route: Option<&'static Route>, mut visit: Visit, request: Request) -> Answer {
+    let Some(route) = route.filter(|route| route.audience.admits(visit.caller())) else {
+        let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+        return if reads && visit.session.is_none() { visit.go("/sign-in") } else { Err(Refusal::Absent) };
+    };
     if route.verb == Verb::Post {
-        if !comes_from_here(request.headers()) {
+        if !comes_from_here(&request) {
             return Err(Refusal::Absent);
         }
         read_body(&mut visit, request).await?;
@@ -152,15 +172,7 @@ async fn through(route: &'static Route, mut visit: Visit, request: Request) -> A
             return Err(Refusal::Absent);
         }
     }
-    let wrong = WrongPage { lang: visit.lang };
-    match (route.handler)(visit).await {
-        Err(Refusal::Wrong(text)) => Ok(absent::wrong(wrong.lang, &text)),
-        other => other,
-    }
-}
-
-struct WrongPage {
-    lang: Lang,
+    (route.handler)(visit).await
 }
 
 /// The token of the form is the session's; before sign-in it is that of the browser's own cookie.
@@ -172,17 +184,20 @@ fn holds_token(visit: &Visit) -> bool {
     }
 }
 
-/// A browser says where a form came from. `no-referrer` makes the origin of our own forms `null`, so the fetch site
-/// decides where it is sent, and an origin that is named must be ours.
-fn comes_from_here(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if !matches!(text("sec-fetch-site"), None | Some("same-origin")) {
-        return false;
-    }
-    match (text("origin"), text("host")) {
-        (None | Some("null"), _) => true,
-        (Some(origin), Some(host)) => origin.strip_prefix("https://") == Some(host),
-        (Some(_), None) => false,
+/// A browser says where a form came from: in `Sec-Fetch-Site`, which no page can set, and in `Origin`. Our own pages
+/// say `no-referrer`, which makes the origin of their forms `null`; but `null` is also what a page in a sandbox says, so
+/// it counts only beside `same-origin`. An origin that is named must be ours. Where a privacy setting or a proxy takes
+/// both headers away, nothing contradicts the form, and its token decides together with the `SameSite=Strict` cookie:
+/// refusing would lock such people out and stop nobody who does not hold the token.
+fn comes_from_here(request: &Request) -> bool {
+    let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    // HTTP/2 names the host in the address instead.
+    let host = text("host").or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    let is_ours = |origin: &str| host.is_some() && origin.strip_prefix("https://") == host;
+    match (text("sec-fetch-site"), text("origin")) {
+        (None, None) | (Some("same-origin"), None | Some("null")) => true,
+        (None | Some("same-origin"), Some(origin)) => is_ours(origin),
+        (Some(_), _) => false,
     }
 }
 
@@ -241,39 +256,19 @@ fn cookies(headers: &HeaderMap, contract: &ContractId) -> Cookies {
 
 /// Style sheet, script, icon.
 pub async fn asset(Path((digest, name)): Path<(String, String)>) -> Response {
-    assets::get(&digest, &name).unwrap_or_else(|| absent::plain(Lang::Ja))
+    assets::get(&digest, &name).unwrap_or_else(|| no_method_told(absent::plain(Lang::Ja)))
 }
 
 /// `/`: on to the only contract; with several, nothing is said about which there are.
 pub async fn first(State(portal): State<Arc<Portal>>) -> Response {
     let mut contracts = portal.offices.keys();
-    let (Some(only), None) = (contracts.next(), contracts.next()) else { return absent::plain(Lang::Ja) };
+    let (Some(only), None) = (contracts.next(), contracts.next()) else {
+        return no_method_told(absent::plain(Lang::Ja));
+    };
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     if let Ok(target) = HeaderValue::from_str(&format!("/c/{only}")) {
         response.headers_mut().insert(header::LOCATION, target);
     }
     response
-}
-
-/// What does not exist, or not by this method, or not for this visitor. Whoever is not signed in and asks for a page
-/// of a contract is sent to its door, whether the page exists or not.
-pub async fn absent(State(portal): State<Arc<Portal>>, request: Request) -> Response {
-    let contract = request.uri().path().strip_prefix("/c/").and_then(|rest| rest.split('/').next());
-    let office = contract.and_then(|id| id.parse::<ContractId>().ok()).and_then(|id| portal.offices.get(&id));
-    let Some(office) = office else { return absent::plain(Lang::Ja) };
-    let cookies = cookies(request.headers(), office.id());
-    let limits = office.session_limits();
-    let now = (portal.clock)();
-    let known = office.people.session(&cookies.session, Touch::Poll, &limits, now).await;
-    let reads = request.method() == axum::http::Method::GET || request.method() == axum::http::Method::HEAD;
-    if reads && matches!(known, Ok(None)) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SEE_OTHER;
-        if let Ok(target) = HeaderValue::from_str(&format!("/c/{}/sign-in", office.id())) {
-            response.headers_mut().insert(header::LOCATION, target);
-        }
-        return response;
-    }
-    absent::plain(cookies.lang)
 }

@@ -1,0 +1,114 @@
+//! What a browser does: cookies, the token of a form, and saying where a form came from.
+
+use super::wire::{Reply, Wire};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// One browser.
+#[derive(Clone)]
+pub struct Browser {
+    pub wire: Wire,
+    pub cookies: BTreeMap<String, String>,
+    /// The token of the last page with a form.
+    pub csrf: String,
+}
+
+impl Browser {
+    pub fn new(wire: Wire) -> Self {
+        Self { wire, cookies: BTreeMap::new(), csrf: String::new() }
+    }
+
+    /// Any request, with cookies and these headers.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// The same; none where the connection is closed without an answer.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Option<Reply> {
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.wire.door);
+        if !self.cookies.is_empty() {
+            let pairs: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            write!(request, "Cookie: {}\r\n", pairs.join("; ")).unwrap();
+        }
+        for (name, value) in headers {
+            write!(request, "{name}: {value}\r\n").unwrap();
+        }
+        if !body.is_empty() || method == "POST" {
+            write!(request, "Content-Length: {}\r\n", body.len()).unwrap();
+        }
+        request.push_str("\r\n");
+        request.push_str(body);
+        self.wire.send(request.as_bytes()).await
+    }
+
+    /// Opens a page; keeps its cookies and the token of its forms.
+    pub async fn get(&mut self, path: &str) -> Reply {
+        let reply = self.send("GET", path, &[], "").await;
+        self.learn(&reply);
+        reply
+    }
+
+    /// Sends a form as the page of the portal would: with its token, from the same origin.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = form(&self.csrf, fields);
+        let reply = self.send("POST", path, OWN_FORM, &body).await;
+        self.learn(&reply);
+        reply
+    }
+
+    fn learn(&mut self, reply: &Reply) {
+        for cookie in reply.all("set-cookie") {
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            if value.is_empty() {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let token = reply.between("name=\"csrf\" value=\"", "\"");
+        if !token.is_empty() {
+            token.clone_into(&mut self.csrf);
+        }
+    }
+
+    /// The value of the cookie whose name begins so.
+    pub fn cookie(&self, begins: &str) -> Option<&str> {
+        let mut found = self.cookies.iter().filter(|(name, _)| name.starts_with(begins));
+        found.next().map(|(_, value)| value.as_str())
+    }
+}
+
+/// What browsers send with a form of a page whose referrer policy is `no-referrer`.
+pub const OWN_FORM: &[(&str, &str)] = &[
+    ("Content-Type", "application/x-www-form-urlencoded"),
+    ("Origin", "null"),
+    ("Sec-Fetch-Site", "same-origin"),
+];
+
+/// The body of a form.
+pub fn form(csrf: &str, fields: &[(&str, &str)]) -> String {
+    let mut pairs = vec![format!("csrf={}", escape(csrf))];
+    pairs.extend(fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))));
+    pairs.join("&")
+}
+
+/// Percent-encodes everything but letters and digits.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            escaped.push(char::from(byte));
+        } else {
+            write!(escaped, "%{byte:02X}").unwrap();
+        }
+    }
+    escaped
+}

@@ -1,0 +1,227 @@
+//! Every route × every caller × every method. What is not for the caller looks exactly like what does not exist; a
+//! form without its token or from elsewhere changes nothing. A new row of the table is walked by itself.
+
+use super::browser::{Browser, OWN_FORM, form};
+use super::site::{Person, Site};
+use super::wire::Reply;
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
+use yakujo_contract::act::Role;
+use yakujo_server::audience::Caller;
+use yakujo_server::routes::{ROUTES, Route, Verb};
+
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"];
+
+/// What every answer carries.
+const SECURE: [(&str, &str); 7] = [
+    ("content-security-policy", "default-src 'none'"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("strict-transport-security", "max-age="),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    ("cache-control", ""),
+];
+
+/// An existing value of contract `main` for each part of a path. Whoever adds a part says here what exists.
+fn part(site: &Site, name: &str) -> String {
+    let office = site.office("main");
+    let court = office.court();
+    match name {
+        "contract" => "main".to_owned(),
+        "clause" => "c06_clocks".to_owned(),
+        "duty" => "6.a".to_owned(),
+        "host" => "this-host".to_owned(),
+        "proposal" => court.evidence().agreements.all().next().unwrap().0.to_string(),
+        "number" => "0".to_owned(),
+        "secret" => "no-link-needs-to-exist-its-page-is-for-anyone".to_owned(),
+        other => panic!("say in `part` which {{{other}}} exists"),
+    }
+}
+
+pub fn concrete(site: &Site, route: &str) -> String {
+    let filled = route.split('/').map(|piece| match piece.strip_prefix('{') {
+        Some(name) => part(site, name.trim_end_matches('}')),
+        None => piece.to_owned(),
+    });
+    filled.collect::<Vec<_>>().join("/")
+}
+
+fn paths() -> BTreeSet<&'static str> {
+    ROUTES.iter().map(|route| route.path).collect()
+}
+
+fn admitted(path: &str, method: &str, caller: Caller) -> bool {
+    let verb = match method {
+        "GET" | "HEAD" => Verb::Get,
+        "POST" => Verb::Post,
+        _ => return false,
+    };
+    ROUTES.iter().any(|route| route.path == path && route.verb == verb && route.audience.admits(caller))
+}
+
+pub fn assert_secure(reply: &Reply, what: &str) {
+    for (name, begins) in SECURE {
+        let found = reply.header(name);
+        assert!(!found.is_empty() && found.starts_with(begins), "{what}: {name} is `{found}`");
+    }
+}
+
+/// Without what may differ between two addresses: their own name in the link to the other language.
+fn looks(reply: &Reply, path: &str) -> Reply {
+    Reply { body: reply.body.replace(path, "PATH"), ..reply.clone() }
+}
+
+async fn walk(site: &Site, browser: &Browser, caller: Caller) {
+    for route in paths() {
+        let path = concrete(site, route);
+        let absent = "/c/main/nothing/is/here";
+        for method in METHODS {
+            let what = format!("{caller:?} {method} {path}");
+            let reply = browser.send(method, &path, &[], "").await;
+            assert_secure(&reply, &what);
+            let nothing = browser.send(method, absent, &[], "").await;
+            if admitted(route, method, caller) && method != "POST" {
+                assert!([200, 303, 422].contains(&reply.status), "{what}: {}", reply.status);
+                assert_ne!(looks(&reply, &path), looks(&nothing, absent), "{what} is not there");
+            } else {
+                assert_eq!(looks(&reply, &path), looks(&nothing, absent), "{what} shows that it exists");
+            }
+        }
+    }
+}
+
+/// Every way to send a form that is not a form of the portal's own page.
+async fn forged(site: &Site, browser: &Browser, caller: Caller) {
+    let kind = OWN_FORM[0];
+    let host = browser.wire.door.to_string();
+    let own = format!("https://{host}");
+    let token = browser.csrf.as_str();
+    let forgeries: [(&str, &[(&str, &str)]); 9] = [
+        ("", OWN_FORM),
+        ("0123456789abcdef0123456789abcdef", OWN_FORM),
+        (token, &[kind, ("Origin", "https://evil.example"), ("Sec-Fetch-Site", "same-origin")]),
+        (token, &[kind, ("Origin", &own), ("Sec-Fetch-Site", "cross-site")]),
+        (token, &[kind, ("Origin", &own), ("Sec-Fetch-Site", "same-site")]),
+        (token, &[kind, ("Origin", "null"), ("Sec-Fetch-Site", "none")]),
+        (token, &[kind, ("Origin", "null")]),
+        (token, &[kind, ("Origin", &format!("http://{host}"))]),
+        (token, &[kind, ("Origin", &format!("https://{host}.evil.example"))]),
+    ];
+    let posts = ROUTES.iter().filter(|route| route.verb == Verb::Post && route.audience.admits(caller));
+    for route in posts {
+        let path = concrete(site, route.path);
+        for (token, headers) in forgeries {
+            let before = site.office("main").size();
+            let body = form(token, fields(route));
+            let reply = browser.send("POST", &path, headers, &body).await;
+            let nothing = browser.send("POST", "/c/main/nothing", headers, &body).await;
+            assert_eq!(reply, nothing, "{caller:?} POST {path} {headers:?}");
+            let entries = site.entries("main", before);
+            assert!(entries.is_empty(), "{caller:?} {path} {headers:?} left {entries:?}");
+        }
+    }
+}
+
+/// Fields without which a form of the table means nothing.
+fn fields(route: &Route) -> &'static [(&'static str, &'static str)] {
+    match route.path {
+        "/c/{contract}/sign-in" => &[("login", "nobody"), ("password", "x"), ("code", "000000")],
+        _ => &[("reason", "試験のため")],
+    }
+}
+
+/// Forms of the portal's own pages reach their handler. Each may end the session, so each gets a fresh one.
+async fn permitted(site: &Site, person: &Person, caller: Caller) {
+    for route in ROUTES.iter().filter(|route| route.verb == Verb::Post && route.audience.admits(caller)) {
+        let mut browser = site.sign_in(person).await;
+        let path = concrete(site, route.path);
+        if route.path.ends_with("/account/end") {
+            site.sign_in(person).await;
+        }
+        let session = sessions(site, person).await.pop().unwrap();
+        let mut all = fields(route).to_vec();
+        all.push(("session", &session));
+        let reply = browser.post(&path, &all).await;
+        assert!([200, 204, 303, 422].contains(&reply.status), "{caller:?} POST {path}: {}", reply.status);
+        assert_secure(&reply, &path);
+    }
+}
+
+async fn sessions(site: &Site, person: &Person) -> Vec<String> {
+    let office = site.office(&person.contract);
+    let id = office.people.by_login(&person.login).await.unwrap().id;
+    let running = office.people.sessions_of(&id, &office.session_limits()).await.unwrap();
+    running.into_iter().map(|session| session.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_which_pages_exist() {
+    let site = Site::start().await;
+    walk(&site, &site.stranger(), Caller::Nobody).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_sees_exactly_its_pages_and_the_rest_does_not_exist() {
+    let site = Site::start().await;
+    for role in Role::ALL {
+        let person = site.person("main", role).await;
+        let browser = site.sign_in(&person).await;
+        walk(&site, &browser, Caller::Person(role)).await;
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_form_is_taken_without_its_token_or_from_elsewhere() {
+    let site = Site::start().await;
+    let mut stranger = site.stranger();
+    stranger.get("/c/main/sign-in").await;
+    forged(&site, &stranger, Caller::Nobody).await;
+    for role in Role::ALL {
+        let person = site.person("main", role).await;
+        forged(&site, &site.sign_in(&person).await, Caller::Person(role)).await;
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_form_that_is_for_a_role_reaches_its_handler() {
+    let site = Site::start().await;
+    for role in Role::ALL {
+        let person = site.person("main", role).await;
+        permitted(&site, &person, Caller::Person(role)).await;
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_whose_period_has_ended_is_nobody_at_the_very_next_request() {
+    let site = Site::start().await;
+    let office = site.office("main");
+    let until = site.clock.now() + SignedDuration::from_mins(5);
+    let link =
+        office.enter_person(None, "audit", "監査 太郎", Role::Auditor, None, Some(until)).await.unwrap();
+    let person = site.redeem("main", "audit", &link).await;
+    let mut browser = site.sign_in(&person).await;
+    site.clock.pass(SignedDuration::from_secs(239));
+    assert_eq!(browser.get("/c/main").await.status, 200, "the last second");
+    site.clock.pass(SignedDuration::from_secs(1));
+    walk(&site, &browser, Caller::Nobody).await;
+    let again = site.try_sign_in(&mut browser, &person, super::site::PASSWORD).await;
+    assert_eq!(again.status, 422, "nor can he sign in again");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_person_of_another_contract_is_nobody_here() {
+    let site = Site::with(&["main", "other"]).await;
+    let person = site.person("other", Role::CitySecurity).await;
+    let mut browser = site.sign_in(&person).await;
+    walk(&site, &browser, Caller::Nobody).await;
+    let session = browser.cookie("__Host-yakujo-other").unwrap().to_owned();
+    browser.cookies.insert("__Host-yakujo-main".to_owned(), session);
+    walk(&site, &browser, Caller::Nobody).await;
+    site.stop().await;
+}
