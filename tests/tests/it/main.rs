@@ -1,3 +1,4 @@
 //! The stories, in one program.
 
+mod breaks;
 mod first_minutes;
