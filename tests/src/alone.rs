@@ -20,6 +20,12 @@ mount --bind /run/etc /etc
 exec "$0" "$@"
 "#;
 
+/// Whether this process runs in a private machine already.
+#[must_use]
+pub fn is_alone() -> bool {
+    std::env::var_os(MARK).is_some()
+}
+
 /// Runs a story in a private machine. `test` is the full name of the test that calls this.
 ///
 /// # Errors
@@ -28,7 +34,7 @@ pub fn alone<Story>(test: &str, story: impl FnOnce() -> Story) -> anyhow::Result
 where
     Story: Future<Output = anyhow::Result<()>>,
 {
-    if std::env::var_os(MARK).is_some() {
+    if is_alone() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         return runtime.block_on(story());
     }

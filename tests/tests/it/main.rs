@@ -2,3 +2,4 @@
 
 mod breaks;
 mod first_minutes;
+mod losses;
