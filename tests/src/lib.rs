@@ -1,14 +1,21 @@
 //! Stories: the whole, with the real programs. `City` is a server with its first contract in a folder of its own, and an
 //! agent that observes the very machine the story runs on.
 
+pub mod alone;
+
 use anyhow::Context;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use yakujo_contract::act::Environment;
+use yakujo_contract::act::{Act, Environment, Matter};
 use yakujo_contract::court::Ruling;
 use yakujo_contract::duty::DutyId;
+use yakujo_contract::id::ProposalId;
+use yakujo_contract::parameter::ParameterId;
+use yakujo_contract::standing::Standing;
+use yakujo_server::decide::Actor;
 use yakujo_server::office::Office;
 use yakujo_server::server::Running;
 use yakujo_server::settings::Settings;
@@ -110,6 +117,71 @@ impl City {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(())
+    }
+
+    /// The first person of a party, by the sign-in name.
+    ///
+    /// # Errors
+    /// When there is nobody of this name.
+    pub async fn actor(&self, login: &str) -> anyhow::Result<Option<Actor>> {
+        let people = self.office()?.people.everybody().await?;
+        let person = people.into_iter().find(|person| person.login == login).context("a first person")?;
+        Ok(Some(Actor { person: person.id, role: person.role, post: None }))
+    }
+
+    /// The contractor proposes and the city agrees.
+    ///
+    /// # Errors
+    /// When either is refused.
+    pub async fn agree(&self, matter: Matter) -> anyhow::Result<()> {
+        let office = self.office()?;
+        let proposal: ProposalId = format!("story-{}", office.size()).parse()?;
+        let proposed = Act::Proposed { proposal: proposal.clone(), matter };
+        office.decide(self.actor("contractor").await?, proposed, None).await?;
+        office.decide(self.actor("city").await?, Act::Agreed { proposal }, None).await?;
+        Ok(())
+    }
+
+    /// Both parties agree on the proposed parameters, except this one.
+    ///
+    /// # Errors
+    /// When either is refused.
+    pub async fn agree_parameters(&self, parameter: u8, key: &str, value: i64) -> anyhow::Result<()> {
+        let office = self.office()?;
+        let terms = office.terms().parameters.iter();
+        let mut values: BTreeMap<_, _> = terms.map(|(id, terms)| (*id, terms.defaults.clone())).collect();
+        let changed = values.get_mut(&ParameterId::new(parameter)).context("no such parameter")?;
+        changed.insert(key.to_owned(), value);
+        self.agree(Matter::Parameters { from: office.now(), values }).await
+    }
+
+    /// Waits until a duty of the first system stands so.
+    ///
+    /// # Errors
+    /// When it does not within a minute; the error says how it stands instead.
+    pub async fn until_stands(&self, duty: &str, standing: Standing) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        let stands = |city: &Self| Ok(city.ruling(duty)?.verdict.standing == standing);
+        let reached = self.until(Duration::from_secs(60), duty, stands).await;
+        let verdict = self.ruling(duty)?.verdict;
+        reached.with_context(|| format!("{} is wanted, but: {}", standing.word(), verdict.cause.en))?;
+        println!(
+            "{duty} {} after {:.1} s: {}",
+            standing.word(),
+            began.elapsed().as_secs_f64(),
+            verdict.cause.en
+        );
+        Ok(began.elapsed())
+    }
+
+    /// How a duty stood, one word for each turn, the oldest first.
+    ///
+    /// # Errors
+    /// When the views do not answer.
+    pub async fn history(&self, duty: &str) -> anyhow::Result<Vec<&'static str>> {
+        let office = self.office()?;
+        let turns = office.views().turns(DutyId::parse(duty)?, None, Timestamp::MAX, 100).await?;
+        Ok(turns.iter().rev().map(|turn| turn.verdict.standing.word()).collect())
     }
 
     /// Stops everything in good order.

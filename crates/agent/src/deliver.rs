@@ -146,6 +146,17 @@ impl Line {
         sent.await.map_err(|_| DeliverError::Answer)?
     }
 
+    /// Offers facts of the run `epoch`; `lowest` is the lowest number that is still in the outbox: what is below it and
+    /// not on the server is lost. Returns the number up to which the server has everything.
+    ///
+    /// # Errors
+    /// Any [`DeliverError`].
+    pub async fn offer(&self, epoch: &str, lowest: u64, facts: &[Numbered]) -> Result<u64, DeliverError> {
+        let request = Facts { epoch, lowest, facts };
+        let body = serde_json::to_vec(&request).map_err(|_| DeliverError::Answer)?;
+        self.send("/intake/v1/facts", body).await
+    }
+
     /// Delivers the oldest facts. Returns how many went.
     ///
     /// # Errors
@@ -155,9 +166,7 @@ impl Line {
         let (facts, stored_to) = loop {
             let facts = outbox.take(at_most).await?;
             let Some(first) = facts.first() else { return Ok(0) };
-            let request = Facts { epoch: outbox.epoch(), lowest: first.seq, facts: &facts };
-            let body = serde_json::to_vec(&request).map_err(|_| DeliverError::Answer)?;
-            match self.send("/intake/v1/facts", body).await {
+            match self.offer(outbox.epoch(), first.seq, &facts).await {
                 // Something on the way takes less at once than the server.
                 Err(DeliverError::Refused { status: 413, .. }) if at_most > 1 => at_most /= 2,
                 Err(DeliverError::Refused { status: 409, text }) => {

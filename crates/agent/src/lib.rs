@@ -219,8 +219,8 @@ impl Budget {
     }
 }
 
-/// Delivers what is in the outbox, and a pulse, until the end; then once more what is left.
-async fn deliver_until(
+/// Delivers what is in the outbox, and a pulse, until the end; then, when nobody tells news any more, what is left.
+pub async fn deliver_until(
     line: Line,
     outbox: Arc<Outbox>,
     mut news: watch::Receiver<u64>,

@@ -2,27 +2,31 @@
 //!
 //! A fact that was taken in is on the disk. It leaves in two ways only: the server says it is durable there, or a
 //! numbered `agent.loss` takes its place. Numbers stay gapless because only facts that were never offered to the server
-//! may be dropped, and the ones behind them move up. What could not even be taken in (disk full) is counted in memory
-//! and declared with the next fact that fits.
+//! may be dropped, and the ones behind them move up. What could not even be taken in (disk full) is counted aside and
+//! declared with the next fact that fits.
+
+mod losses;
 
 use jiff::{SignedDuration, Timestamp};
+use losses::{Losses, Undeclared};
 use serde::{Deserialize, Serialize};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Row, Sqlite, SqliteConnection};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use yakujo_contract::fact::Fact;
-use yakujo_contract::fact::agent::AgentLoss;
 
 /// Most facts in one delivery.
 pub const BATCH_FACTS: i64 = 500;
 /// Most bytes in one delivery.
 pub const BATCH_BYTES: u64 = 900 * 1024;
+
+/// Under this key the data base remembers which losses were declared.
+const DECLARED: &str = "declared";
 
 /// How much may wait.
 #[derive(Debug, Clone, Copy)]
@@ -67,36 +71,13 @@ pub struct Numbered {
     pub fact: Fact,
 }
 
-#[derive(Debug, Default)]
-struct Losses {
-    count: u64,
-    kinds: BTreeMap<String, u64>,
-    span: Option<(Timestamp, Timestamp)>,
-}
-
-impl Losses {
-    fn add(&mut self, kind: &str, observed: Timestamp) {
-        self.count = self.count.saturating_add(1);
-        let of_kind = self.kinds.entry(kind.to_owned()).or_default();
-        *of_kind = of_kind.saturating_add(1);
-        let (from, to) = self.span.unwrap_or((observed, observed));
-        self.span = Some((from.min(observed), to.max(observed)));
-    }
-
-    fn declared(&self, reason: &str) -> Option<Fact> {
-        let (from, to) = self.span?;
-        let (count, kinds, reason) = (self.count, self.kinds.clone(), reason.to_owned());
-        Some(Fact::AgentLoss(AgentLoss { count, kinds, from, to, reason }))
-    }
-}
-
 /// The outbox.
 #[derive(Debug)]
 pub struct Outbox {
     pool: SqlitePool,
     bound: Bound,
     epoch: String,
-    undeclared: Mutex<Losses>,
+    undeclared: Mutex<Undeclared>,
 }
 
 impl Outbox {
@@ -127,7 +108,9 @@ impl Outbox {
         sqlx::query("CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
             .execute(&pool)
             .await?;
-        Ok(Self { pool, bound, epoch, undeclared: Mutex::new(Losses::default()) })
+        let declared = recall(&pool, DECLARED).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let undeclared = Mutex::new(Undeclared::open(folder, declared)?);
+        Ok(Self { pool, bound, epoch, undeclared })
     }
 
     /// The name of this run.
@@ -156,10 +139,9 @@ impl Outbox {
     ) -> Result<(), OutboxError> {
         let mut undeclared = self.undeclared.lock().await;
         let result = self.try_put(observed, facts, memories, &undeclared).await;
-        if result.is_ok() {
-            *undeclared = Losses::default();
-        } else {
-            facts.iter().for_each(|fact| undeclared.add(fact.kind(), observed));
+        match result {
+            Ok(()) => undeclared.clear(),
+            Err(_) => undeclared.add(observed, facts),
         }
         result
     }
@@ -169,7 +151,7 @@ impl Outbox {
         observed: Timestamp,
         facts: &[Fact],
         memories: &[(&str, String)],
-        undeclared: &Losses,
+        undeclared: &Undeclared,
     ) -> Result<(), OutboxError> {
         let mut connection = self.pool.acquire().await?;
         let written = self.write_facts(&mut connection, observed, facts, memories, undeclared).await;
@@ -182,11 +164,14 @@ impl Outbox {
         observed: Timestamp,
         facts: &[Fact],
         memories: &[(&str, String)],
-        undeclared: &Losses,
+        undeclared: &Undeclared,
     ) -> Result<(), OutboxError> {
         begin(write).await?;
         let mut next = number(write, "next").await?.max(1);
-        let declared = undeclared.declared("disk full");
+        let declared = undeclared.fact();
+        if declared.is_some() {
+            remember(write, DECLARED, &undeclared.number().to_string()).await?;
+        }
         for fact in declared.iter().chain(facts) {
             insert(write, next, observed, fact).await?;
             next = next.saturating_add(1);
@@ -269,9 +254,7 @@ impl Outbox {
     /// # Errors
     /// When the data base does not answer.
     pub async fn recall(&self, key: &str) -> Result<Option<String>, OutboxError> {
-        let value =
-            sqlx::query_scalar("SELECT value FROM memory WHERE key = ?").bind(key).fetch_optional(&self.pool);
-        Ok(value.await?)
+        recall(&self.pool, key).await
     }
 
     /// Closes the data base.
@@ -380,6 +363,11 @@ fn signed(n: u64) -> i64 {
 
 fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
+}
+
+async fn recall(pool: &SqlitePool, key: &str) -> Result<Option<String>, OutboxError> {
+    let value = sqlx::query_scalar("SELECT value FROM memory WHERE key = ?").bind(key).fetch_optional(pool);
+    Ok(value.await?)
 }
 
 async fn number(write: &mut SqliteConnection, key: &str) -> Result<u64, OutboxError> {

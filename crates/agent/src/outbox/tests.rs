@@ -206,3 +206,31 @@ async fn twenty_times_killed_it_loses_no_fact_it_took_in() {
         assert_eq!(fact.fact, change(i64::try_from(expected).unwrap()));
     }
 }
+
+#[tokio::test]
+async fn what_could_not_be_taken_in_is_declared_once_though_the_process_ended_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = |n: usize| Fact::AgentStop(AgentStop { reason: format!("{n}{}", "x".repeat(100)) });
+    let declared = |all: &[Numbered]| {
+        let lost = all.iter().filter_map(|numbered| match &numbered.fact {
+            Fact::AgentLoss(loss) => Some((loss.count, loss.kinds.clone())),
+            _ => None,
+        });
+        lost.collect::<Vec<_>>()
+    };
+    let full = open(folder.path(), Bound { bytes: 10, ..Bound::default() }).await;
+    assert!(full.put(at(1), &[stop(1), stop(2)]).await.is_err());
+    assert!(full.put(at(2), &[stop(3)]).await.is_err());
+    // Killed: nothing is closed.
+    let again = open(folder.path(), Bound::default()).await;
+    again.put(at(3), &[stop(4)]).await.unwrap();
+    let taken = again.take(10).await.unwrap();
+    assert_eq!(declared(&taken), [(3, [("agent.stop".to_owned(), 3)].into())], "{taken:?}");
+    let once_more = open(folder.path(), Bound { bytes: 1_000, ..Bound::default() }).await;
+    once_more.put(at(4), &[stop(5)]).await.unwrap();
+    assert_eq!(declared(&once_more.take(10).await.unwrap()).len(), 1, "declared once");
+    assert!(once_more.put(at(5), &[Fact::AgentStop(AgentStop { reason: "x".repeat(2_000) })]).await.is_err());
+    let last = open(folder.path(), Bound::default()).await;
+    last.put(at(6), &[stop(6)]).await.unwrap();
+    assert_eq!(declared(&last.take(10).await.unwrap()).len(), 2, "the next loss is another one");
+}
