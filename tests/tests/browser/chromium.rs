@@ -122,13 +122,20 @@ impl Browser {
         &self.portal
     }
 
-    /// Presses the first element that the selector finds.
+    /// Presses the first element that the selector finds, and waits for the page it leads to.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or it leads nowhere.
     pub async fn press(&self, css: &str) -> anyhow::Result<()> {
         let found = self.driver.find(By::Css(css)).await.with_context(|| format!("finding {css}"))?;
-        found.click().await.with_context(|| format!("pressing {css}"))
+        let left = self.driver.find(By::Css("html")).await?.element_id();
+        found.click().await.with_context(|| format!("pressing {css}"))?;
+        let began = Instant::now();
+        while !self.driver.find(By::Css("html")).await.is_ok_and(|page| page.element_id() != left) {
+            ensure!(began.elapsed() < PATIENCE, "pressing {css} leads nowhere");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// Types into a field.
@@ -216,12 +223,16 @@ impl Browser {
         Ok(())
     }
 
-    /// What the page's console said since it was last asked: refused scripts, missing files, thrown errors.
+    /// What the page's console complained about since it was last asked: refused scripts, missing files, thrown errors.
+    /// That the page itself is an answer of refusal is no complaint.
     ///
     /// # Errors
     /// When the browser is gone.
     pub async fn console(&self) -> anyhow::Result<Vec<String>> {
-        Ok(self.driver.browser_log().await?.into_iter().map(|line| line.message).collect())
+        let own = format!("{} - Failed to load resource: the server responded with a status of 4", self.address().await?);
+        let said = self.driver.browser_log().await?.into_iter();
+        let grave = said.filter(|line| ["SEVERE", "WARNING"].contains(&line.level.as_str()));
+        Ok(grave.map(|line| line.message).filter(|text| !text.starts_with(&own)).collect())
     }
 
     /// What is on the screen, as PNG.

@@ -41,6 +41,10 @@ async fn the_sheet_for_those_who_decide_is_one_page_with_seals() -> anyhow::Resu
             take_waiting(browser, &folder).await?;
         }
         agree_to_everything(browser).await?;
+        if let Some(folder) = folder() {
+            take(browser, &folder).await?;
+        }
+        browser.look_at(Screen::Desk).await?;
         browser.go("/c/main").await?;
         let sheet = tempfile::NamedTempFile::new()?;
         std::fs::write(sheet.path(), browser.paper().await?)?;
@@ -56,10 +60,7 @@ async fn the_sheet_for_those_who_decide_is_one_page_with_seals() -> anyhow::Resu
         for word in ["サインアウト", "ダウンロード", "English"] {
             ensure!(!text.contains(word), "{word} is on the paper");
         }
-        match folder() {
-            Some(folder) => take(browser, &folder).await,
-            None => Ok(()),
-        }
+        Ok(())
     })
     .await
 }
@@ -87,7 +88,7 @@ async fn take(browser: &Browser, folder: &Path) -> anyhow::Result<()> {
                 let sheet = tempfile::NamedTempFile::new()?;
                 std::fs::write(sheet.path(), browser.paper().await?)?;
                 let picture = folder.join(name);
-                let wish = ["-png", "-singlefile", "-r", "72"].map(Path::new);
+                let wish = ["-png", "-r", "80"].map(Path::new);
                 said("pdftoppm", &[wish.as_slice(), &[sheet.path(), &picture]].concat())?;
             }
         }
