@@ -1,0 +1,36 @@
+// Laws that hold on every page. Returns what breaks them, as sentences; nothing to say is an empty list.
+const found = [];
+const where = (element) => element.outerHTML.slice(0, 160).replace(/\s+/g, " ");
+const none = (selector, law, unless = () => false) => {
+  for (const element of document.querySelectorAll(selector)) if (!unless(element)) found.push(`${law}: ${where(element)}`);
+};
+
+const headings = document.querySelectorAll("h1").length;
+if (headings !== 1) found.push(`one h1, not ${headings}`);
+if (!document.title.trim()) found.push("a title");
+if (document.documentElement.lang !== arguments[0]) found.push(`lang ${arguments[0]}, not ${document.documentElement.lang}`);
+if (document.querySelectorAll("main").length !== 1) found.push("one main");
+
+none("[style], style", "no style in the page");
+none("script", "no script in the page", (script) => script.src && !script.textContent);
+for (const element of document.querySelectorAll("*"))
+  for (const attribute of element.attributes)
+    if (attribute.name.startsWith("on")) found.push(`no script in attributes: ${where(element)}`);
+none("a[href^='javascript:'], [src^='http:'], link[href^='http:']", "nothing from elsewhere");
+
+const named = (field) => field.labels?.length > 0 || field.getAttribute("aria-label") || field.getAttribute("aria-labelledby");
+none("input:not([type=hidden]), select, textarea", "every field has a label", named);
+none("a[href], button, summary", "whatever is pressed has words", (it) => it.textContent.trim() || it.getAttribute("aria-label"));
+none("form[method=post]", "a form that changes something carries a token", (form) => form.querySelector("[name=csrf]")?.value);
+none("[aria-describedby]", "a description is there", (it) => it.getAttribute("aria-describedby").trim().split(/\s+/).every((id) => document.getElementById(id)));
+none("table", "a table says what it is", (table) => table.caption || table.classList.contains("seal"));
+
+const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) found.push(`id ${id} once`);
+const text = document.body.innerText;
+for (const leak of ["undefined", "[object Object]", "NaN", "{{", "Some(", "None)"]) if (text.includes(leak)) found.push(`no ${leak} in the text`);
+if (/[ぁ-ん]{2}/.test(text) && arguments[0] === "en") {
+  const line = text.split("\n").find((it) => /[ぁ-ん]{2}/.test(it));
+  found.push(`remark: Japanese on an English page: ${line.slice(0, 80)}`);
+}
+return found;

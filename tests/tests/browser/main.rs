@@ -1,0 +1,9 @@
+//! A real browser, Debian's Chromium, at the portal: every page for each side, the keyboard alone, no script, paper.
+
+mod chromium;
+mod keyboard;
+mod laws;
+mod paper;
+mod person;
+mod plain;
+mod walk;

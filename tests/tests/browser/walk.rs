@@ -1,0 +1,186 @@
+//! Each side walks every page it may see, in both languages, by following links from its first page. Every page keeps
+//! the laws, and every route that the side may use is reached: a page to which no link leads does not exist for people.
+
+use crate::chromium::{Browser, Script, story};
+use crate::laws::Findings;
+use crate::person::Person;
+use anyhow::{Context, ensure};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+use yakujo_contract::act::Role;
+use yakujo_server::audience::Caller;
+use yakujo_server::routes::{ROUTES, Verb};
+use yakujo_stories::City;
+
+/// Pages of one route that are looked at, for each side and language.
+const EACH: usize = 2;
+
+/// Routes to which no link of the first page leads; each is looked at on the way in.
+const ON_THE_WAY_IN: [&str; 2] = ["/c/{contract}/sign-in", "/c/{contract}/link/{secret}"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_citys_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
+    story(Script::On, async |city, browser| {
+        observed(city).await?;
+        let link = first_link(city, "city")?;
+        let mut findings = Findings::default();
+        way_in(browser, &link, "city", &mut findings).await?;
+        agree_to_everything(browser).await?;
+        walk_both(browser, Role::CitySecurity, &mut findings).await?;
+        findings.close()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contractors_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
+    story(Script::On, async |city, browser| {
+        observed(city).await?;
+        let link = first_link(city, "contractor")?;
+        let mut findings = Findings::default();
+        way_in(browser, &link, "contractor", &mut findings).await?;
+        walk_both(browser, Role::SecurityLead, &mut findings).await?;
+        findings.close()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_auditors_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
+    story(Script::On, async |city, browser| {
+        observed(city).await?;
+        let office = city.office()?;
+        let until = Timestamp::now().checked_add(SignedDuration::from_hours(24))?;
+        let secret =
+            office.enter_person(None, "auditor", "監査 花子", Role::Auditor, None, Some(until)).await?;
+        let link = yakujo_server::console::link(&city.server.house, &office, &secret);
+        let mut findings = Findings::default();
+        way_in(browser, &link, "auditor", &mut findings).await?;
+        walk_both(browser, Role::Auditor, &mut findings).await?;
+        findings.close()
+    })
+    .await
+}
+
+/// The one-time link of a first person, as the server prints it at its first start.
+///
+/// # Errors
+/// When there is none.
+pub fn first_link(city: &City, login: &str) -> anyhow::Result<String> {
+    let mut links = city.server.first_links.iter();
+    let (_, link) = links.find(|(_, link)| link.login == login).context("a first person")?;
+    Ok(yakujo_server::console::link(&city.server.house, &*city.office()?, &link.secret))
+}
+
+/// Waits until the pages have facts of this machine to show.
+///
+/// # Errors
+/// When nothing is observed.
+pub async fn observed(city: &City) -> anyhow::Result<()> {
+    let seen = |city: &City| Ok(!city.ruling("3.1.a")?.verdict.evidence.is_empty());
+    city.until(Duration::from_secs(60), "packages are seen", seen).await
+}
+
+/// Link, recovery codes, a refused sign-in, sign-in: each looked at.
+async fn way_in(browser: &Browser, link: &str, login: &str, findings: &mut Findings) -> anyhow::Result<()> {
+    browser.go(link).await?;
+    findings.add(browser, "ja").await?;
+    let mut person = Person::prepare(browser, login, link).await?;
+    findings.add(browser, "ja").await?;
+    for lang in ["en", "ja"] {
+        browser.go(&format!("/c/main/sign-in?lang={lang}")).await?;
+        findings.add(browser, lang).await?;
+    }
+    browser.fill("#f-login", login).await?;
+    browser.fill("#f-password", "wrong").await?;
+    browser.fill("#f-code", "000000").await?;
+    browser.press("main form .button").await?;
+    ensure!(browser.texts(".note.bad").await?.len() == 1, "the refusal is not said");
+    findings.add(browser, "ja").await?;
+    browser.go("/c/main/no-such-page").await?;
+    person.sign_in(browser).await?;
+    browser.go("/c/main/no-such-page").await?;
+    browser.until_heading("ページが見つかりません").await?;
+    findings.add(browser, "ja").await
+}
+
+/// Agrees to whatever waits on the first page.
+///
+/// # Errors
+/// When the portal refuses.
+pub async fn agree_to_everything(browser: &Browser) -> anyhow::Result<()> {
+    for _ in 0..20 {
+        browser.go("/c/main").await?;
+        let waiting = browser.run("return document.querySelector('main th a[href*=\"/agreements/\"]')?.href").await?;
+        let Some(address) = waiting.as_str() else { return Ok(()) };
+        browser.go(address).await?;
+        browser.press("form[action$='/agree'] .button").await?;
+        ensure!(browser.texts("dl.fields dd").await?.iter().any(|text| text == "合意済み"), "not agreed");
+    }
+    anyhow::bail!("there is no end to what waits")
+}
+
+async fn walk_both(browser: &Browser, role: Role, findings: &mut Findings) -> anyhow::Result<()> {
+    for lang in ["ja", "en"] {
+        let seen = walk(browser, lang, findings).await?;
+        let caller = Caller::Person(role);
+        for route in ROUTES.iter().filter(|route| route.verb == Verb::Get && route.audience.admits(caller)) {
+            if !seen.contains(route.path) && !ON_THE_WAY_IN.contains(&route.path) {
+                findings.faults.insert(format!("no link leads to {}", route.path));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn walk(browser: &Browser, lang: &str, findings: &mut Findings) -> anyhow::Result<BTreeSet<&'static str>> {
+    browser.go(&format!("/c/main?lang={lang}")).await?;
+    let mut ahead = VecDeque::from(["/c/main".to_owned()]);
+    let mut known = BTreeSet::new();
+    let mut times: BTreeMap<&'static str, usize> = BTreeMap::new();
+    while let Some(to) = ahead.pop_front() {
+        let Some(route) = route_of(&to) else {
+            findings.faults.insert(format!("a link leads to {to}, which no route answers"));
+            continue;
+        };
+        let times = times.entry(route).or_default();
+        if *times == EACH {
+            continue;
+        }
+        *times += 1;
+        browser.go(&to).await?;
+        let at = browser.path().await?;
+        ensure!(to.split('?').next() == Some(&at), "{to} leads to {at}");
+        findings.add(browser, lang).await?;
+        let links = browser.run(LINKS).await?;
+        for link in links.as_array().context("links are a list")? {
+            let link = link.as_str().and_then(|link| link.strip_prefix(browser.portal())).unwrap_or_default();
+            if !link.is_empty() && known.insert(link.to_owned()) {
+                ahead.push_back(link.to_owned());
+            }
+        }
+    }
+    Ok(times.into_keys().collect())
+}
+
+/// Where links lead: pages only, neither files nor the other language.
+const LINKS: &str = r#"return [...document.querySelectorAll("a[href]")].map((it) => it.href.split('#')[0])
+    .filter((it) => it.startsWith(location.origin) && !/[?&](format|lang)=/.test(it));"#;
+
+/// The route that answers a path: the one with the fewest parts left open.
+fn route_of(address: &str) -> Option<&'static str> {
+    let path = address.split('?').next().unwrap_or_default();
+    let fits = |pattern: &str| {
+        let (mut left, mut right) = (pattern.split('/'), path.split('/'));
+        loop {
+            match (left.next(), right.next()) {
+                (None, None) => return true,
+                (Some(part), Some(word)) if part == word || part.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+    };
+    let gets = ROUTES.iter().filter(|route| route.verb == Verb::Get && fits(route.path));
+    gets.min_by_key(|route| route.path.matches('{').count()).map(|route| route.path)
+}
