@@ -85,6 +85,15 @@ macro_rules! facts {
                 }
             }
 
+            /// What people call a kind, by its word, in Japanese and in English.
+            #[must_use]
+            pub fn name_of(kind: &str) -> Option<(&'static str, &'static str)> {
+                match kind {
+                    $($kind => Some(($ja, $en)),)*
+                    _ => None,
+                }
+            }
+
             /// What people call it, in Japanese and in English.
             #[must_use]
             pub fn name(&self) -> (&'static str, &'static str) {

@@ -177,7 +177,7 @@ impl Office {
         let system: SystemId = "main".parse().map_err(PeopleError::from)?;
         let first = System {
             system: system.clone(),
-            name: host.to_owned(),
+            name: "最初の情報システム".to_owned(),
             importance: Importance::B,
             segment: Segment::Internet,
             internet_facing: Trit::Unsaid,

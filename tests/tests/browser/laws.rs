@@ -30,8 +30,7 @@ impl Findings {
         let script = format!("return ((...arguments) => {{ {} }})({})", include_str!("laws.js"), json!(lang));
         for broken in browser.run(&script).await?.as_array().context("laws answer with a list")? {
             let broken = broken.as_str().unwrap_or_default();
-            let pile =
-                if broken.starts_with("remark") { &mut self.remarks } else { &mut self.faults };
+            let pile = if broken.starts_with("remark") { &mut self.remarks } else { &mut self.faults };
             pile.insert(format!("{at}: {broken}"));
         }
         self.check(browser, &at, "1366").await?;
@@ -52,7 +51,11 @@ impl Findings {
             let word = |name: &str| violation.get(name).and_then(Value::as_str).unwrap_or_default();
             let line = format!("{at} ({screen}): {}: {}: {}", word("id"), word("help"), word("where"));
             let standard = violation.get("standard").and_then(Value::as_bool) == Some(true);
-            if standard { self.faults.insert(line) } else { self.remarks.insert(line) };
+            if standard {
+                self.faults.insert(line)
+            } else {
+                self.remarks.insert(line)
+            };
         }
         Ok(())
     }
@@ -85,7 +88,8 @@ axe.run(document, { runOnly: { type: "tag", values: [...standard, "best-practice
   (error) => done(String(error)),
 );"#;
 
-const WIDEST: &str = "return [...document.querySelectorAll('body *')].filter((it) => it.getBoundingClientRect().right > 321)
+const WIDEST: &str =
+    "return [...document.querySelectorAll('body *')].filter((it) => it.getBoundingClientRect().right > 321)
     .slice(0, 4).map((it) => it.outerHTML.slice(0, 100));";
 
 /// The checker's text.
@@ -95,7 +99,8 @@ fn axe() -> anyhow::Result<&'static str> {
         return Ok(text);
     }
     let file = std::env::var_os("YAKUJO_AXE");
-    let file = file.context("YAKUJO_AXE does not name axe.min.js: `cargo xtask test` fetches it and says where")?;
+    let file =
+        file.context("YAKUJO_AXE does not name axe.min.js: `cargo xtask test` fetches it and says where")?;
     let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
     Ok(TEXT.get_or_init(|| text))
 }

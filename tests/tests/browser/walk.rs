@@ -112,7 +112,8 @@ async fn way_in(browser: &Browser, link: &str, login: &str, findings: &mut Findi
 pub async fn agree_to_everything(browser: &Browser) -> anyhow::Result<()> {
     for _ in 0..20 {
         browser.go("/c/main").await?;
-        let waiting = browser.run("return document.querySelector('main th a[href*=\"/agreements/\"]')?.href").await?;
+        let waiting =
+            browser.run("return document.querySelector('main th a[href*=\"/agreements/\"]')?.href").await?;
         let Some(address) = waiting.as_str() else { return Ok(()) };
         browser.go(address).await?;
         browser.press("form[action$='/agree'] .button").await?;
@@ -134,7 +135,11 @@ async fn walk_both(browser: &Browser, role: Role, findings: &mut Findings) -> an
     Ok(())
 }
 
-async fn walk(browser: &Browser, lang: &str, findings: &mut Findings) -> anyhow::Result<BTreeSet<&'static str>> {
+async fn walk(
+    browser: &Browser,
+    lang: &str,
+    findings: &mut Findings,
+) -> anyhow::Result<BTreeSet<&'static str>> {
     browser.go(&format!("/c/main?lang={lang}")).await?;
     let mut ahead = VecDeque::from(["/c/main".to_owned()]);
     let mut known = BTreeSet::new();

@@ -3,7 +3,7 @@
 use crate::act::{AccountLine, Matter, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
-use crate::fact::host::{Account, Login};
+use crate::fact::host::Account;
 use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
@@ -32,7 +32,7 @@ pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
     let Some(accounts) = case.host.accounts.newest() else {
         return case.not_observed("アカウント", "accounts");
     };
-    let usable = accounts.items.iter().filter(|account| can_log_in(account));
+    let usable = accounts.items.iter().filter(|account| account.can_log_in());
     let mut findings: Vec<(Finding, &Account)> =
         usable.clone().filter_map(|account| Some((examine(case, account)?, *account))).collect();
     findings.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.name.cmp(&b.1.name)));
@@ -47,13 +47,6 @@ pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
             .with_evidence(EvidenceClass::E1, accounts.entries)
         }
         Some((worst, account)) => found(case, worst, account, findings.len(), accounts.entries),
-    }
-}
-
-fn can_log_in(account: &Account) -> bool {
-    match account.login {
-        Login::Possible | Login::Unreadable => true,
-        Login::Locked | Login::None => false,
     }
 }
 

@@ -276,12 +276,17 @@ impl Agreements {
         systems
     }
 
+    /// The newest declaration of where a host belongs.
+    #[must_use]
+    pub fn place_line(&self, host: &HostId) -> Option<Line<'_>> {
+        let lines = self.places_of.get(host).into_iter().flatten().filter_map(|id| self.line(id));
+        lines.filter(Line::is_declared).max_by_key(|line| line.proposed)
+    }
+
     /// The place of a host, by its newest declaration.
     #[must_use]
     pub fn place_of(&self, host: &HostId) -> Option<&HostPlace> {
-        let lines = self.places_of.get(host).into_iter().flatten().filter_map(|id| self.line(id));
-        let newest = lines.filter(Line::is_declared).max_by_key(|line| line.proposed)?;
-        match newest.matter {
+        match self.place_line(host)?.matter {
             Matter::Host(place) => Some(place),
             _ => None,
         }

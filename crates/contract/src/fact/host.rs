@@ -172,6 +172,17 @@ pub struct Account {
     pub expires: Option<Timestamp>,
 }
 
+impl Account {
+    /// Somebody can, or may be able to, log in with it.
+    #[must_use]
+    pub fn can_log_in(&self) -> bool {
+        match self.login {
+            Login::Possible | Login::Unreadable => true,
+            Login::Locked | Login::None => false,
+        }
+    }
+}
+
 /// Whether somebody can log in with an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use super::agreements;
 use super::block::{Block, Cell, Field, Form, Input, Link, Tone};
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
-use super::words;
+use super::{parameters, words};
 use yakujo_contract::act::{Act, Matter};
 use yakujo_contract::evidence::agreement::{Proposal, Stage};
 use yakujo_contract::id::ProposalId;
@@ -26,11 +26,14 @@ pub async fn show(visit: Visit) -> Answer {
         visit.of("申告と合意", "Declared and agreed"),
     )];
     page.push(Block::Fields(fields(&visit, &id, &proposal, matter)));
-    page.push(Block::Heading(
-        visit.of("内容（台帳に記録されたとおり）", "As it stands in the ledger").to_owned(),
-    ));
-    page.push(Block::Pre(serde_json::to_string_pretty(matter)?));
+    if let Matter::Parameters { values, .. } = matter {
+        page.push(parameters::proposed(&visit, values));
+    }
     decision(&visit, &id, &proposal, &mut page);
+    page.push(Block::Fold(
+        visit.of("台帳に記録された形", "As it stands in the ledger").to_owned(),
+        serde_json::to_string_pretty(matter)?,
+    ));
     frame::show(&visit, &page)
 }
 

@@ -64,20 +64,35 @@ pub fn summary(lang: Lang, matter: &Matter) -> String {
             let from = era::wareki(lang, *from);
             match ids.as_slice() {
                 [first, .., last] => {
-                    format!("{} {first}–{last}（{}、{from}〜）", lang.of("基準値", "Parameters"), ids.len())
+                    let count = ids.len();
+                    match lang {
+                        Lang::Ja => format!("基準値 {first}–{last}（{count}項目、{from}から）"),
+                        Lang::En => format!("Parameters {first}–{last} ({count}, from {from})"),
+                    }
                 }
-                _ => format!("{} {}（{from}〜）", lang.of("基準値", "Parameter"), ids.join("、")),
+                _ => match lang {
+                    Lang::Ja => format!("基準値 {}（{from}から）", ids.join("、")),
+                    Lang::En => format!("Parameter {} (from {from})", ids.join(", ")),
+                },
             }
         }
         Matter::System(system) => format!(
-            "{}（{}） {}・{}",
-            system.name,
+            "{} {}「{}」 {}・{}",
+            lang.of("情報システム", "System"),
             system.system,
+            system.name,
             words::importance(lang, system.importance),
             words::segment(lang, system.segment)
         ),
         Matter::Host(place) => {
-            format!("{} → {}（{}）", place.host, place.system, words::environment(lang, place.environment))
+            let (host, system) = (&place.host, &place.system);
+            let environment = words::environment(lang, place.environment);
+            match lang {
+                Lang::Ja => {
+                    format!("ホスト {host} を情報システム {system} に置く（{environment}）")
+                }
+                Lang::En => format!("Host {host} belongs to system {system} ({environment})"),
+            }
         }
         Matter::Flow(flow) => {
             let port = format!("{}/{}", flow.port, words::protocol(flow.protocol));
@@ -162,8 +177,8 @@ pub async fn show(visit: Visit) -> Answer {
         visit.of("種類", "Kind"),
         visit.of("申告した側", "Declared by"),
         visit.of("状態", "Stage"),
-        visit.of("申告", "Declared"),
-        visit.of("確認", "Confirmed"),
+        visit.of("申告した日時", "Declared"),
+        visit.of("合意した日時", "Agreed"),
     ];
     let table = Table {
         caption: visit.of("申告と合意の一覧", "Declared and agreed").to_owned(),

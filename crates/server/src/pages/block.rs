@@ -433,6 +433,8 @@ pub struct Finder {
     pub name: &'static str,
     /// Label of the field.
     pub label: String,
+    /// Hint under the label; empty: none.
+    pub hint: String,
     /// What is filtered for.
     pub find: String,
     /// Further fields kept as they are.
@@ -466,6 +468,8 @@ pub enum Block {
     Finder(Finder),
     /// Where the list goes on; empty href: it does not.
     Pager(String, Vec<Link>),
+    /// What is there for those who want it: heading, text read by programs. Closed at first.
+    Fold(String, String),
     /// A form.
     Form(Form),
     /// Links that look like buttons: href, words, class.

@@ -112,7 +112,7 @@ pub fn figures(visit: &Visit, rulings: &[Ruling]) -> Block {
 pub async fn show(visit: Visit) -> Answer {
     let rulings = rulings(&visit);
     match visit.asked("of") {
-        word @ ("kept" | "broken" | "unknown" | "exempt" | "not_applicable") => {
+        word @ ("open" | "kept" | "broken" | "unknown" | "exempt" | "not_applicable") => {
             of_standing(&visit, &rulings, word)
         }
         _ => whole(&visit, &rulings),
@@ -180,7 +180,11 @@ fn of_standing(visit: &Visit, rulings: &[Ruling], word: &str) -> Answer {
     let lang = visit.lang;
     let wanted = Wanted::of(visit);
     let names = system_names(visit);
-    let chosen = rulings.iter().filter(|ruling| ruling.verdict.standing.word() == word);
+    let wanted_word = |ruling: &&Ruling| match word {
+        "open" => matches!(ruling.verdict.standing, Standing::Broken | Standing::Unknown),
+        word => ruling.verdict.standing.word() == word,
+    };
+    let chosen = rulings.iter().filter(wanted_word);
     let key = |ruling: &&Ruling| format!("{:?}|{}", ruling.duty.row().clause, sort_key(ruling));
     let row = |ruling: &&Ruling| {
         vec![
@@ -218,7 +222,8 @@ fn of_standing(visit: &Visit, rulings: &[Ruling], word: &str) -> Answer {
         return download;
     }
     let word = rulings.iter().map(|ruling| &ruling.verdict.standing).find(|standing| standing.word() == word);
-    let word = word.map_or("", |standing| words::standing(lang, standing));
+    let open = visit.of("行動が必要な義務", "action needed");
+    let word = word.map_or(open, |standing| words::standing(lang, standing));
     let title = format!("{}{word}", visit.of("判定別の一覧：", "Duties: "));
     let mut page = Page::new("board", title, "");
     page.trail =

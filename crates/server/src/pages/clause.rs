@@ -34,15 +34,10 @@ pub async fn show(visit: Visit) -> Answer {
             page.push(Block::Duty(card(&visit, ruling, &name)));
         }
     }
-    page.push(Block::Heading(visit.of("この条項の手引き", "Guide to this clause").to_owned()));
-    page.push(Block::Text(
-        visit
-            .of(
-                "何を観測し、何を合意し、何が判定を決めるかを説明しています。",
-                "What is observed, what is agreed, what decides.",
-            )
-            .to_owned(),
-    ));
+    let guide = format!("{}/guide/{}", visit.base(), clause.key());
+    let words = visit
+        .of("この条項の手引き（何を観測し、何が判定を決めるか）", "Guide: what is observed, what decides");
+    page.push(Block::Buttons(vec![(guide, words.to_owned(), "second")]));
     frame::show(&visit, &page)
 }
 
@@ -52,7 +47,10 @@ pub fn card(visit: &Visit, ruling: &Ruling, system: &str) -> DutyCard {
     let lang = visit.lang;
     let verdict = &ruling.verdict;
     let mut meta = vec![
-        Cell::Text(format!("{} {}", super::era::exact(ruling.since), visit.of("から", "on"))),
+        Cell::Text(match lang {
+            words::Lang::Ja => format!("{} から", super::era::exact(ruling.since)),
+            words::Lang::En => format!("since {}", super::era::exact(ruling.since)),
+        }),
         Cell::Text(match verdict.class {
             Some(class) => words::class(lang, class).to_owned(),
             None => visit.of("証拠なし", "No evidence").to_owned(),

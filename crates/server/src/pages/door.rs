@@ -145,7 +145,7 @@ async fn arrive(
         lang,
         now,
         address,
-        host: host(request.headers()),
+        host: host(&request),
         authority: Arc::clone(&portal.authority),
         uri_path: request.uri().path().to_owned(),
         path,
@@ -232,8 +232,11 @@ async fn read_body(visit: &mut Visit, request: Request) -> Result<(), Refusal> {
 }
 
 /// The name the visitor typed. It is shown to nobody but this visitor, and only as far as it is a name and a port.
-fn host(headers: &HeaderMap) -> String {
-    let name = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn host(request: &Request) -> String {
+    let named = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    // HTTP/2 names the host in the address instead.
+    let named = named.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    let name = named.unwrap_or_default();
     name.chars().filter(|c| c.is_ascii_alphanumeric() || "-.:[]".contains(*c)).take(260).collect()
 }
 

@@ -25,7 +25,12 @@ const HOSTS: usize = 100;
 pub fn title(visit: &Visit, duty: DutyId) -> String {
     let terms = visit.office.terms().duties.iter().find(|terms| terms.duty == duty);
     let label = terms.map_or_else(|| duty.to_string(), |terms| terms.label.clone());
-    format!("{label} {}", words::kind(visit.lang, duty.row().kind))
+    let (clause, kind) =
+        (words::clause(visit.lang, duty.row().clause), words::kind(visit.lang, duty.row().kind));
+    match visit.lang {
+        words::Lang::Ja => format!("{label} {clause}（{kind}）"),
+        words::Lang::En => format!("{label} {clause} ({kind})"),
+    }
 }
 
 /// The sentence of the contract.
@@ -54,7 +59,6 @@ pub async fn show(visit: Visit) -> Answer {
     page.push(quote(&visit, terms));
     let asked = visit.asked("at").to_owned();
     let moment = if asked.is_empty() { None } else { era::read(&asked) };
-    page.push(finder(&visit, &asked));
     match moment {
         None if asked.is_empty() => now(&visit, duty, &mut page),
         None => {
@@ -73,19 +77,20 @@ pub async fn show(visit: Visit) -> Answer {
         }
         Some(at) => past(&visit, duty, at, &mut page)?,
     }
+    page.push(Block::Heading(visit.of("過去の時点", "A past moment").to_owned()));
+    page.push(finder(&visit, &asked));
     history(&visit, duty, &mut page).await?;
     frame::show(&visit, &page)
 }
 
 fn finder(visit: &Visit, asked: &str) -> Block {
-    let label = visit.of(
-        "過去の日時の判定を見る（例：R8.11.22 14:05、2026-11-22 14:05）",
-        "As of a past moment (for example 2026-11-22 14:05)",
-    );
+    let label = visit.of("過去の日時の判定を見る", "As of a past moment");
+    let hint = visit.of("例：R8.11.22 14:05、2026-11-22 14:05", "For example 2026-11-22 14:05");
     Block::Finder(Finder {
         action: visit.uri_path.clone(),
         name: "at",
         label: label.to_owned(),
+        hint: hint.to_owned(),
         find: asked.to_owned(),
         hidden: Vec::new(),
         downloads: Vec::new(),
@@ -143,6 +148,9 @@ fn standing(visit: &Visit, rulings: &[Ruling], hosts: Vec<Vec<Cell>>, page: &mut
             visit.of("この時点では、まだ何も判定していません。", "Nothing had been judged at that moment.");
         page.push(Block::note(Tone::Plain, "", text));
     }
+    if !rulings.is_empty() {
+        page.push(Block::Heading(visit.of("判定", "Standing").to_owned()));
+    }
     for ruling in rulings {
         let name = names.get(&ruling.system).cloned().unwrap_or_default();
         let mut one = card(visit, ruling, &name);
@@ -196,7 +204,7 @@ fn turns_table(visit: &Visit, name: &str, turns: &[Change]) -> Table {
     let heads = [
         visit.of("日時", "When"),
         visit.of("判定", "Standing"),
-        visit.of("理由", "Cause"),
+        visit.of("理由（変化した時）", "Cause at that moment"),
         visit.of("証拠", "Entries"),
     ];
     Table {

@@ -140,12 +140,15 @@ async fn contractor(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> 
     let all = open.len();
     for ruling in open.into_iter().take(DUTIES) {
         let name = names.get(&ruling.system).cloned().unwrap_or_default();
-        let title = format!("{}：{name}", duty::title(visit, ruling.duty));
+        let title = format!("{}{}{name}", duty::title(visit, ruling.duty), visit.of("：", ": "));
         page.push(Block::Duty(DutyCard { title, ..card(visit, ruling, &name) }));
     }
     if all > DUTIES {
-        let text = format!("{}（{all}）", visit.of("未確認の義務をすべて見る", "See all"));
-        page.push(Block::Buttons(vec![(format!("{}/board?of=unknown", visit.base()), text, "second")]));
+        let text = match visit.lang {
+            Lang::Ja => format!("行動が必要な義務をすべて見る（{all}件）"),
+            Lang::En => format!("See all {all}"),
+        };
+        page.push(Block::Buttons(vec![(format!("{}/board?of=open", visit.base()), text, "second")]));
     }
     turns(visit, &mut page).await?;
     Ok(page)

@@ -168,6 +168,7 @@ fn menu(visit: &Visit, place: &str) -> Vec<(&'static str, Vec<Link>)> {
         (
             lang.of("取り決め", "Agreed"),
             vec![
+                link("systems", "情報システム", "Systems"),
                 link("agreements", "申告と合意", "Declared and agreed"),
                 link("parameters", "基準値", "Parameters"),
                 link("documents", "手順書・文書", "Documents"),

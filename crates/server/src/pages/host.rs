@@ -5,9 +5,15 @@ use super::duty;
 use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
+use super::words;
+use crate::audience::Audience;
+use yakujo_contract::act::Matter;
 use yakujo_contract::court::Court;
+use yakujo_contract::evidence::agreement::Line;
 use yakujo_contract::evidence::host::Host;
-use yakujo_contract::id::HostId;
+use yakujo_contract::fact::host::Account;
+use yakujo_contract::fact::network::Listener;
+use yakujo_contract::id::{HostId, SystemId};
 
 /// The page.
 ///
@@ -29,8 +35,8 @@ pub async fn show(visit: Visit) -> Answer {
     let silent = Host::default();
     let host = evidence.hosts.get(&id).unwrap_or(&silent);
     let (table, next) = match tab.as_str() {
-        "listeners" => listeners(&visit, host, &wanted),
-        "accounts" => accounts(&visit, host, &wanted),
+        "listeners" => listeners(&visit, &court, (&id, host), &wanted),
+        "accounts" => accounts(&visit, &court, (&id, host), &wanted),
         "packages" => packages(&visit, host, &wanted),
         "capacity" => capacity(&visit, host, &wanted),
         _ => duties(&visit, &court, &id, &wanted),
@@ -142,32 +148,98 @@ fn not_observed(visit: &Visit) -> &str {
     visit.of("まだ観測されていません。", "Not observed yet.")
 }
 
-fn listeners(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
+/// Heading of the column that says what was declared and agreed.
+pub const DECLARED: (&str, &str) = ("申告と合意", "Declared and agreed");
+
+/// Where the declared lines stand for something that was observed; where there is none, the way to declare it.
+fn declared<'a>(visit: &Visit, lines: impl Iterator<Item = Line<'a>>, declare: &str) -> Cell {
+    let mut lines: Vec<Line<'_>> = lines.filter(Line::is_declared).collect();
+    lines.sort_by_key(|line| (!line.is_agreed(), line.proposed));
+    if let Some(line) = lines.first() {
+        let href = format!("{}/agreements/{}", visit.base(), line.id);
+        return Cell::link(href, words::stage(visit.lang, line.stage));
+    }
+    let missing = Cell::Tag(visit.of("申告なし", "Not declared").to_owned());
+    if !visit.may(Audience::Parties) {
+        return missing;
+    }
+    let href = format!("{}/agreements/new/{declare}", visit.base());
+    Cell::Many(vec![missing, Cell::link(href, visit.of("申告する", "Declare"))])
+}
+
+fn declared_socket(visit: &Visit, court: &Court, host: &HostId, socket: &Listener) -> Cell {
+    if socket.is_local_only() {
+        return Cell::text(visit.of("不要（外から届かない）", "Not needed: local only"));
+    }
+    let agreements = &court.evidence().agreements;
+    let Some(place) = agreements.place_of(host) else { return Cell::text("－") };
+    let covers = |line: &Line<'_>| {
+        matches!(line.matter, Matter::Flow(flow) if flow.protocol == socket.protocol
+            && flow.port == socket.port
+            && flow.until.is_none_or(|until| visit.now < until))
+    };
+    let lines = agreements.of_host("flow", &place.system, host).filter(covers);
+    let protocol = words::protocol(socket.protocol).to_lowercase();
+    let declare =
+        format!("flow?system={}&host={host}&protocol={protocol}&port={}", place.system, socket.port);
+    declared(visit, lines, &declare)
+}
+
+/// Where the ledger of accounts stands for an observed account.
+#[must_use]
+pub fn declared_account(
+    visit: &Visit,
+    court: &Court,
+    system: Option<&SystemId>,
+    host: &HostId,
+    account: &Account,
+) -> Cell {
+    if !account.can_log_in() {
+        return Cell::text(visit.of("不要（ログインできない）", "Not needed: cannot log in"));
+    }
+    let agreements = &court.evidence().agreements;
+    let place = agreements.place_of(host);
+    let Some(system) = system.or(place.map(|place| &place.system)) else { return Cell::text("－") };
+    let names = |line: &Line<'_>| {
+        matches!(line.matter, Matter::Account(declared) if declared.account == account.name
+            && declared.until.is_none_or(|until| visit.now < until))
+    };
+    let lines = agreements.of_host("account", system, host).filter(names);
+    let name = super::list::escape(&account.name);
+    let privileged = if account.privileged { "yes" } else { "no" };
+    let declare = format!("account?system={system}&host={host}&account={name}&privileged={privileged}");
+    declared(visit, lines, &declare)
+}
+
+fn listeners(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: &Wanted) -> Listed {
     let list = host.listeners.newest();
     let mut items = list.map(|list| list.items).unwrap_or_default();
     items.sort_by_key(|item| (item.port, item.address));
-    let key = |item: &&yakujo_contract::fact::network::Listener| {
-        format!("{:05}|{}|{:?}", item.port, item.address, item.protocol)
-    };
-    let cells = |item: &&yakujo_contract::fact::network::Listener| {
+    let key = |item: &&Listener| format!("{:05}|{}|{:?}", item.port, item.address, item.protocol);
+    let cells = |item: &&Listener| {
         vec![
-            Cell::code(format!("{}/{}", item.port, super::words::protocol(item.protocol))),
+            Cell::code(format!("{}/{}", item.port, words::protocol(item.protocol))),
             Cell::code(item.address.to_string()),
             Cell::text(item.program.clone().unwrap_or_default()),
+            declared_socket(visit, court, id, item),
         ]
     };
     let taken = wanted.take(items.into_iter(), key, cells);
-    let heads =
-        [visit.of("ポート", "Port"), visit.of("アドレス", "Address"), visit.of("プログラム", "Program")];
+    let heads = [
+        visit.of("ポート", "Port"),
+        visit.of("アドレス", "Address"),
+        visit.of("プログラム", "Program"),
+        visit.of(DECLARED.0, DECLARED.1),
+    ];
     table(visit.of("待受けポート", "Listening sockets"), &heads, taken, not_observed(visit))
 }
 
-fn accounts(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
+fn accounts(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: &Wanted) -> Listed {
     let list = host.accounts.newest();
     let mut items = list.map(|list| list.items).unwrap_or_default();
     items.sort_by(|a, b| a.name.cmp(&b.name));
     let yes = |yes: bool| if yes { visit.of("あり", "Yes") } else { visit.of("なし", "No") };
-    let cells = |item: &&yakujo_contract::fact::host::Account| {
+    let cells = |item: &&Account| {
         vec![
             Cell::code(item.name.as_str()),
             Cell::number(item.uid),
@@ -175,6 +247,7 @@ fn accounts(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
             Cell::text(item.groups.join("、")),
             Cell::number(item.keys.len()),
             Cell::maybe_time(visit.lang, item.last_login),
+            declared_account(visit, court, None, id, item),
         ]
     };
     let taken = wanted.take(items.into_iter(), |item| item.name.clone(), cells);
@@ -185,6 +258,7 @@ fn accounts(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
         visit.of("グループ", "Groups"),
         visit.of("鍵の数", "Keys"),
         visit.of("最終利用", "Last use"),
+        visit.of(DECLARED.0, DECLARED.1),
     ];
     table(visit.of("アカウント", "Accounts"), &heads, taken, not_observed(visit))
 }

@@ -9,7 +9,6 @@ use crate::audience::Audience;
 use std::collections::BTreeSet;
 use yakujo_contract::act::Matter;
 use yakujo_contract::court::Court;
-use yakujo_contract::evidence::agreement::Line;
 use yakujo_contract::evidence::host::Host;
 use yakujo_contract::id::HostId;
 
@@ -73,11 +72,7 @@ fn row(visit: &Visit, court: &Court, id: &HostId) -> Vec<Cell> {
     let lang = visit.lang;
     let evidence = court.evidence();
     let host = evidence.hosts.get(id);
-    let line = evidence
-        .agreements
-        .of_any("host")
-        .filter(|line| is_place_of(line, id))
-        .max_by_key(|line| line.proposed);
+    let line = evidence.agreements.place_line(id);
     let place = match line.as_ref().map(|line| line.matter) {
         Some(Matter::Host(place)) => {
             Cell::text(format!("{}（{}）", place.system, words::environment(lang, place.environment)))
@@ -100,10 +95,6 @@ fn row(visit: &Visit, court: &Court, id: &HostId) -> Vec<Cell> {
         Cell::text(system),
         Cell::maybe_time(lang, host.and_then(|host| host.last_received).map(|stamp| stamp.received)),
     ]
-}
-
-fn is_place_of(line: &Line<'_>, id: &HostId) -> bool {
-    matches!(line.matter, Matter::Host(place) if place.host == *id)
 }
 
 fn chip(class: &'static str, sign: &'static str, word: &str) -> Chip {

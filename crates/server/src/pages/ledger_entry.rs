@@ -1,6 +1,6 @@
 //! One entry: what it says, its exact bytes, and the proof that it is in the tree.
 
-use super::block::{Block, Cell};
+use super::block::{Block, Cell, Link};
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
 use super::words;
@@ -20,6 +20,7 @@ pub async fn show(visit: Visit) -> Answer {
     let bytes = visit.office.reader().entry(number)?;
     let entry = Entry::from_bytes(&bytes)?;
     let mut page = Page::new("ledger", format!("#{number} {}", words::entry(lang, &entry)), "");
+    page.trail = vec![Link::new(format!("{}/ledger", visit.base()), visit.of("台帳", "Ledger"))];
     let field = |ja: &str, en: &str, cell| (lang.of(ja, en).to_owned(), cell);
     let host = entry.host.as_ref().map_or_else(|| Cell::text("－"), |host| Cell::code(host.as_str()));
     page.push(Block::Fields(vec![

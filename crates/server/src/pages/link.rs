@@ -86,7 +86,6 @@ fn form(visit: &Visit, opened: &Opened, wrong_password: &str, wrong_code: &str) 
     page.push(Block::Fields(vec![
         (visit.of("氏名", "Name").to_owned(), Cell::text(name)),
         (visit.of("役割", "Role").to_owned(), Cell::text(words::role(visit.lang, opened.person.role))),
-        (visit.of("サインイン名", "Sign-in name").to_owned(), Cell::code(opened.person.login.as_str())),
     ]));
     page.push(Block::Heading(visit.of("認証アプリに登録する", "Register your authenticator").to_owned()));
     page.push(Block::Text(
@@ -98,13 +97,15 @@ fn form(visit: &Visit, opened: &Opened, wrong_password: &str, wrong_code: &str) 
             .to_owned(),
     ));
     page.push(qr(visit, &opened.address)?);
-    page.push(Block::Pre(opened.secret.to_string()));
+    page.push(Block::Pre(in_fours(&opened.secret)));
     page.push(Block::Heading(visit.of("パスワードを決める", "Choose a password").to_owned()));
     let hint = visit.of(
         "12文字以上です。関係のない単語をいくつか並べると、長くても覚えやすくなります。",
         "At least 12 characters. Several unrelated words are long and easy to remember.",
     );
+    let login = Input::Line(opened.person.login.clone(), "username");
     let fields = vec![
+        Field::new("login", visit.of("サインイン名（変えられません）", "Sign-in name (fixed)"), login),
         Field::new("password", visit.of("パスワード", "Password"), Input::Secret("new-password"))
             .hint(hint)
             .wrong(wrong_password),
@@ -130,6 +131,13 @@ fn form(visit: &Visit, opened: &Opened, wrong_password: &str, wrong_code: &str) 
         upload: Upload::No,
     }));
     Ok(page)
+}
+
+/// Groups of four are easier to type; authenticators pass over the spaces.
+fn in_fours(secret: &str) -> String {
+    let fours: Vec<&str> =
+        secret.as_bytes().chunks(4).filter_map(|four| std::str::from_utf8(four).ok()).collect();
+    fours.join(" ")
 }
 
 fn done(visit: &Visit, codes: Vec<String>) -> Page {

@@ -120,6 +120,7 @@ impl List {
             action: visit.uri_path.clone(),
             name: "find",
             label: lang.of("しぼり込み", "Filter").to_owned(),
+            hint: String::new(),
             find: wanted.find.clone(),
             hidden: self.keep.clone(),
             downloads: vec![

@@ -96,6 +96,41 @@ fn row(visit: &Visit, court: &Court, id: ParameterId, terms: &ParameterTerms) ->
     ]
 }
 
+/// The proposed values beside those in force.
+#[must_use]
+pub fn proposed(visit: &Visit, values: &BTreeMap<ParameterId, Values>) -> Block {
+    let lang = visit.lang;
+    let court = visit.office.court();
+    let terms = &visit.office.terms().parameters;
+    let known = values.iter().filter_map(|(id, values)| Some((id, values, terms.get(id)?)));
+    let row = |(id, values, terms): (&ParameterId, &Values, &ParameterTerms)| {
+        let agreed = court.evidence().agreements.agreed_values(*id);
+        let now = agreed.iter().rev().find(|(from, _, _)| *from <= visit.now);
+        let now = now.map_or_else(
+            || visit.of("未合意", "Not agreed").to_owned(),
+            |(_, values, _)| values_words(lang, terms, values),
+        );
+        vec![
+            Cell::text(format!("{id} {}", lang.of(&terms.ja, &terms.en))),
+            Cell::text(values_words(lang, terms, values)),
+            Cell::text(now),
+            Cell::text(terms.basis.as_str()),
+        ]
+    };
+    let heads = [
+        visit.of("基準", "Parameter"),
+        visit.of("提案された値", "Proposed"),
+        visit.of("いまの値", "In force"),
+        visit.of("根拠", "Basis"),
+    ];
+    Block::Table(Table {
+        caption: visit.of("提案された値", "Proposed values").to_owned(),
+        heads: heads.into_iter().map(str::to_owned).collect(),
+        rows: known.map(row).collect(),
+        empty: String::new(),
+    })
+}
+
 fn values_words(lang: Lang, terms: &ParameterTerms, values: &Values) -> String {
     let word = |(key, value): (&String, &i64)| {
         let field = terms.fields.iter().find(|field| field.key == *key);

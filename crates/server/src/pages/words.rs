@@ -4,12 +4,13 @@
 use crate::decide::Refusal;
 use crate::people::passwords::Weak;
 use yakujo_contract::act::{
-    AccountUse, Act, DocumentKind, Environment, Importance, Protocol, ReviewOutcome, Role, Ruling, Segment,
-    Trit, WorkType,
+    AccountUse, DocumentKind, Environment, Importance, Protocol, ReviewOutcome, Role, Ruling, Segment, Trit,
+    WorkType,
 };
 use yakujo_contract::duty::{Clause, Kind};
 use yakujo_contract::entry::{Author, Body, Entry, Party};
 use yakujo_contract::evidence::agreement::Stage;
+use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::server::CloseReason;
 use yakujo_contract::standing::{EvidenceClass, Sentence, Standing};
 
@@ -353,8 +354,14 @@ pub fn entry(lang: Lang, entry: &Entry) -> &'static str {
             let (ja, en) = fact.name();
             lang.of(ja, en)
         }
-        Body::Act(act) => act_words(lang, act),
+        Body::Act(act) => act_words(lang, act.kind()),
     }
+}
+
+/// What a kind of entry is called, by its word in the ledger.
+#[must_use]
+pub fn kind_of_entry(lang: Lang, kind: &str) -> &'static str {
+    Fact::name_of(kind).map_or_else(|| act_words(lang, kind), |(ja, en)| lang.of(ja, en))
 }
 
 /// Who made an entry.
@@ -367,27 +374,44 @@ pub fn author(lang: Lang, author: &Author) -> String {
     }
 }
 
-fn act_words(lang: Lang, act: &Act) -> &'static str {
-    match act {
-        Act::Proposed { .. } => lang.of("申告・提案", "Proposed"),
-        Act::Agreed { .. } => lang.of("合意", "Agreed"),
-        Act::Refused { .. } => lang.of("不同意", "Refused"),
-        Act::Ended { .. } => lang.of("取下げ・終了", "Ended"),
-        Act::DocumentRegistered(_) => lang.of("文書の登録", "Document registered"),
-        Act::DocumentApproved { .. } => lang.of("文書の承認", "Document approved"),
-        Act::DocumentReviewed { .. } => lang.of("文書の見直し", "Document reviewed"),
-        Act::DocumentAcknowledged { .. } => lang.of("文書の確認（読了）", "Document read"),
-        Act::DocumentWithdrawn { .. } => lang.of("文書の廃止", "Document withdrawn"),
-        Act::PersonEntered { .. } => lang.of("就任・登録", "Person entered"),
-        Act::PersonLeft { .. } => lang.of("離任・終了", "Person left"),
-        Act::DeviceEnrolled { .. } => lang.of("機器証明書の発行", "Device enrolled"),
-        Act::DeviceRevoked { .. } => lang.of("機器証明書の失効", "Device revoked"),
-        Act::AccessReviewed { .. } => lang.of("権限の棚卸し", "Access reviewed"),
-        Act::DisclosureRequested { .. } => lang.of("提示の求め", "Disclosure requested"),
-        Act::DisclosureDelivered { .. } => lang.of("提示", "Disclosure delivered"),
-        Act::BundleTaken { .. } => lang.of("証拠束の持出し", "Bundle taken"),
-        Act::HeadCosigned { .. } => lang.of("市による連署", "Head cosigned"),
-        Act::PersonalErased { .. } => lang.of("個人情報の消去", "Personal text erased"),
-        Act::EntryCorrected { .. } => lang.of("訂正", "Corrected"),
+/// What an act is called, by its word in the ledger.
+fn act_words(lang: Lang, kind: &str) -> &'static str {
+    match kind {
+        "proposed" => lang.of("申告・提案", "Proposed"),
+        "agreed" => lang.of("合意", "Agreed"),
+        "refused" => lang.of("不同意", "Refused"),
+        "ended" => lang.of("取下げ・終了", "Ended"),
+        "document.registered" => lang.of("文書の登録", "Document registered"),
+        "document.approved" => lang.of("文書の承認", "Document approved"),
+        "document.reviewed" => lang.of("文書の見直し", "Document reviewed"),
+        "document.acknowledged" => lang.of("文書の確認（読了）", "Document read"),
+        "document.withdrawn" => lang.of("文書の廃止", "Document withdrawn"),
+        "person.entered" => lang.of("就任・登録", "Person entered"),
+        "person.left" => lang.of("離任・終了", "Person left"),
+        "device.enrolled" => lang.of("機器証明書の発行", "Device enrolled"),
+        "device.revoked" => lang.of("機器証明書の失効", "Device revoked"),
+        "access.reviewed" => lang.of("権限の棚卸し", "Access reviewed"),
+        "disclosure.requested" => lang.of("提示の求め", "Disclosure requested"),
+        "disclosure.delivered" => lang.of("提示", "Disclosure delivered"),
+        "bundle.taken" => lang.of("証拠束の持出し", "Bundle taken"),
+        "head.cosigned" => lang.of("市による連署", "Head cosigned"),
+        "personal.erased" => lang.of("個人情報の消去", "Personal text erased"),
+        "entry.corrected" => lang.of("訂正", "Corrected"),
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yakujo_contract::act::Act;
+
+    #[test]
+    fn every_kind_of_entry_has_a_name_in_both_languages() {
+        for kind in Fact::KINDS.iter().chain(&Act::KINDS) {
+            for lang in [Lang::Ja, Lang::En] {
+                assert!(!kind_of_entry(lang, kind).is_empty(), "{kind}");
+            }
+        }
     }
 }

@@ -65,9 +65,27 @@ pub struct EntryRow {
     pub bytes: u32,
 }
 
+/// Who made an entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum By {
+    /// Whoever.
+    #[default]
+    Anybody,
+    /// Agents.
+    Agents,
+    /// People.
+    People,
+    /// The server itself.
+    Server,
+}
+
 /// Which entries.
 #[derive(Debug, Clone, Default)]
 pub struct EntryFilter {
+    /// Who made it.
+    pub by: By,
+    /// This number alone.
+    pub only: Option<u64>,
     /// Kind, exactly.
     pub kind: Option<String>,
     /// Host, exactly.
@@ -167,28 +185,47 @@ impl Views {
     /// # Errors
     /// When the database fails.
     pub async fn list_entries(&self, filter: &EntryFilter) -> Result<Vec<EntryRow>, ViewError> {
-        // One plan per filter, so that each walks its own index.
-        let rows = match (&filter.kind, &filter.host, &filter.person) {
-            (Some(_), None, None) => sqlx::query(
+        // One fixed statement per filter, so that each walks its own index from the newest on.
+        let rows = match (filter.by, &filter.kind, &filter.host, &filter.person, filter.only) {
+            (_, _, _, _, Some(_)) => sqlx::query("SELECT * FROM entry WHERE number < ?1 AND number = ?6 LIMIT ?5"),
+            (By::Anybody, Some(_), None, None, None) => sqlx::query(
                 "SELECT * FROM entry WHERE number < ?1 AND kind = ?2 ORDER BY number DESC LIMIT ?5",
             ),
-            (None, Some(_), None) => sqlx::query(
+            (By::Anybody, None, Some(_), None, None) => sqlx::query(
                 "SELECT * FROM entry WHERE number < ?1 AND host = ?3 ORDER BY number DESC LIMIT ?5",
             ),
-            (None, None, Some(_)) => sqlx::query(
+            (_, None, None, Some(_), None) => sqlx::query(
                 "SELECT * FROM entry WHERE number < ?1 AND person = ?4 ORDER BY number DESC LIMIT ?5",
             ),
-            (None, None, None) => {
+            (By::Anybody, None, None, None, None) => {
                 sqlx::query("SELECT * FROM entry WHERE number < ?1 ORDER BY number DESC LIMIT ?5")
             }
-            _ => sqlx::query(
-                "SELECT * FROM entry WHERE number < ?1 AND (?2 IS NULL OR kind = ?2)
-                 AND (?3 IS NULL OR host = ?3) AND (?4 IS NULL OR person = ?4) ORDER BY number DESC LIMIT ?5",
+            (By::People, None, None, None, None) => sqlx::query(
+                "SELECT * FROM entry WHERE number < ?1 AND person IS NOT NULL ORDER BY number DESC LIMIT ?5",
+            ),
+            (By::Server, None, None, None, None) => sqlx::query(
+                "SELECT * FROM entry WHERE number < ?1 AND person IS NULL AND seq IS NULL ORDER BY number DESC LIMIT ?5",
+            ),
+            (By::Agents, None, None, None, None) => sqlx::query(
+                "SELECT * FROM entry WHERE number < ?1 AND seq IS NOT NULL ORDER BY number DESC LIMIT ?5",
+            ),
+            (_, _, _, _, None) => sqlx::query(
+                "SELECT * FROM entry WHERE number < ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR host = ?3)
+                 AND (?4 IS NULL OR person = ?4) AND (?7 = 0 OR (?7 = 1 AND seq IS NOT NULL)
+                 OR (?7 = 2 AND person IS NOT NULL) OR (?7 = 3 AND person IS NULL AND seq IS NULL))
+                 ORDER BY number DESC LIMIT ?5",
             ),
         };
         let before = filter.before.and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX);
         let rows =
             rows.bind(before).bind(&filter.kind).bind(&filter.host).bind(&filter.person).bind(filter.limit);
+        let rows =
+            rows.bind(filter.only.and_then(|number| i64::try_from(number).ok())).bind(match filter.by {
+                By::Anybody => 0,
+                By::Agents => 1,
+                By::People => 2,
+                By::Server => 3,
+            });
         rows.fetch_all(&self.pool).await?.iter().map(entry_row).collect()
     }
 

@@ -196,7 +196,7 @@ pub fn settings(data: &std::path::Path, clock: &Clock) -> Settings {
 
 /// The secret of the authenticator on the page of a link.
 pub fn totp_of(page: &Reply) -> Vec<u8> {
-    let secret = page.between("<pre tabindex=\"0\">", "</pre>");
+    let secret = page.between("<pre tabindex=\"0\">", "</pre>").replace(' ', "");
     assert!(!secret.is_empty(), "{}", page.body);
     Secret::try_from_base32(secret).unwrap().to_vec()
 }
