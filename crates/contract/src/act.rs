@@ -181,7 +181,7 @@ pub struct SoftwareLine {
     /// The system; absent: every system of the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<SystemId>,
-    /// Package name; a trailing `*` stands for any ending; `origin:NAME` for everything of one distributor.
+    /// Package name; a trailing `*` stands for any ending.
     pub pattern: String,
     /// Allowed or refused.
     pub ruling: Ruling,

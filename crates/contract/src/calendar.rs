@@ -2,9 +2,9 @@
 //!
 //! Deadlines in open days exclude the first day (初日不算入) and end at closing time. Clocks in hours know no holidays.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday, date, time};
 use jiff::tz::{TimeZone, offset};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Open days and hours.
@@ -51,21 +51,44 @@ impl Calendar {
         !weekend && !self.closed.contains(&(day.month(), day.day())) && !self.holidays.contains_key(&day)
     }
 
-    /// Closing time of the day on which so many open days have passed; the first day does not count.
-    #[must_use]
-    pub fn after_open_days(&self, from: Timestamp, open_days: i64) -> Timestamp {
+    /// Closing time of the day on which so many open days have passed. The first day does not count; on a closed day
+    /// nothing is due. `close_min` is the agreed closing time, in minutes after midnight.
+    pub fn after_open_days(&self, from: Timestamp, open_days: i64, close_min: i64) -> Due {
         let mut day = from.to_zoned(japan()).date();
         let mut left = open_days.max(0);
-        while left > 0 {
-            let Ok(next) = day.tomorrow() else { return Timestamp::MAX };
+        while left > 0 || !self.is_open_day(day) {
+            let Ok(next) = day.tomorrow() else {
+                return Due { at: Timestamp::MAX, holidays: Holidays::NotKnown };
+            };
             day = next;
             if self.is_open_day(day) {
                 left = left.saturating_sub(1);
             }
         }
-        let end = day.to_datetime(self.close).to_zoned(japan());
-        end.map_or(Timestamp::MAX, |end| end.timestamp())
+        let midnight = day.to_zoned(japan()).map_or(Timestamp::MAX, |day| day.timestamp());
+        let at = midnight.saturating_add(SignedDuration::from_mins(close_min)).unwrap_or(Timestamp::MAX);
+        let holidays = if day <= self.holidays_until { Holidays::Known } else { Holidays::NotKnown };
+        Due { at, holidays }
     }
+}
+
+/// When something is due that is counted in open days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Due {
+    /// The instant; where holidays are not known, it may be later.
+    pub at: Timestamp,
+    /// Whether every holiday on the way was known.
+    pub holidays: Holidays,
+}
+
+/// Whether the table of holidays reaches far enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holidays {
+    /// It does.
+    Known,
+    /// It ends before: every weekday beyond was counted as open.
+    NotKnown,
 }
 
 /// Japanese time; it has had no other offset since 1951.
@@ -135,9 +158,29 @@ mod tests {
             ("2026-05-01 09:00", 1, "2026-05-07 17:15"), // Golden Week
             ("2026-09-18 23:59", 1, "2026-09-24 17:15"), // three holidays in a row
             ("2026-11-24 00:00", 0, "2026-11-24 17:15"),
+            ("2026-11-21 10:00", 0, "2026-11-24 17:15"), // nothing is due on a closed day
+            ("2026-12-31 23:59", 0, "2027-01-04 17:15"),
         ] {
-            assert_eq!(calendar.after_open_days(jst(from), days), jst(until), "{from} + {days}");
+            let due = calendar.after_open_days(jst(from), days, 1_035);
+            assert_eq!(due, Due { at: jst(until), holidays: Holidays::Known }, "{from} + {days}");
         }
+    }
+
+    #[test]
+    fn beyond_the_table_of_holidays_a_deadline_says_that_it_may_be_later() {
+        let calendar = Terms::standard().calendar;
+        let due = |from, days| calendar.after_open_days(jst(from), days, 1_035).holidays;
+        assert_eq!(due("2027-12-27 09:00", 1), Holidays::Known);
+        assert_eq!(due("2027-12-27 09:00", 2), Holidays::NotKnown); // 4 January 2028
+        assert_eq!(calendar.after_open_days(Timestamp::MAX, 3, 1_035).holidays, Holidays::NotKnown);
+    }
+
+    #[test]
+    fn a_day_ends_when_both_parties_agreed_that_the_city_closes() {
+        let calendar = Terms::standard().calendar;
+        let due = |close_min| calendar.after_open_days(jst("2026-11-24 09:00"), 1, close_min).at;
+        assert_eq!(due(1_020), jst("2026-11-25 17:00"));
+        assert_eq!(due(1_440), jst("2026-11-26 00:00"));
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! at which the answer will differ: so the court knows when to judge again, and time is never polled.
 
 use crate::act::{HostPlace, Importance, Matter, Segment, System, Trit};
+use crate::calendar::Due;
 use crate::evidence::Evidence;
 use crate::evidence::host::Host;
+use crate::fact::Coverage;
 use crate::fact::agent::RunOutcome;
 use crate::id::{EntryNumber, HostId, SystemId};
 use crate::parameter::ParameterId;
@@ -27,6 +29,9 @@ pub struct Case<'a> {
     at: Timestamp,
     next: Cell<Option<Timestamp>>,
 }
+
+/// The city's calendar.
+pub const P37: ParameterId = ParameterId::new(37);
 
 /// A number to measure by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +80,24 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn next_change(&self) -> Option<Timestamp> {
         self.next.get()
+    }
+
+    /// When so many open days of the city have passed, by the hours both parties agreed on (P-37).
+    pub fn after_open_days(&self, from: Timestamp, open_days: i64) -> Due {
+        let calendar = &self.terms.calendar;
+        let agreed = self.measure(P37, "close_min");
+        let close = calendar.close.duration_since(jiff::civil::Time::midnight()).as_mins();
+        calendar.after_open_days(from, open_days, if agreed.agreed { agreed.value } else { close })
+    }
+
+    /// The first host that says nothing, as a verdict: what happens there is not known.
+    #[must_use]
+    pub fn silent_host(&self) -> Option<Box<Verdict>> {
+        let silent = Host::default();
+        let mut hosts = self.hosts();
+        hosts.find_map(|(place, host)| {
+            HostCase { case: self, place, host: host.unwrap_or(&silent) }.alive().err()
+        })
     }
 
     /// The hosts of the system that were declared; the host is absent while nothing was heard of it.
@@ -146,6 +169,14 @@ pub struct HostCase<'a> {
 /// A host that says nothing for so long is silent, whatever it said before.
 const SILENT_AFTER_S: i64 = 30 * 60;
 
+/// How lately a collector must have looked: the table of support dates is read once a day, everything else all the time.
+fn looks_within(collector: &str) -> SignedDuration {
+    match collector {
+        "support" => SignedDuration::from_hours(48),
+        _ => SignedDuration::from_hours(1),
+    }
+}
+
 impl<'a> HostCase<'a> {
     /// The host's id.
     #[must_use]
@@ -182,27 +213,81 @@ impl<'a> HostCase<'a> {
         Ok(())
     }
 
-    /// The collector's last run went well enough to be believed.
+    /// The collector's last run went well enough, and lately enough, to be believed.
+    ///
+    /// Readings are sent when they change, so an old one is good while the beats say that its collector still looks.
     ///
     /// # Errors
-    /// 未確認: the agent is silent, or the collector could not read, with its reason.
+    /// 未確認: the agent is silent, or the collector could not read, with its reason, or it looks no more.
     pub fn fresh(&self, collector: &str) -> Result<(), Box<Verdict>> {
         self.alive()?;
         let Some(beat) = &self.host.beat else { return Ok(()) };
-        let Some(run) = beat.value.collectors.get(collector) else { return Ok(()) };
-        if run.outcome != RunOutcome::Failed {
-            return Ok(());
+        let Some(run) = beat.value.collectors.get(collector) else {
+            return Err(Box::new(self.looks_no_more(collector, beat.stamp.entry)));
+        };
+        if run.outcome == RunOutcome::Failed {
+            return Err(Box::new(self.cannot_read(collector, &run.reason, beat.stamp.entry)));
         }
+        // Both instants are by the host's clock; their distance counts from when the server had the beat.
+        let age = beat.stamp.observed.duration_since(run.ran).max(SignedDuration::ZERO);
+        let ran = beat.stamp.received.checked_sub(age).unwrap_or(Timestamp::MIN);
+        if self.case.older_than(ran, looks_within(collector)) {
+            return Err(Box::new(self.looks_no_more(collector, beat.stamp.entry)));
+        }
+        Ok(())
+    }
+
+    fn cannot_read(&self, collector: &str, reason: &str, beat: EntryNumber) -> Verdict {
         let id = self.id();
         let cause = Sentence::new(
-            format!("{id} の「{collector}」を読み取れません（{}）。", run.reason),
-            format!("`{collector}` of {id} cannot be read ({}).", run.reason),
+            format!("{id} の「{collector}」を読み取れません（{reason}）。"),
+            format!("`{collector}` of {id} cannot be read ({reason})."),
         );
         let next = Sentence::new(
             "受託者は、エージェントに必要な権限を与えてください。",
             "The contractor gives the agent the right it needs.",
         );
-        Err(Box::new(Verdict::unknown(cause, next).with_evidence(EvidenceClass::E1, [beat.stamp.entry])))
+        Verdict::unknown(cause, next).with_evidence(EvidenceClass::E1, [beat])
+    }
+
+    fn looks_no_more(&self, collector: &str, beat: EntryNumber) -> Verdict {
+        let id = self.id();
+        let cause = Sentence::new(
+            format!("{id} のエージェントは動いていますが、「{collector}」を見ていません。"),
+            format!("The agent of {id} works but does not look at `{collector}`."),
+        );
+        let next = Sentence::new(
+            "受託者は、エージェントを起動し直してください。",
+            "The contractor restarts the agent.",
+        );
+        Verdict::unknown(cause, next).with_evidence(EvidenceClass::E1, [beat])
+    }
+
+    /// A reading that could not see everything is no ground for 適合.
+    ///
+    /// # Errors
+    /// 未確認, with what is missing and why.
+    pub fn whole(
+        &self,
+        what: Sentence,
+        coverage: &Coverage,
+        entries: &[EntryNumber],
+    ) -> Result<(), Box<Verdict>> {
+        if coverage.is_complete() {
+            return Ok(());
+        }
+        let (id, missed) = (self.id(), coverage.unreadable.saturating_add(coverage.skipped));
+        let reason = &coverage.reason;
+        let cause = Sentence::new(
+            format!("{id} の{}のうち {missed} 件を読み取れていません（{reason}）。", what.ja),
+            format!("{missed} of the {} of {id} could not be read ({reason}).", what.en),
+        );
+        let next = Sentence::new(
+            "受託者は、エージェントに必要な権限を与えてください。",
+            "The contractor gives the agent the right it needs.",
+        );
+        let entries = entries.iter().copied();
+        Err(Box::new(Verdict::unknown(cause, next).with_evidence(EvidenceClass::E1, entries)))
     }
 
     /// 未確認 because no reading of this kind ever came.

@@ -49,7 +49,7 @@ pub enum Turned {
 }
 
 /// Kinds that tell whether a host lives and whether its collectors can be believed.
-const SIGNS_OF_LIFE: [&str; 7] =
+pub const SIGNS_OF_LIFE: [&str; 7] =
     ["agent.beat", "agent.start", "agent.stop", "agent.loss", "agent.gap", "host.silence", "host.heard"];
 
 /// Which duties a fact of a host makes the court judge again.
@@ -183,8 +183,10 @@ impl Court {
             return Vec::new();
         };
         let mut rulings = Vec::new();
+        // A beat only puts off the instant of silence, which the deadlines find out by themselves.
+        let life = SIGNS_OF_LIFE.contains(&kind) && kind != "agent.beat";
         for duty in duties(terms) {
-            let uses = duty.row().uses.contains(&kind);
+            let uses = duty.row().uses.iter().any(|used| *used == kind || life && *used == "life");
             let ruling = match duty.row().judge {
                 Judge::PerHost(_) if uses || reach != Reach::DutiesThatUse => {
                     self.judge_host(terms, duty, &system, host)

@@ -4,6 +4,7 @@
 
 use crate::case::{Case, HostCase};
 use crate::clauses;
+use crate::parameter::ParameterId;
 use crate::standing::Verdict;
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +129,8 @@ pub struct DutyRow {
     /// Its judge.
     pub judge: Judge,
     /// Kinds of facts and acts (`matter:…` for proposals) that can change its verdict, besides signs of life of a host
-    /// and agreements on parameters, exceptions, systems and places, which concern every duty.
+    /// and agreements on parameters, exceptions, systems and places, which concern every duty. A duty that is judged for
+    /// the system as a whole and asks whether its hosts live says `life`.
     pub uses: &'static [&'static str],
 }
 
@@ -157,6 +159,7 @@ pub static DUTIES: [DutyRow; 49] = [
             "account.set",
             "host.boot",
             "service.change",
+            "life",
         ],
     ),
     row(
@@ -164,7 +167,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C01Procedures,
         Kind::State,
         Judge::PerSystem(clauses::c01_procedures::judge_1_b),
-        &["document.registered", "document.reviewed", "document.withdrawn", "package.change"],
+        &["document.registered", "document.reviewed", "document.withdrawn", "package.change", "life"],
     ),
     row(
         "1.c",
@@ -277,7 +280,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C04Network,
         Kind::Capable,
         Judge::PerSystem(clauses::c04_network::judge_4_4_a),
-        &["net.listener", "portal.check", "device.enrolled", "device.revoked", "matter:device_need"],
+        &["net.listener", "portal.check", "device.enrolled", "device.revoked", "matter:device_need", "life"],
     ),
     row("4.5.a", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_5_a), &[]),
     row(
@@ -329,7 +332,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C11Access,
         Kind::Capable,
         Judge::PerSystem(clauses::c11_access::judge_11_b),
-        &["portal.check", "account.set", "access.reviewed", "host.silence", "host.heard"],
+        &["portal.check", "account.set", "access.reviewed", "life"],
     ),
     row(
         "12.1.a",
@@ -375,6 +378,39 @@ pub static DUTIES: [DutyRow; 49] = [
         Judge::PerSystem(clauses::c14_surveillance::judge_14_a),
         &[],
     ),
+];
+
+/// One agreed number that a judge measures by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// The duty.
+    pub duty: &'static str,
+    /// The parameter.
+    pub parameter: ParameterId,
+    /// The value of it.
+    pub value: &'static str,
+}
+
+const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured {
+    Measured { duty, parameter: ParameterId::new(parameter), value }
+}
+
+/// The numbers judges measure by. A contract with the duty must have the parameter.
+pub static MEASURES: [Measured; 14] = [
+    by("1.b", 34, "review_months"),
+    by("1.b", 34, "after_change_bd"),
+    by("1.b", 37, "close_min"),
+    by("2.1.a", 1, "good_h"),
+    by("2.1.a", 1, "breach_h"),
+    by("2.1.a", 2, "good_d"),
+    by("2.1.a", 2, "breach_d"),
+    by("3.5.a", 10, "warn_d"),
+    by("4.4.a", 12, "cert_life_d"),
+    by("4.4.a", 12, "dormant_d"),
+    by("6.a", 18, "warn_ms"),
+    by("6.a", 18, "breach_ms"),
+    by("11.a", 27, "unlisted_h"),
+    by("11.a", 27, "dormant_d"),
 ];
 
 /// One duty, by its place in [`DUTIES`].

@@ -1,6 +1,6 @@
 //! What is known: the entries, folded. The same entries give the same evidence in any arrival order: a newer reading
-//! (by the author's clock, then sequence) replaces an older one, acts fill slots of their own, and what they mean
-//! together is worked out when it is asked for.
+//! (by the host's own numbering) replaces an older one, acts fill slots of their own, and what they mean together is
+//! worked out when it is asked for.
 
 pub mod agreement;
 pub mod documents;
@@ -86,7 +86,8 @@ impl Evidence {
     /// Takes one entry in.
     pub fn enter(&mut self, number: EntryNumber, entry: &Entry) {
         let stamp = Stamp {
-            observed: entry.observed,
+            // A clock that is ahead must not make a reading live longer than it does.
+            observed: entry.observed.min(entry.received),
             seq: entry.seq.unwrap_or(0),
             received: entry.received,
             entry: number,
@@ -98,10 +99,12 @@ impl Evidence {
     }
 
     fn enter_fact(&mut self, stamp: Stamp, author: &Author, host: Option<&HostId>, fact: &Fact) {
-        if let Fact::PortalCheck(check) = fact {
+        if let (Fact::PortalCheck(check), Author::Server) = (fact, author) {
             keep_newer(&mut self.portal, stamp, check.clone());
         }
-        if let Some(host) = host {
+        // An agent speaks for its own host only.
+        let foreign = matches!(author, Author::Agent(agent) if Some(agent) != host);
+        if let Some(host) = host.filter(|_| !foreign) {
             self.hosts.entry(host.clone()).or_default().enter(stamp, author, fact);
         }
     }
@@ -117,22 +120,7 @@ impl Evidence {
             | Act::DocumentReviewed { .. }
             | Act::DocumentAcknowledged { .. }
             | Act::DocumentWithdrawn { .. } => self.documents.enter(stamp, party, person, act),
-            Act::PersonEntered { person, role, from, until, name, .. } => {
-                let held = HeldRole { from: *from, until: *until, name: Some(name.digest.clone()) };
-                let slot = self.people.entry((person.clone(), *role));
-                slot.and_modify(|holder| holder.entered.replace(stamp, held.clone()))
-                    .or_insert_with(|| Holder { entered: Latest::new(stamp, held.clone()), left: None });
-            }
-            Act::PersonLeft { person, role, .. } => {
-                let holder = self.people.entry((person.clone(), *role)).or_insert_with(|| Holder {
-                    entered: Latest::new(
-                        stamp,
-                        HeldRole { from: stamp.observed, until: Some(stamp.observed), name: None },
-                    ),
-                    left: None,
-                });
-                holder.left = holder.left.max(Some(stamp));
-            }
+            Act::PersonEntered { .. } | Act::PersonLeft { .. } => self.enter_person(stamp, act),
             Act::DeviceEnrolled { device, host, not_after, .. } => {
                 let slot =
                     self.devices.entry(device.clone()).or_insert(Device { enrolled: None, revoked: None });
@@ -143,16 +131,16 @@ impl Evidence {
                     self.devices.entry(device.clone()).or_insert(Device { enrolled: None, revoked: None });
                 slot.revoked = slot.revoked.max(Some(stamp));
             }
-            Act::AccessReviewed { system, .. } => {
+            Act::AccessReviewed { system, .. } if party == Party::City => {
                 let slot = self.access_reviews.entry(system.clone());
                 slot.and_modify(|latest| latest.replace(stamp, ())).or_insert_with(|| Latest::new(stamp, ()));
             }
-            Act::DisclosureRequested { request, duty, system, due, .. } => {
+            Act::DisclosureRequested { request, duty, system, due, .. } if party == Party::City => {
                 let empty = Disclosure { asked: None, delivered: None };
                 let slot = self.disclosures.entry(request.clone()).or_insert(empty);
                 keep_newer(&mut slot.asked, stamp, (*duty, system.clone(), *due));
             }
-            Act::DisclosureDelivered { request, .. } => {
+            Act::DisclosureDelivered { request, .. } if party == Party::Contractor => {
                 let empty = Disclosure { asked: None, delivered: None };
                 let slot = self.disclosures.entry(request.clone()).or_insert(empty);
                 keep_newer(&mut slot.delivered, stamp, ());
@@ -160,7 +148,29 @@ impl Evidence {
             Act::EntryCorrected { entry, .. } => {
                 self.corrected.insert(EntryNumber(*entry));
             }
+            // Said by the wrong party: on record, but no evidence.
+            Act::AccessReviewed { .. }
+            | Act::DisclosureRequested { .. }
+            | Act::DisclosureDelivered { .. } => {}
             Act::BundleTaken { .. } | Act::HeadCosigned { .. } | Act::PersonalErased { .. } => {}
+        }
+    }
+
+    fn enter_person(&mut self, stamp: Stamp, act: &Act) {
+        match act {
+            Act::PersonEntered { person, role, from, until, name, .. } => {
+                let held = HeldRole { from: *from, until: *until, name: Some(name.digest.clone()) };
+                let slot = self.people.entry((person.clone(), *role));
+                slot.and_modify(|holder| holder.entered.replace(stamp, held.clone()))
+                    .or_insert_with(|| Holder { entered: Latest::new(stamp, held.clone()), left: None });
+            }
+            Act::PersonLeft { person, role, .. } => {
+                let gone = HeldRole { from: stamp.observed, until: Some(stamp.observed), name: None };
+                let slot = self.people.entry((person.clone(), *role));
+                let holder = slot.or_insert_with(|| Holder { entered: Latest::new(stamp, gone), left: None });
+                holder.left = holder.left.max(Some(stamp));
+            }
+            _ => {}
         }
     }
 }

@@ -40,6 +40,13 @@ impl Coverage {
     pub fn is_complete(&self) -> bool {
         self.unreadable == 0 && self.skipped == 0
     }
+
+    /// Of two parts of one reading, the one that missed more.
+    #[must_use]
+    pub fn worse(self, other: &Self) -> Self {
+        let missed = |coverage: &Self| coverage.unreadable.saturating_add(coverage.skipped);
+        if missed(other) > missed(&self) { other.clone() } else { self }
+    }
 }
 
 fn is_zero(n: &u32) -> bool {

@@ -8,7 +8,6 @@ mod file;
 use crate::calendar::Calendar;
 use crate::duty::{Clause, DutyId};
 use crate::parameter::{ParameterId, Values};
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -161,12 +160,6 @@ impl Terms {
     #[must_use]
     pub fn clause(&self, clause: Clause) -> Option<&ClauseTerms> {
         self.clauses.iter().find(|terms| terms.clause == clause)
-    }
-
-    /// The instant at which so many open days of the city have passed (first day excluded, at closing time).
-    #[must_use]
-    pub fn after_open_days(&self, from: Timestamp, open_days: i64) -> Timestamp {
-        self.calendar.after_open_days(from, open_days)
     }
 }
 

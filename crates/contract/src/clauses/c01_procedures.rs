@@ -1,17 +1,20 @@
 //! Clause 1, 操作手順: work that is done has a procedure, the procedure is current, and whoever needs it can read it.
 
 use crate::act::{Document, DocumentKind, WorkType};
+use crate::calendar::Holidays;
 use crate::case::Case;
 use crate::entry::Party;
 use crate::evidence::documents::Registered;
+use crate::evidence::host::Host;
 use crate::evidence::latest::{Latest, Stamp};
 use crate::id::{EntryNumber, PersonId};
 use crate::parameter::ParameterId;
 use crate::standing::{EvidenceClass, Sentence, Verdict};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 const P34: ParameterId = ParameterId::new(34);
+const P37: ParameterId = ParameterId::new(37);
 
 /// Work counts as recurring when it is seen twice within so long (obligations, 1.a).
 const RECURS_WITHIN: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -54,6 +57,8 @@ fn nothing_registered() -> Verdict {
 }
 
 /// 1.a 情報システム等の操作手順は文書化し、…
+///
+/// Work that recurred needs an approved procedure, however long ago it was done: time alone writes none.
 pub fn judge_1_a(case: &Case<'_>) -> Verdict {
     let recurring = recurring_work(case);
     let procedures = procedures(case);
@@ -70,6 +75,9 @@ pub fn judge_1_a(case: &Case<'_>) -> Verdict {
     }
     let entries = procedures.iter().map(Procedure::entry);
     let Some((work, seen)) = missing.first() else {
+        if let Some(unwatched) = unwatched(case) {
+            return unwatched.with_evidence(EvidenceClass::E3, entries);
+        }
         let (count, works) = (procedures.len(), recurring.len());
         return Verdict::kept(Sentence::new(
             format!("繰り返し行われた作業 {works} 種すべてに承認済みの手順書があります（登録 {count} 件）。"),
@@ -93,16 +101,42 @@ pub fn judge_1_a(case: &Case<'_>) -> Verdict {
 }
 
 fn recurring_work(case: &Case<'_>) -> BTreeMap<WorkType, Vec<EntryNumber>> {
-    let mut seen: BTreeMap<WorkType, Vec<EntryNumber>> = BTreeMap::new();
+    let mut seen: BTreeMap<WorkType, Vec<(Timestamp, EntryNumber)>> = BTreeMap::new();
     for (_, host) in case.hosts() {
-        for (stamp, work) in host.into_iter().flat_map(|host| &host.work) {
-            if !case.older_than(stamp.observed, RECURS_WITHIN) {
-                seen.entry(*work).or_default().push(stamp.entry);
-            }
+        for (stamp, work) in host.into_iter().flat_map(Host::work_seen) {
+            seen.entry(work).or_default().push((stamp.observed, stamp.entry));
         }
     }
-    seen.retain(|_, entries| entries.len() >= 2);
-    seen
+    let mut recurring = BTreeMap::new();
+    for (work, mut times) in seen {
+        times.sort_unstable();
+        let near = |a: Timestamp, b: Timestamp| b.duration_since(a) <= RECURS_WITHIN;
+        if times.iter().zip(times.iter().skip(1)).any(|((a, _), (b, _))| near(*a, *b)) {
+            recurring.insert(work, times.into_iter().rev().map(|(_, entry)| entry).collect());
+        }
+    }
+    recurring
+}
+
+/// Work on a host that says nothing is not seen, so nothing can be said to be kept.
+fn unwatched(case: &Case<'_>) -> Option<Verdict> {
+    if case.hosts().next().is_none() {
+        return Some(nobody_watches());
+    }
+    case.silent_host().map(|silent| *silent)
+}
+
+fn nobody_watches() -> Verdict {
+    Verdict::unknown(
+        Sentence::new(
+            "この情報システムの作業と変更を観測するエージェントがなく、手順書が揃い最新かを確かめられません。",
+            "No agent watches this system, so it is not known whether its procedures are complete and current.",
+        ),
+        Sentence::new(
+            "受託者は、対象ホストにエージェントを入れてください。",
+            "The contractor installs the agent.",
+        ),
+    )
 }
 
 fn work_name(work: WorkType) -> (&'static str, &'static str) {
@@ -130,45 +164,70 @@ pub fn judge_1_b(case: &Case<'_>) -> Verdict {
     }
     let entries: Vec<EntryNumber> =
         procedures.iter().map(|procedure| procedure.last_review().entry).collect();
-    if !case.hosts().any(|(_, host)| host.is_some_and(|host| host.last_received.is_some())) {
-        return Verdict::unknown(
-            Sentence::new(
-                "この情報システムの変更を観測するエージェントがなく、手順書が最新かを確かめられません。",
-                "No agent watches this system for changes, so it is not known whether the procedures are current.",
-            ),
-            Sentence::new("受託者は、対象ホストにエージェントを入れてください。", "The contractor installs the agent."),
-        )
-        .with_evidence(EvidenceClass::E3, entries);
-    }
     let age = SignedDuration::from_hours(case.measure(P34, "review_months").value.saturating_mul(365 * 2));
-    let change = newest_change(case);
+    let mut measures = vec![P34];
+    let mut not_sure = None;
     for procedure in &procedures {
         let reviewed = procedure.last_review();
         let title = &procedure.newest.value.title;
         if case.older_than(reviewed.observed, age) {
-            return stale(title, ("見直しの期限を過ぎています", "is overdue for review"), [reviewed.entry]);
+            return stale(title, ("見直しの期限を過ぎています", "is overdue for review"), [reviewed.entry])
+                .measured_by([P34]);
         }
-        let Some(change) = change.filter(|change| change.observed > reviewed.observed) else { continue };
-        let open_days = case.measure(P34, "after_change_bd").value;
-        if case.passed(case.terms.after_open_days(change.observed, open_days)) {
-            let words = ("変更の後に見直されていません", "was not looked at after a change");
-            return stale(title, words, [change.entry, reviewed.entry]);
+        let Some(change) = first_change_after(case, reviewed.observed) else { continue };
+        measures = vec![P34, P37];
+        let due = case.after_open_days(change.observed, case.measure(P34, "after_change_bd").value);
+        if !case.passed(due.at) {
+            continue;
         }
+        match due.holidays {
+            Holidays::Known => {
+                let words = ("変更の後に見直されていません", "was not looked at after a change");
+                return stale(title, words, [change.entry, reviewed.entry]).measured_by(measures);
+            }
+            Holidays::NotKnown => not_sure = Some(change.entry),
+        }
+    }
+    if let Some(change) = not_sure {
+        return holidays_not_known(case).with_evidence(EvidenceClass::E1, [change]);
+    }
+    if let Some(unwatched) = unwatched(case) {
+        return unwatched.with_evidence(EvidenceClass::E3, entries);
     }
     let count = procedures.len();
     Verdict::kept(Sentence::new(
         format!("手順書 {count} 件すべてが期限内に見直されています。"),
         format!("All {count} procedures were reviewed in time."),
     ))
-    .measured_by([P34])
+    .measured_by(measures)
     .with_evidence(EvidenceClass::E3, entries)
 }
 
-fn newest_change(case: &Case<'_>) -> Option<Stamp> {
-    let work = case.hosts().flat_map(|(_, host)| host.into_iter().flat_map(|host| &host.work));
+/// The oldest change nobody looked at: newer ones do not give more time.
+fn first_change_after(case: &Case<'_>, reviewed: Timestamp) -> Option<Stamp> {
+    let work = case.hosts().flat_map(|(_, host)| host.into_iter().flat_map(Host::work_seen));
     work.filter(|(_, work)| matches!(work, WorkType::Patching | WorkType::Configuration))
-        .map(|(stamp, _)| *stamp)
-        .max()
+        .map(|(stamp, _)| stamp)
+        .filter(|stamp| stamp.observed > reviewed)
+        .min_by_key(|stamp| (stamp.observed, stamp.entry))
+}
+
+fn holidays_not_known(case: &Case<'_>) -> Verdict {
+    let until = case.terms.calendar.holidays_until;
+    Verdict::unknown(
+        Sentence::new(
+            format!(
+                "祝日表が {until} で終わっているため、変更の後の見直しの期限が過ぎたかを決められません。"
+            ),
+            format!(
+                "The table of holidays ends on {until}, so it is not known whether the review is overdue."
+            ),
+        ),
+        Sentence::new(
+            "双方は、契約ファイルの祝日表を新しくしてください。",
+            "Both parties renew the holidays in the contract file.",
+        ),
+    )
 }
 
 fn stale(title: &str, (ja, en): (&str, &str), entries: impl IntoIterator<Item = EntryNumber>) -> Verdict {
@@ -179,7 +238,6 @@ fn stale(title: &str, (ja, en): (&str, &str), entries: impl IntoIterator<Item = 
             "The contractor reviews it and revises it, or records why no revision is needed.",
         ),
     )
-    .measured_by([P34])
     .with_evidence(EvidenceClass::E3, entries)
 }
 
@@ -190,7 +248,7 @@ pub fn judge_1_c(case: &Case<'_>) -> Verdict {
         return nothing_registered();
     }
     let people = active_people(case);
-    if people.is_empty() {
+    if !people.iter().any(|(_, role)| role.party() == Party::Contractor) {
         return Verdict::unknown(
             Sentence::new("作業に当たる人が登録されていません。", "Nobody who does the work is registered."),
             Sentence::new(

@@ -18,7 +18,7 @@ pub fn judge_3_1_a(case: &HostCase<'_>) -> Verdict {
         return *unknown;
     }
     let inventory = &case.host.packages;
-    let Some((_, whole)) = inventory.whole_list() else {
+    let Some(whole) = inventory.whole_list() else {
         return case.not_observed("ソフトウェアの一覧", "list of software");
     };
     let lines = software_lines(case);
@@ -33,12 +33,19 @@ pub fn judge_3_1_a(case: &HostCase<'_>) -> Verdict {
         }
     }
     let id = case.id();
+    let what = Sentence::new("ソフトウェア", "packages");
+    if let Err(unknown) = case.whole(what, &whole.coverage, &whole.entries) {
+        return *unknown;
+    }
+    if !inventory.is_unbroken() {
+        return change_missing(case, &whole.entries);
+    }
     if unlisted.is_empty() {
         return Verdict::kept(Sentence::new(
             format!("{id} のソフトウェア {count} 件はすべて利用可の一覧にあります。"),
             format!("All {count} packages of {id} stand on the list of allowed software."),
         ))
-        .with_evidence(EvidenceClass::E1, whole);
+        .with_evidence(EvidenceClass::E1, whole.entries);
     }
     let (open, first) = (unlisted.len(), unlisted.iter().take(3).copied().collect::<Vec<_>>().join(", "));
     Verdict::unknown(
@@ -53,7 +60,24 @@ pub fn judge_3_1_a(case: &HostCase<'_>) -> Verdict {
             "The contractor declares the software in use and the city agrees.",
         ),
     )
-    .with_evidence(EvidenceClass::E1, whole)
+    .with_evidence(EvidenceClass::E1, whole.entries)
+}
+
+fn change_missing(case: &HostCase<'_>, entries: &[EntryNumber]) -> Verdict {
+    let id = case.id();
+    Verdict::unknown(
+        Sentence::new(
+            format!("{id} のソフトウェアの変化の一部が届いておらず、今の一覧が分かりません。"),
+            format!(
+                "A change of the software of {id} did not arrive, so the list as it is now is not known."
+            ),
+        ),
+        Sentence::new(
+            "受託者は、エージェントを起動し直し、一覧全体を送らせてください。",
+            "The contractor restarts the agent, which then sends the whole list.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, entries.iter().copied())
 }
 
 fn software_lines<'a>(case: &HostCase<'a>) -> Vec<(&'a SoftwareLine, EntryNumber)> {
@@ -221,7 +245,8 @@ pub fn judge_3_5_a(case: &HostCase<'_>) -> Verdict {
         let paid_until = paid_support(case, product);
         let until = paid_until.max(product.until);
         match (product.phase, until) {
-            (Phase::NotListed, None) => unlisted.push(name),
+            // No date is no promise, whatever the phase is called.
+            (Phase::NotListed | Phase::Full | Phase::Lts, None) => unlisted.push(name),
             (Phase::Ended | Phase::Extended, _) if paid_until.is_none() => {
                 return ended(case, &name, product, entry);
             }

@@ -3,9 +3,11 @@
 use crate::act::{Matter, Protocol, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
+use crate::evidence::host::Host;
+use crate::fact::Coverage;
 use crate::fact::network::Listener;
 use crate::fact::server::PortalCheck;
-use crate::id::HostId;
+use crate::id::{DeviceId, EntryNumber, HostId};
 use crate::parameter::ParameterId;
 use crate::standing::{EvidenceClass, Sentence, Verdict};
 use jiff::SignedDuration;
@@ -78,7 +80,7 @@ pub fn judge_4_4_a(case: &Case<'_>) -> Verdict {
     let check = case.evidence.portal.as_ref();
     let tried = check.map(|check| check.stamp.entry);
     let Some((line, need)) = newest.and_then(|line| match line.matter {
-        Matter::DeviceNeed(need) => Some((line, need)),
+        Matter::DeviceNeed(need) if need.needed != Trit::Unsaid => Some((line, need)),
         _ => None,
     }) else {
         return undecided(&lines).with_evidence(EvidenceClass::E1, tried);
@@ -160,6 +162,12 @@ fn by_door(case: &Case<'_>, check: &PortalCheck) -> Verdict {
         )
         .measured_by([P12]);
     }
+    if let Some((device, entry)) = lives_too_long(case) {
+        return too_long(case, device, entry);
+    }
+    if let Some(unknown) = doors_not_seen(case) {
+        return *unknown;
+    }
     if let Some((host, port)) = other_remote_door(case) {
         return Verdict::unknown(
             Sentence::new(
@@ -179,6 +187,54 @@ fn by_door(case: &Case<'_>, check: &PortalCheck) -> Verdict {
         format!("証明書を持つ装置 {devices} 台だけが接続でき、それ以外は拒まれることを試験しました。"),
         format!("Only {devices} devices with certificates get in; others are refused, as tried."),
     ))
+    .measured_by([P12])
+}
+
+fn too_long(case: &Case<'_>, device: &DeviceId, entry: EntryNumber) -> Verdict {
+    let days = case.measure(P12, "cert_life_d").value;
+    Verdict::broken(
+        Sentence::new(
+            format!("装置 {device} の証明書の有効期間が {days} 日を超えています。"),
+            format!("The certificate of device {device} lives longer than {days} days."),
+        ),
+        Sentence::new(
+            "受託者は、有効期間の短い証明書に替えてください。",
+            "The contractor replaces it by one of a shorter life.",
+        ),
+    )
+    .measured_by([P12])
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+/// A certificate in force of one of the system's hosts that was issued for longer than agreed (P-12).
+fn lives_too_long<'a>(case: &Case<'a>) -> Option<(&'a DeviceId, EntryNumber)> {
+    let limit = SignedDuration::from_hours(case.measure(P12, "cert_life_d").value.saturating_mul(24));
+    // Issued a moment before or after its first day; a day is no longer life.
+    let limit = limit.saturating_add(SignedDuration::from_hours(24));
+    for (id, device) in &case.evidence.devices {
+        let Some(enrolled) = &device.enrolled else { continue };
+        let (host, not_after) = &enrolled.value;
+        let ours = case.hosts().any(|(place, _)| place.host == *host);
+        let in_force = device.revoked.is_none_or(|revoked| revoked < enrolled.stamp);
+        let long = not_after.duration_since(enrolled.stamp.observed) > limit;
+        if ours && in_force && long && !case.passed(*not_after) {
+            return Some((id, enrolled.stamp.entry));
+        }
+    }
+    None
+}
+
+/// A host whose sockets nobody sees may have a door that nobody knows.
+fn doors_not_seen(case: &Case<'_>) -> Option<Box<Verdict>> {
+    let silent = Host::default();
+    case.hosts().find_map(|(place, host)| {
+        let host = HostCase { case, place, host: host.unwrap_or(&silent) };
+        match host.alive() {
+            Err(unknown) => Some(unknown),
+            Ok(()) if host.host.listeners.newest().is_some() => None,
+            Ok(()) => Some(Box::new(host.not_observed("待ち受けている通信", "listening sockets"))),
+        }
+    })
 }
 
 /// SSH, RDP or VNC on a host, reachable from the network.
@@ -242,6 +298,12 @@ pub fn judge_4_5_b(case: &HostCase<'_>) -> Verdict {
     let Some(first) =
         unagreed.iter().find(|s| !flows.iter().any(|line| line.is_declared() && needed(s, line)))
     else {
+        // Names of programs may be missing; sockets may not.
+        let left_out = Coverage { unreadable: 0, ..listeners.coverage.clone() };
+        let what = Sentence::new("待ち受け", "listening sockets");
+        if let Err(unknown) = case.whole(what, &left_out, &listeners.entries) {
+            return *unknown;
+        }
         return all_listed(case, unagreed.len(), open.len())
             .with_evidence(EvidenceClass::E1, listeners.entries);
     };

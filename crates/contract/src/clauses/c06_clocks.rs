@@ -4,11 +4,12 @@
 //! configured sources.
 
 use crate::case::HostCase;
+use crate::evidence::latest::Latest;
 use crate::fact::host::ClockState;
 use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
-use crate::standing::{EvidenceClass, Sentence, Verdict};
-use jiff::SignedDuration;
+use crate::standing::{EvidenceClass, Sentence, Standing, Verdict};
+use jiff::{SignedDuration, Timestamp};
 
 const P18: ParameterId = ParameterId::new(18);
 
@@ -25,10 +26,35 @@ pub fn judge_6_a(case: &HostCase<'_>) -> Verdict {
     if clock.value.daemon == "none" {
         return no_daemon(case, entry);
     }
+    let by_itself = not_synchronised(case, clock);
     match clock.value.measured_offset_us {
-        Some(offset_us) => by_offset(case, offset_us, entry),
-        None => unmeasured(case, &clock.value, entry),
+        Some(offset_us) if by_itself.is_none() => by_offset(case, offset_us, entry),
+        Some(offset_us) => {
+            let verdict = by_offset(case, offset_us, entry);
+            // A clock that is right by luck follows no source.
+            if verdict.standing == Standing::Kept { by_itself.unwrap_or(verdict) } else { verdict }
+        }
+        None => by_itself.unwrap_or_else(|| unmeasured(case, &clock.value, entry)),
     }
+}
+
+/// The daemon runs, but its last update is too long ago: the clock has been on its own since.
+fn not_synchronised(case: &HostCase<'_>, clock: &Latest<ClockState>) -> Option<Verdict> {
+    let (id, daemon) = (case.id(), &clock.value.daemon);
+    let age = SignedDuration::from_secs(i64::try_from(clock.value.last_update_age_s?).ok()?);
+    let last_update = clock.stamp.observed.checked_sub(age).unwrap_or(Timestamp::MIN);
+    if !case.case.older_than(last_update, UNSYNCHRONISED_FOR) {
+        return None;
+    }
+    let cause = Sentence::new(
+        format!("{id} は24時間以上、時刻源と同期していません（{daemon}）。"),
+        format!("{id} has had no time source for over 24 hours ({daemon})."),
+    );
+    let next = Sentence::new(
+        "受託者は、時刻源との通信を直してください。",
+        "The contractor mends the path to the time source.",
+    );
+    Some(Verdict::broken(cause, next).with_evidence(EvidenceClass::E1, [clock.stamp.entry]))
 }
 
 fn no_daemon(case: &HostCase<'_>, entry: EntryNumber) -> Verdict {
@@ -75,27 +101,9 @@ fn by_offset(case: &HostCase<'_>, offset_us: i64, entry: EntryNumber) -> Verdict
     .with_evidence(EvidenceClass::E1, [entry])
 }
 
-/// The daemon runs, but our own exchange got no answer: the last update tells how long it has been on its own.
+/// The daemon runs, but our own exchange got no answer.
 fn unmeasured(case: &HostCase<'_>, clock: &ClockState, entry: EntryNumber) -> Verdict {
-    let id = case.id();
-    let age_s = clock.last_update_age_s.and_then(|age| i64::try_from(age).ok());
-    let observed = case.host.clock.as_ref().map(|latest| latest.stamp.observed);
-    let last_update =
-        observed.zip(age_s).and_then(|(at, age)| at.checked_sub(SignedDuration::from_secs(age)).ok());
-    let daemon = &clock.daemon;
-    if last_update.is_some_and(|at| case.case.older_than(at, UNSYNCHRONISED_FOR)) {
-        return Verdict::broken(
-            Sentence::new(
-                format!("{id} は24時間以上、時刻源と同期していません（{daemon}）。"),
-                format!("{id} has had no time source for over 24 hours ({daemon})."),
-            ),
-            Sentence::new(
-                "受託者は、時刻源との通信を直してください。",
-                "The contractor mends the path to the time source.",
-            ),
-        )
-        .with_evidence(EvidenceClass::E1, [entry]);
-    }
+    let (id, daemon) = (case.id(), &clock.daemon);
     Verdict::unknown(
         Sentence::new(
             format!("{id} の時刻源が応答せず、ずれを測れません（{daemon}）。"),

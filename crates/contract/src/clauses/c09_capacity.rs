@@ -3,11 +3,13 @@
 use crate::act::{LimitLine, Matter};
 use crate::case::HostCase;
 use crate::duty::DutyId;
+use crate::evidence::agreement::Line;
 use crate::evidence::latest::Latest;
 use crate::fact::host::{CapacitySample, ResourceUse};
 use crate::id::EntryNumber;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 
 /// Samples are five minutes long; an hour without one is a stale picture.
 const SAMPLE_LIVES: SignedDuration = SignedDuration::from_hours(1);
@@ -24,15 +26,20 @@ pub fn judge_9_a(case: &HostCase<'_>) -> Verdict {
     let mut undeclared = Vec::new();
     let mut evidence = vec![sample.stamp.entry];
     for used in &sample.value.resources {
-        match limits.iter().find(|(limit, _)| limit.resource == used.resource) {
+        match limits.get(used.resource.as_str()) {
             None => undeclared.push(used.resource.as_str()),
-            Some((limit, _)) if limit.limit > used.limit => {
+            Some((limit, entry)) if limit.limit > used.limit => {
+                evidence.push(*entry);
                 return promises_too_much(case, limit, used, &evidence);
             }
             Some((_, entry)) => evidence.push(*entry),
         }
     }
     let id = case.id();
+    let what = Sentence::new("資源", "resources");
+    if let Err(unknown) = case.whole(what, &sample.value.coverage, &evidence) {
+        return *unknown;
+    }
     if undeclared.is_empty() {
         let count = sample.value.resources.len();
         return Verdict::kept(Sentence::new(
@@ -55,15 +62,16 @@ pub fn judge_9_a(case: &HostCase<'_>) -> Verdict {
     .with_evidence(EvidenceClass::E1, evidence)
 }
 
-fn declared_limits<'a>(case: &HostCase<'a>) -> Vec<(&'a LimitLine, EntryNumber)> {
+/// The limit disclosed for each resource: the host's own line before its system's, the newest before older ones.
+fn declared_limits<'a>(case: &HostCase<'a>) -> BTreeMap<&'a str, (&'a LimitLine, EntryNumber)> {
     let lines = case.case.evidence.agreements.of_host("limit", &case.place.system, &case.place.host);
-    let declared = lines.filter(|line| line.is_declared());
-    declared
-        .filter_map(|line| match line.matter {
-            Matter::Limit(limit) => Some((limit, line.proposed.entry)),
-            _ => None,
-        })
-        .collect()
+    let mut declared: Vec<Line<'a>> = lines.filter(Line::is_declared).collect();
+    declared.sort_by_key(|line| (line.matter.host().is_some(), line.proposed));
+    let limits = declared.iter().filter_map(|line| match line.matter {
+        Matter::Limit(limit) => Some((limit.resource.as_str(), (limit, line.proposed.entry))),
+        _ => None,
+    });
+    limits.collect()
 }
 
 fn promises_too_much(
@@ -137,10 +145,12 @@ fn current_sample<'a>(case: &HostCase<'a>) -> Result<&'a Latest<CapacitySample>,
     let Some(sample) = &case.host.capacity else {
         return Err(Box::new(case.not_observed("資源の利用状況", "use of resources")));
     };
-    if !case.case.older_than(sample.value.to, SAMPLE_LIVES) {
+    // A period that ends ahead of our clock would never grow stale.
+    let to = sample.value.to.min(sample.stamp.received);
+    if !case.case.older_than(to, SAMPLE_LIVES) {
         return Ok(sample);
     }
-    let (id, since) = (case.id(), jst(sample.value.to));
+    let (id, since) = (case.id(), jst(to));
     let cause = Sentence::new(
         format!("{id} の資源の利用状況は {since} より後の記録がありません。"),
         format!("The use of resources of {id} is not known after {since}."),

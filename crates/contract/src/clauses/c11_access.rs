@@ -1,13 +1,15 @@
 //! Clause 11, アクセス制御: every account has a line in the ledger of accounts, and the city can look for itself.
 
-use crate::act::{AccountLine, Matter, Trit};
+use crate::act::{AccountLine, AccountUse, Matter, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
+use crate::evidence::host::Complete;
+use crate::fact::Coverage;
 use crate::fact::host::Account;
 use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 const P27: ParameterId = ParameterId::new(27);
 const VIEW_LIVES: SignedDuration = SignedDuration::from_hours(24);
@@ -18,13 +20,15 @@ enum Finding {
     Unlisted,
     Expired,
     OverPrivileged,
+    Dormant,
     NewUnlisted,
     NotConfirmed,
 }
 
 /// 11.a 受託者は、情報システムのアクセス制御を適切に行うこと。
 ///
-/// Accounts nobody can log in with need no line. An account without a live line is a breach after P-27 `unlisted_h`.
+/// Accounts nobody can log in with need no line. An account without a live line is a breach after P-27 `unlisted_h`, one
+/// of a person that nobody used for `dormant_d`, too.
 pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
     if let Err(unknown) = case.fresh("accounts") {
         return *unknown;
@@ -36,18 +40,29 @@ pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
     let mut findings: Vec<(Finding, &Account)> =
         usable.clone().filter_map(|account| Some((examine(case, account)?, *account))).collect();
     findings.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.name.cmp(&b.1.name)));
-    match findings.first() {
-        None => {
-            let (id, count) = (case.id(), usable.count());
-            Verdict::kept(Sentence::new(
-                format!("{id} のログインできるアカウント {count} 件すべてが、合意した台帳にあります。"),
-                format!("All {count} accounts of {id} that can log in stand in the agreed ledger."),
-            ))
-            .measured_by([P27])
-            .with_evidence(EvidenceClass::E1, accounts.entries)
-        }
-        Some((worst, account)) => found(case, worst, account, findings.len(), accounts.entries),
+    if let Some((worst, account)) = findings.first() {
+        return found(case, worst, account, findings.len(), accounts.entries);
     }
+    if let Err(unknown) = all_read(case, &accounts) {
+        return *unknown;
+    }
+    let (id, count) = (case.id(), usable.count());
+    Verdict::kept(Sentence::new(
+        format!("{id} のログインできるアカウント {count} 件すべてが、合意した台帳にあります。"),
+        format!("All {count} accounts of {id} that can log in stand in the agreed ledger."),
+    ))
+    .measured_by([P27])
+    .with_evidence(EvidenceClass::E1, accounts.entries)
+}
+
+/// Accounts beyond the list, and privilege given by rules that could not be read, are not known. An unreadable shadow
+/// file needs no excuse: its accounts count as such that can log in.
+fn all_read(case: &HostCase<'_>, accounts: &Complete<'_, Account>) -> Result<(), Box<Verdict>> {
+    let left_out = Coverage { unreadable: 0, ..accounts.coverage.clone() };
+    case.whole(Sentence::new("アカウント", "accounts"), &left_out, &accounts.entries)?;
+    let Some(rules) = &case.host.privileges else { return Ok(()) };
+    let what = Sentence::new("特権の規則", "rules of privilege");
+    case.whole(what, &rules.value.coverage, &[rules.stamp.entry])
 }
 
 fn examine(case: &HostCase<'_>, account: &Account) -> Option<Finding> {
@@ -63,19 +78,39 @@ fn examine(case: &HostCase<'_>, account: &Account) -> Option<Finding> {
         case.case.passed(line.from) && !line.until.is_some_and(|until| case.case.passed(until))
     };
     if let Some((_, line)) = named.iter().find(|(line, declared)| line.is_agreed() && in_period(declared)) {
-        return (line.privileged == Trit::No && account.privileged).then_some(Finding::OverPrivileged);
+        if line.privileged == Trit::No && account.privileged {
+            return Some(Finding::OverPrivileged);
+        }
+        return is_dormant(case, account, line.use_).then_some(Finding::Dormant);
     }
     if named.iter().any(|(line, declared)| line.is_declared() && in_period(declared)) {
         return Some(Finding::NotConfirmed);
     }
-    let ended = named.iter().filter_map(|(_, declared)| declared.until).max();
-    if let Some(ended) = ended {
+    if let Some(ended) = named.iter().filter_map(|(line, declared)| end_of(case, line, declared)).max() {
         let late = case.case.older_than(ended, grace);
         return Some(if late { Finding::Expired } else { Finding::NewUnlisted });
     }
     let first_seen = case.host.account_first_seen.get(&account.name);
-    let late = first_seen.is_none_or(|seen| case.case.older_than(*seen, grace));
+    let late = first_seen.is_none_or(|seen| case.case.older_than(seen.observed, grace));
     Some(if late { Finding::Unlisted } else { Finding::NewUnlisted })
+}
+
+/// When a line that was in force once ended, by its date or by an act. A line the city never agreed to gives no grace.
+fn end_of(case: &HostCase<'_>, line: &Line<'_>, declared: &AccountLine) -> Option<Timestamp> {
+    let proposal = case.case.evidence.agreements.proposal(line.id)?;
+    if proposal.agreed.is_empty() {
+        return None;
+    }
+    let by_act = proposal.ended.map(|ended| ended.observed);
+    by_act.or(declared.until).filter(|end| case.case.passed(*end))
+}
+
+/// Nobody logged in for so long (P-27 `dormant_d`). Programs and break-glass accounts may rest.
+fn is_dormant(case: &HostCase<'_>, account: &Account, use_: AccountUse) -> bool {
+    let rests = matches!(use_, AccountUse::Service | AccountUse::Emergency);
+    let limit = SignedDuration::from_hours(case.case.measure(P27, "dormant_d").value.saturating_mul(24));
+    let used = account.last_login;
+    !rests && used.is_some_and(|used| case.case.older_than(used, limit))
 }
 
 fn found(
@@ -95,6 +130,7 @@ fn found(
         Finding::Unlisted => ("台帳にないアカウントです", "is in no line of the ledger"),
         Finding::Expired => ("台帳の期限が切れています", "has an expired line in the ledger"),
         Finding::OverPrivileged => ("台帳にない特権を持っています", "has privilege its line does not give"),
+        Finding::Dormant => ("長く使われていないのに有効です", "is in force though nobody used it for long"),
         Finding::NewUnlisted => {
             ("まだ台帳にありません（猶予期間中）", "is not in the ledger yet (within the grace period)")
         }
@@ -113,6 +149,14 @@ fn found(
                 "The contractor removes the privilege or declares it.",
             ),
         ),
+        Finding::Dormant => Verdict::broken(
+            cause,
+            Sentence::new(
+                "受託者は、アカウントを止めるか、必要な理由を台帳に届け直してください。",
+                "The contractor disables the account, or declares anew why it is needed.",
+            ),
+        )
+        .measured_by([P27]),
         Finding::NewUnlisted => Verdict::unknown(cause, list_it()).measured_by([P27]),
         Finding::NotConfirmed => Verdict::unknown(
             cause,
@@ -148,6 +192,19 @@ pub fn judge_11_b(case: &Case<'_>) -> Verdict {
     }
     if let Some(stale) = stale_host(case, entry) {
         return *stale;
+    }
+    if check.value.city_accounts == 0 {
+        return Verdict::unknown(
+            Sentence::new(
+                "サインインできる市の利用者がおらず、市は確認できません。",
+                "Nobody of the city can sign in, so the city cannot look.",
+            ),
+            Sentence::new(
+                "受託者は、市の利用者を登録してください。",
+                "The contractor registers people of the city.",
+            ),
+        )
+        .with_evidence(EvidenceClass::E1, [entry]);
     }
     let Some(seen) = check.value.city_last_seen else {
         return Verdict::unknown(

@@ -62,7 +62,7 @@ pub struct Host {
     /// Accounts.
     pub accounts: Listed<Account>,
     /// When each account was first seen, by its name.
-    pub account_first_seen: BTreeMap<String, Timestamp>,
+    pub account_first_seen: BTreeMap<String, Stamp>,
     /// Packages.
     pub packages: Inventory,
     /// Work that was seen (1.a, 1.b), by stamp.
@@ -91,8 +91,8 @@ impl Host {
             Fact::CapacitySample(sample) => keep_newer(&mut self.capacity, stamp, sample.clone()),
             Fact::AccountSet(set) => {
                 for account in &set.accounts {
-                    let first = self.account_first_seen.entry(account.name.clone()).or_insert(stamp.observed);
-                    *first = (*first).min(stamp.observed);
+                    let first = self.account_first_seen.entry(account.name.clone()).or_insert(stamp);
+                    *first = (*first).min(stamp);
                 }
                 self.accounts.enter(stamp, &set.part, &set.accounts, &set.coverage);
             }
@@ -125,6 +125,14 @@ impl Host {
         (!over).then_some(silence.value.since)
     }
 
+    /// Work that was seen, with the accounts that were issued: those that were not there from the beginning.
+    pub fn work_seen(&self) -> impl Iterator<Item = (Stamp, WorkType)> {
+        let beginning = self.account_first_seen.values().map(|first| first.observed).min();
+        let issued = self.account_first_seen.values().filter(move |first| Some(first.observed) > beginning);
+        let work = self.work.iter().map(|(stamp, work)| (*stamp, *work));
+        work.chain(issued.map(|first| (*first, WorkType::Accounts)))
+    }
+
     fn saw_work(&mut self, stamp: Stamp, work: WorkType) {
         self.work.insert(stamp, work);
         while self.work.len() > WORK_KEPT {
@@ -142,7 +150,7 @@ fn newest_received(known: Stamp, stamp: Stamp) -> Stamp {
 #[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
 pub struct Listed<T> {
     #[serde(with = "super::latest::pairs")]
-    sets: BTreeMap<(Timestamp, String), PartialSet<T>>,
+    sets: BTreeMap<SetName, PartialSet<T>>,
 }
 
 impl<T> Default for Listed<T> {
@@ -151,59 +159,81 @@ impl<T> Default for Listed<T> {
     }
 }
 
+/// The same list may be read twice; each reading is a set of its own.
+type SetName = (Timestamp, String, u16);
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct PartialSet<T> {
-    of: u16,
-    parts: BTreeMap<u16, (Stamp, Vec<T>)>,
+    parts: BTreeMap<u16, SetPart<T>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SetPart<T> {
+    stamp: Stamp,
+    items: Vec<T>,
     coverage: Coverage,
 }
 
 /// A list of which every part has arrived.
 #[derive(Debug)]
 pub struct Complete<'a, T> {
-    /// When it was read, by the host's clock.
-    pub observed: Timestamp,
+    /// The digest that names it.
+    pub set: &'a str,
+    /// Its earliest part.
+    pub first: Stamp,
     /// The entries of its parts.
     pub entries: Vec<EntryNumber>,
     /// The things.
     pub items: Vec<&'a T>,
     /// What could not be read.
-    pub coverage: &'a Coverage,
+    pub coverage: Coverage,
 }
 
 impl<T: Clone> Listed<T> {
     fn enter(&mut self, stamp: Stamp, part: &Part, items: &[T], coverage: &Coverage) {
-        let key = (stamp.observed, part.set.clone());
-        let empty = PartialSet { of: part.of, parts: BTreeMap::new(), coverage: coverage.clone() };
-        let set = self.sets.entry(key).or_insert(empty);
-        set.parts.entry(part.index).or_insert_with(|| (stamp, items.to_vec()));
-        // The newest complete set and everything after it is enough; at most a few incomplete ones wait behind.
-        let newest_complete =
-            self.sets.iter().rev().find(|(_, set)| set.is_complete()).map(|(key, _)| key.clone());
-        if let Some(newest) = newest_complete {
-            self.sets = self.sets.split_off(&newest);
+        if part.index >= part.of {
+            return;
         }
+        let name = (stamp.observed, part.set.clone(), part.of);
+        let set = self.sets.entry(name).or_insert_with(|| PartialSet { parts: BTreeMap::new() });
+        let new = SetPart { stamp, items: items.to_vec(), coverage: coverage.clone() };
+        let known = set.parts.entry(part.index).or_insert_with(|| new.clone());
+        if stamp > known.stamp {
+            *known = new;
+        }
+        // The newest complete set and everything after it is enough; at most a few incomplete ones wait behind.
+        let newest =
+            self.sets.iter().filter(|(name, set)| set.is_complete(name)).map(|(_, set)| set.last()).max();
+        self.sets.retain(|_, set| set.last() >= newest.flatten());
         while self.sets.len() > 8 {
-            self.sets.pop_first();
+            let oldest = self.sets.iter().min_by_key(|(_, set)| set.last()).map(|(name, _)| name.clone());
+            oldest.and_then(|name| self.sets.remove(&name));
         }
     }
 
     /// The newest complete list.
     #[must_use]
     pub fn newest(&self) -> Option<Complete<'_, T>> {
-        let ((observed, _), set) = self.sets.iter().rev().find(|(_, set)| set.is_complete())?;
+        let complete = self.sets.iter().filter(|(name, set)| set.is_complete(name));
+        let ((_, name, _), set) = complete.max_by_key(|(_, set)| set.last())?;
+        let parts = || set.parts.values();
         Some(Complete {
-            observed: *observed,
-            entries: set.parts.values().map(|(stamp, _)| stamp.entry).collect(),
-            items: set.parts.values().flat_map(|(_, items)| items).collect(),
-            coverage: &set.coverage,
+            set: name,
+            first: parts().map(|part| part.stamp).min()?,
+            entries: parts().map(|part| part.stamp.entry).collect(),
+            items: parts().flat_map(|part| &part.items).collect(),
+            coverage: parts().map(|part| &part.coverage).fold(Coverage::default(), Coverage::worse),
         })
     }
 }
 
 impl<T> PartialSet<T> {
-    fn is_complete(&self) -> bool {
-        self.parts.len() == usize::from(self.of)
+    fn is_complete(&self, (_, _, of): &SetName) -> bool {
+        self.parts.len() == usize::from(*of)
+    }
+
+    fn last(&self) -> Option<Stamp> {
+        self.parts.values().map(|part| part.stamp).max()
     }
 }
 
@@ -212,6 +242,9 @@ impl<T> PartialSet<T> {
 pub struct Inventory {
     packages: BTreeMap<String, Latest<Option<Package>>>,
     sets: Listed<()>,
+    /// Changes after the whole list: the digests before and after each.
+    #[serde(with = "super::latest::pairs")]
+    changes: BTreeMap<Stamp, (String, String)>,
     /// The package manager.
     pub manager: Option<Latest<String>>,
     /// The newest statement.
@@ -226,6 +259,9 @@ impl Inventory {
             self.put(stamp, &package.name, Some(package));
         }
         self.sets.enter(stamp, &set.part, &[], &set.coverage);
+        if let Some(first) = self.whole_list().map(|list| list.first) {
+            self.changes.retain(|stamp, _| *stamp > first);
+        }
     }
 
     fn enter_change(&mut self, stamp: Stamp, change: &PackageChange) {
@@ -236,6 +272,21 @@ impl Inventory {
         for name in &change.removed {
             self.put(stamp, name, None);
         }
+        self.changes.insert(stamp, (change.before.clone(), change.after.clone()));
+    }
+
+    /// Every change since the whole list arrived: each begins where the one before it ended.
+    #[must_use]
+    pub fn is_unbroken(&self) -> bool {
+        let Some(list) = self.whole_list() else { return false };
+        let mut digest = list.set;
+        for (_, (before, after)) in self.changes.range(list.first..) {
+            if before != digest {
+                return false;
+            }
+            digest = after;
+        }
+        true
     }
 
     fn put(&mut self, stamp: Stamp, name: &str, package: Option<&Package>) {
@@ -247,18 +298,18 @@ impl Inventory {
         }
     }
 
-    /// The instant and the entries of the newest whole list; none while no whole list has arrived.
+    /// The newest whole list; none while no whole list has arrived. Its packages are those of [`Inventory::installed`].
     #[must_use]
-    pub fn whole_list(&self) -> Option<(Timestamp, Vec<EntryNumber>)> {
-        self.sets.newest().map(|set| (set.observed, set.entries))
+    pub fn whole_list(&self) -> Option<Complete<'_, ()>> {
+        self.sets.newest()
     }
 
     /// The installed packages, each with the entry that says so.
     pub fn installed(&self) -> impl Iterator<Item = (&Package, EntryNumber)> {
-        let since = self.whole_list().map(|(observed, _)| observed);
+        let since = self.whole_list().map(|list| list.first);
         self.packages.values().filter_map(move |latest| {
             let package = latest.value.as_ref()?;
-            since.is_none_or(|since| latest.stamp.observed >= since).then_some((package, latest.stamp.entry))
+            since.is_none_or(|since| latest.stamp >= since).then_some((package, latest.stamp.entry))
         })
     }
 }

@@ -4,13 +4,16 @@ use crate::id::EntryNumber;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// When and where something was stated. Ordered by the author's clock, then by the author's sequence number.
+/// When and where something was stated.
+///
+/// Within one host the author's own numbering decides what is newer, not its clock: a host whose clock went back a year
+/// would otherwise keep its old readings. People and the server have no numbers; theirs are ordered by the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp {
-    /// By the author's clock.
-    pub observed: Timestamp,
     /// The author's sequence number, 0 for people and the server.
     pub seq: u64,
+    /// By the author's clock, but never after it was received.
+    pub observed: Timestamp,
     /// By the server's clock.
     pub received: Timestamp,
     /// Entry number.

@@ -1,0 +1,422 @@
+//! Laws: what holds for every duty, whatever the entries are.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test needs fails like the test"
+)]
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::LazyLock;
+use yakujo_contract::court::{Court, Ruling};
+use yakujo_contract::duty::{Clause, DutyId, Judge};
+use yakujo_contract::entry::Entry;
+use yakujo_contract::id::{EntryNumber, SystemId};
+use yakujo_contract::standing::{Sentence, Standing};
+use yakujo_contract::terms::Terms;
+
+static TERMS: LazyLock<Terms> = LazyLock::new(Terms::standard);
+
+/// Entries of one scenario, as they were received.
+type Story = (String, Vec<Entry>);
+
+static STORIES: LazyLock<Vec<Story>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios");
+    let mut stories: Vec<Story> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| {
+            let path = file.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().filter(|line| line.starts_with('{'));
+            let mut entries: Vec<Entry> =
+                lines.map(|line| Entry::from_bytes(line.as_bytes()).unwrap()).collect();
+            entries.sort_by_key(|entry| entry.received);
+            (path.file_stem().unwrap().to_str().unwrap().to_owned(), entries)
+        })
+        .collect();
+    stories.sort_by(|a, b| a.0.cmp(&b.0));
+    stories
+});
+
+fn entry(text: &str) -> Entry {
+    Entry::from_bytes(text.as_bytes()).unwrap_or_else(|error| panic!("{error:?}: {text}"))
+}
+
+fn act(party: &str, at: &str, act: &str) -> Entry {
+    let author = format!(r#"{{"person":{{"id":"p-{party}","party":"{party}"}}}}"#);
+    entry(&format!(r#"{{"v":1,"author":{author},"observed":"{at}","received":"{at}","act":{act}}}"#))
+}
+
+const BEGIN: &str = "2026-11-22T00:00:00Z";
+
+fn declared_system() -> Entry {
+    let system = r#"{"kind":"proposed","proposal":"s1","matter":"system","system":"main","name":"台帳","importance":"B","segment":"internet","internet_facing":"no"}"#;
+    act("contractor", BEGIN, system)
+}
+
+fn declared_host(host: &str) -> Entry {
+    let matter = format!(
+        r#"{{"kind":"proposed","proposal":"host-{host}","matter":"host","host":"{host}","system":"main","environment":"production"}}"#
+    );
+    act("contractor", BEGIN, &matter)
+}
+
+/// A court that numbers what it is told.
+#[derive(Clone, Default)]
+struct Run {
+    court: Court,
+    next: u64,
+}
+
+impl Run {
+    fn of(entries: &[Entry]) -> Self {
+        let mut run = Self::default();
+        for entry in entries {
+            run.enter(entry);
+        }
+        run
+    }
+
+    fn enter(&mut self, entry: &Entry) -> Vec<Ruling> {
+        self.next += 1;
+        self.court.enter(&TERMS, EntryNumber(self.next - 1), entry)
+    }
+
+    fn advance(&mut self, to: Timestamp) -> Vec<Ruling> {
+        self.court.advance(&TERMS, to)
+    }
+
+    fn rulings(&self) -> Vec<Ruling> {
+        self.court.rulings().collect()
+    }
+}
+
+/// Each case judges whole courts, so a hundred are enough; a failure prints its input, nothing is kept beside the tests.
+fn few() -> ProptestConfig {
+    ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn main_system() -> SystemId {
+    "main".parse().unwrap()
+}
+
+// (a)
+
+fn is_japanese(text: &str) -> bool {
+    text.ends_with('。') && text.chars().any(|c| ('ぁ'..='ん').contains(&c))
+}
+
+fn is_english(text: &str) -> bool {
+    text.ends_with('.') && !text.chars().any(|c| ('ぁ'..='龠').contains(&c))
+}
+
+fn says(duty: DutyId, what: &str, sentence: &Sentence) {
+    assert!(is_japanese(&sentence.ja), "{duty} {what}: {}", sentence.ja);
+    assert!(is_english(&sentence.en), "{duty} {what}: {}", sentence.en);
+}
+
+#[test]
+fn without_evidence_every_duty_is_unknown_and_says_what_is_missing_and_who_supplies_it() {
+    let stories = [vec![declared_system()], vec![declared_system(), declared_host("web-1")]];
+    for entries in stories {
+        let run = Run::of(&entries);
+        let rulings = run.rulings();
+        assert_eq!(rulings.len(), 49);
+        for Ruling { duty, verdict, .. } in rulings {
+            assert_eq!(verdict.standing, Standing::Unknown, "{duty}: {:?}", verdict.cause);
+            says(duty, "cause", &verdict.cause);
+            says(duty, "next", &verdict.next);
+            assert!(verdict.next.ja.contains("受託者") || verdict.next.ja.contains('市'), "{duty}");
+            assert!(verdict.evidence.is_empty() && verdict.class.is_none(), "{duty}");
+        }
+    }
+}
+
+#[test]
+fn duties_of_different_clauses_miss_different_evidence() {
+    let run = Run::of(&[declared_system()]);
+    let mut said: BTreeMap<String, Clause> = BTreeMap::new();
+    for ruling in run.rulings().into_iter().filter(|r| matches!(r.duty.row().judge, Judge::PerSystem(_))) {
+        let clause = ruling.duty.row().clause;
+        let other = said.insert(ruling.verdict.cause.ja.clone(), clause);
+        assert!(other.is_none_or(|other| other == clause), "{}: {}", ruling.duty, ruling.verdict.cause.ja);
+    }
+}
+
+// (b)
+
+/// What may arrive, as the facts of one host: readings of every collector, good and bad ones.
+fn reading() -> impl Strategy<Value = String> {
+    let digest = |n: u8| format!("{n:02x}").repeat(32);
+    prop_oneof![
+        (-9_000_000_i64..9_000_000).prop_map(|us| format!(
+            r#"{{"kind":"clock.state","daemon":"chrony","says_synchronised":true,"kernel_unsynchronised":false,"sources":[],"measured_offset_us":{us}}}"#
+        )),
+        (0_u8..4, 0_u16..3).prop_map(move |(set, index)| format!(
+            r#"{{"kind":"account.set","part":{{"index":{index},"of":2,"set":"{}"}},"accounts":[{{"name":"user{set}{index}","uid":1000,"login":"possible","groups":[],"privileged":false,"keys":[]}}]}}"#,
+            digest(set)
+        )),
+        (0_u8..4, 0_u16..2).prop_map(move |(set, index)| format!(
+            r#"{{"kind":"package.set","part":{{"index":{index},"of":2,"set":"{}"}},"manager":"dpkg","packages":[{{"n":"p{set}{index}","v":"1"}}]}}"#,
+            digest(set)
+        )),
+        (0_u8..4, 0_u8..4).prop_map(move |(new, old)| format!(
+            r#"{{"kind":"package.change","present":[{{"n":"p{new}0","v":"2"}}],"removed":["p{old}1"],"before":"{}","after":"{}"}}"#,
+            digest(old),
+            digest(new)
+        )),
+        (0_u8..3, 20_u16..24).prop_map(move |(set, port)| format!(
+            r#"{{"kind":"net.listener","part":{{"index":0,"of":1,"set":"{}"}},"listeners":[{{"protocol":"tcp","address":"0.0.0.0","port":{port},"uid":0}}]}}"#,
+            digest(set)
+        )),
+        prop_oneof!["scanning", "blind", "silent", "absent"].prop_map(|state| format!(
+            r#"{{"kind":"av.engine","product":"clamav","engine_version":"1.4.6","definition_time":"2026-11-21T23:00:00Z","databases":[],"daemon":"{state}","real_time":"off"}}"#
+        )),
+        Just(r#"{"kind":"agent.stop","reason":"asked"}"#.to_owned()),
+        Just(r#"{"kind":"agent.start","version":"1","epoch":"e","rights":"root"}"#.to_owned()),
+        Just(r#"{"kind":"host.boot","boot_id":"b","at":"2026-11-22T00:00:00Z"}"#.to_owned()),
+    ]
+}
+
+/// Facts of three hosts, each with its own numbers and its own clock.
+fn facts() -> impl Strategy<Value = Vec<Entry>> {
+    let host = |name: &'static str| {
+        prop::collection::vec((reading(), -86_400_i64..600), 1..12).prop_map(move |readings| {
+            let begin: Timestamp = BEGIN.parse().unwrap();
+            let numbered = (1_u64..).zip(readings);
+            let facts = numbered.map(|(seq, (fact, second))| {
+                let observed = begin + SignedDuration::from_secs(second);
+                entry(&format!(
+                    r#"{{"v":1,"author":{{"agent":"{name}"}},"host":"{name}","seq":{seq},"observed":"{observed}","received":"{BEGIN}","fact":{fact}}}"#
+                ))
+            });
+            facts.collect::<Vec<_>>()
+        })
+    };
+    (host("web-1"), host("web-2"), host("db-1")).prop_map(|(a, b, c)| [a, b, c].concat())
+}
+
+/// Systems, hosts, and agreement on every number at its proposed value.
+fn agreed_contract() -> Vec<Entry> {
+    let mut entries = vec![declared_system()];
+    entries.extend(["web-1", "web-2", "db-1"].map(declared_host));
+    let values: BTreeMap<_, _> = TERMS.parameters.iter().map(|(id, terms)| (*id, &terms.defaults)).collect();
+    let values = serde_json::to_string(&values).unwrap();
+    entries.push(act(
+        "contractor",
+        BEGIN,
+        &format!(r#"{{"kind":"proposed","proposal":"all","matter":"parameters","from":"{BEGIN}","values":{values}}}"#),
+    ));
+    let lines = [
+        r#""matter":"software","pattern":"p*","ruling":"allowed","reason":"r""#,
+        r#""matter":"flow","system":"main","protocol":"tcp","port":22,"purpose":"p""#,
+        r#""matter":"account","system":"main","account":"user00","use":"person","privileged":"no","need":"n","from":"2026-01-01T00:00:00Z""#,
+    ];
+    for (number, line) in lines.iter().enumerate() {
+        entries.push(act(
+            "contractor",
+            BEGIN,
+            &format!(r#"{{"kind":"proposed","proposal":"l{number}",{line}}}"#),
+        ));
+        entries.push(act("city", BEGIN, &format!(r#"{{"kind":"agreed","proposal":"l{number}"}}"#)));
+    }
+    entries.push(act("city", BEGIN, r#"{"kind":"agreed","proposal":"all"}"#));
+    entries
+}
+
+fn words(run: &Run) -> Vec<(DutyId, Standing, Sentence, Sentence)> {
+    let word =
+        |ruling: Ruling| (ruling.duty, ruling.verdict.standing, ruling.verdict.cause, ruling.verdict.next);
+    run.rulings().into_iter().map(word).collect()
+}
+
+/// Delivers the facts within twenty minutes, in their order, and waits for the end.
+fn delivered(facts: impl Iterator<Item = Entry>) -> Run {
+    let mut run = Run::of(&agreed_contract());
+    let slot: Timestamp = "2026-11-22T00:10:00Z".parse().unwrap();
+    for (second, mut fact) in (0_i64..).zip(facts) {
+        fact.received = slot + SignedDuration::from_secs(second);
+        run.enter(&fact);
+    }
+    run.advance(slot + SignedDuration::from_mins(20));
+    run
+}
+
+proptest! {
+    #![proptest_config(few())]
+
+    #[test]
+    fn the_order_of_arrival_does_not_matter(
+        (sent, shuffled) in facts().prop_flat_map(|sent| (Just(sent.clone()), Just(sent).prop_shuffle()))
+    ) {
+        let straight = delivered(sent.into_iter());
+        let turned = delivered(shuffled.into_iter());
+        for (a, b) in words(&straight).into_iter().zip(words(&turned)) {
+            prop_assert_eq!(a, b);
+        }
+    }
+}
+
+// (c), (d), (e): over the scenarios
+
+/// One scenario, cut off somewhere.
+fn cut() -> impl Strategy<Value = (&'static str, &'static [Entry], &'static [Entry])> {
+    (0..STORIES.len(), any::<prop::sample::Index>()).prop_map(|(story, place)| {
+        let (name, entries) = &STORIES[story];
+        let (before, after) = entries.split_at(place.index(entries.len() + 1));
+        (name.as_str(), before, after)
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<i64>> {
+    prop::collection::vec(prop_oneof![1_i64..3_600, 3_600_i64..86_400, 86_400_i64..15_000_000], 1..20)
+}
+
+proptest! {
+    #![proptest_config(few())]
+
+    #[test]
+    fn time_alone_never_turns_a_breach_into_a_duty_kept((name, entries, _) in cut(), steps in steps()) {
+        let mut run = Run::of(entries);
+        let mut now = run.court.now().max(BEGIN.parse().unwrap());
+        let end = now + SignedDuration::from_hours(2 * 366 * 24);
+        let mut last: BTreeMap<(DutyId, SystemId), Standing> =
+            run.rulings().into_iter().map(|r| ((r.duty, r.system), r.verdict.standing)).collect();
+        for step in steps {
+            now = (now + SignedDuration::from_secs(step)).min(end);
+            for ruling in run.advance(now) {
+                let key = (ruling.duty, ruling.system);
+                let before = last.insert(key, ruling.verdict.standing.clone());
+                let healed = before == Some(Standing::Broken) && ruling.verdict.standing == Standing::Kept;
+                prop_assert!(!healed, "{name}: {} at {now}: {:?}", ruling.duty, ruling.verdict.cause);
+            }
+        }
+    }
+
+    #[test]
+    fn a_court_that_was_kept_and_read_again_goes_on_the_same((_, before, after) in cut(), steps in steps()) {
+        let mut run = Run::of(before);
+        let kept = serde_json::to_string(&run.court).unwrap();
+        let mut read = Run { court: serde_json::from_str(&kept).unwrap(), next: run.next };
+        prop_assert_eq!(run.rulings(), read.rulings());
+        for entry in after {
+            prop_assert_eq!(run.enter(entry), read.enter(entry));
+        }
+        let mut now = run.court.now().max(BEGIN.parse().unwrap());
+        for step in steps {
+            now += SignedDuration::from_secs(step);
+            prop_assert_eq!(run.advance(now), read.advance(now));
+        }
+        prop_assert_eq!(run.rulings(), read.rulings());
+    }
+
+    #[test]
+    fn judging_everything_again_changes_nothing((name, before, after) in cut(), step in 0_i64..40_000_000) {
+        // An exception for a system that is not there makes the court judge everything again, at the same instant.
+        let mut run = Run::of(before);
+        for entry in after.iter().map(Some).chain([None]) {
+            if let Some(entry) = entry {
+                run.enter(entry);
+            } else {
+                run.advance(run.court.now().max(BEGIN.parse().unwrap()) + SignedDuration::from_secs(step));
+            }
+            let at = run.court.now().max(BEGIN.parse().unwrap());
+            let nowhere = r#"{"kind":"proposed","proposal":"law","matter":"exemption","duty":"6.a","system":"nowhere","until":"2030-01-01T00:00:00Z","reason":"r"}"#;
+            let changed = run.clone().enter(&act("city", &at.to_string(), nowhere));
+            prop_assert!(changed.is_empty(), "{name}: {changed:?}");
+        }
+    }
+}
+
+// (f)
+
+static GOLDEN: LazyLock<Vec<(&'static str, serde_json::Value)>> = LazyLock::new(|| {
+    let mut golden = Vec::new();
+    for (folder, body) in [("facts", "fact"), ("acts", "act")] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/golden").join(folder);
+        for file in std::fs::read_dir(path).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            golden.push((body, serde_json::from_str(&text).unwrap()));
+        }
+    }
+    golden
+});
+
+const INSTANTS: [&str; 6] = [
+    "-009999-01-02T01:59:59Z",
+    "1970-01-01T00:00:00Z",
+    "2026-11-22T00:00:00Z",
+    "2026-11-22T00:00:01Z",
+    "2028-02-29T12:00:00Z",
+    "9999-12-30T22:00:00.999999999Z",
+];
+
+/// Puts something else into some of the leaves, by the seeds.
+fn disturb(value: &mut serde_json::Value, seeds: &mut impl Iterator<Item = u64>) {
+    match value {
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(|field| disturb(field, seeds)),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| disturb(item, seeds)),
+        leaf => {
+            let seed = seeds.next().unwrap();
+            *leaf = match leaf {
+                serde_json::Value::Number(_) => match seed % 6 {
+                    0 => 0.into(),
+                    1 => u64::MAX.into(),
+                    2 => i64::MIN.into(),
+                    3 => i64::MAX.into(),
+                    4 => 1.into(),
+                    _ => return,
+                },
+                serde_json::Value::String(text) if text.parse::<Timestamp>().is_ok() => {
+                    INSTANTS[usize::try_from(seed).unwrap() % INSTANTS.len()].into()
+                }
+                _ => return,
+            };
+        }
+    }
+}
+
+fn any_entry() -> impl Strategy<Value = Option<Entry>> {
+    let seeds = prop::collection::vec(any::<u16>(), 64);
+    (0..GOLDEN.len(), seeds, 0..INSTANTS.len(), 0..INSTANTS.len(), 0_usize..4).prop_map(
+        |(which, seeds, observed, received, author)| {
+            let (body, sample) = &GOLDEN[which];
+            let mut sample = sample.clone();
+            let mut next = seeds.iter().map(|seed| u64::from(*seed)).cycle();
+            // Half of them as they are, so that they meet each other's ids and values.
+            if seeds[0] % 2 == 0 {
+                disturb(&mut sample, &mut next);
+            }
+            let author = [
+                r#""server""#,
+                r#"{"agent":"web-1"}"#,
+                r#"{"person":{"id":"p-tanaka","party":"contractor"}}"#,
+                r#"{"person":{"id":"p-sato","party":"city"}}"#,
+            ][author];
+            let (observed, received, seq) = (INSTANTS[observed], INSTANTS[received], next.next().unwrap());
+            let text = format!(
+                r#"{{"v":1,"author":{author},"host":"web-1","seq":{seq},"observed":"{observed}","received":"{received}","{body}":{sample}}}"#
+            );
+            Entry::from_bytes(text.as_bytes()).ok()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(few())]
+
+    #[test]
+    fn no_entry_makes_the_court_panic(entries in prop::collection::vec(any_entry(), 1..60)) {
+        let mut run = Run::of(&[declared_system(), declared_host("web-1")]);
+        for entry in entries.into_iter().flatten() {
+            run.enter(&entry);
+        }
+        run.advance(Timestamp::MAX);
+        for ruling in run.rulings().into_iter().filter(|ruling| ruling.system == main_system()) {
+            prop_assert!(!ruling.verdict.cause.ja.is_empty() && !ruling.verdict.cause.en.is_empty());
+        }
+    }
+}

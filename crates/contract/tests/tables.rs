@@ -1,0 +1,159 @@
+//! Tables: every number a judge measures by stands in the contract, and every kind of fact has somebody who makes it and
+//! somebody who weighs it, or stands on a list that only shrinks.
+#![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use yakujo_contract::duty::{Clause, DUTIES, DutyId, MEASURES};
+use yakujo_contract::fact::Fact;
+use yakujo_contract::terms::Terms;
+
+/// Kinds nobody makes yet, when this list was begun. Never raise it.
+const NOT_YET_PRODUCED: usize = 42;
+/// Kinds nobody weighs yet, when this list was begun. Never raise it.
+const NOT_YET_USED: usize = 49;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The text of all Rust files below a folder, without their unit tests.
+fn programs(folder: &Path) -> String {
+    let mut text = String::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            text += &programs(&path);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let whole = std::fs::read_to_string(&path).unwrap();
+            text += whole.split_once("#[cfg(test)]").map_or(whole.as_str(), |(program, _)| program);
+        }
+    }
+    text
+}
+
+fn list(text: &str) -> BTreeSet<&str> {
+    text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect()
+}
+
+/// The variant of a kind, as programs write it.
+fn variant(kind: &str) -> String {
+    let golden = repository().join(format!("docs/formats/golden/facts/{kind}.json"));
+    let fact: Fact = serde_json::from_str(&std::fs::read_to_string(golden).unwrap()).unwrap();
+    format!("{fact:?}").split_once('(').unwrap().0.to_owned()
+}
+
+#[test]
+fn every_kind_of_fact_is_made_by_a_program_or_stands_on_the_list() {
+    let text =
+        programs(&repository().join("crates/agent/src")) + &programs(&repository().join("crates/server/src"));
+    let is_made = |kind: &&str| {
+        // `Fact::ClockStep(step)` makes one; `Fact::ClockStep(_)` only looks.
+        let variant = format!("Fact::{}(", variant(kind));
+        text.split(&variant).skip(1).any(|rest| !rest.starts_with("_)") && !rest.starts_with(".."))
+    };
+    let missing: BTreeSet<&str> = Fact::KINDS.iter().copied().filter(|kind| !is_made(kind)).collect();
+    assert_eq!(list(include_str!("not_yet_produced.txt")), missing);
+    assert!(missing.len() <= NOT_YET_PRODUCED);
+}
+
+#[test]
+fn every_kind_of_fact_is_weighed_by_a_judge_or_stands_on_the_list() {
+    let used: BTreeSet<&str> = DUTIES.iter().flat_map(|row| row.uses).copied().collect();
+    let life = yakujo_contract::court::SIGNS_OF_LIFE;
+    let missing: BTreeSet<&str> =
+        Fact::KINDS.iter().copied().filter(|kind| !used.contains(kind) && !life.contains(kind)).collect();
+    assert_eq!(list(include_str!("not_yet_used.txt")), missing);
+    assert!(missing.len() <= NOT_YET_USED);
+}
+
+#[test]
+fn what_a_judge_uses_is_a_kind_of_fact_or_act_or_a_matter() {
+    for row in &DUTIES {
+        for used in row.uses {
+            let matter = used.strip_prefix("matter:");
+            let known = Fact::KINDS.contains(used)
+                || yakujo_contract::act::Act::KINDS.contains(used)
+                || matter.is_some_and(|word| yakujo_contract::act::Matter::WORDS.contains(&word));
+            assert!(known || *used == "life", "{}: {used}", row.key);
+        }
+    }
+}
+
+/// Each `measure(P18, "breach_ms")` of a clause's file.
+fn measured_in(clause: Clause) -> BTreeSet<(u8, String)> {
+    let path = repository().join(format!("crates/contract/src/clauses/{}.rs", clause.key()));
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut found = BTreeSet::new();
+    for opening in ["measure(P", "hours(P"] {
+        for rest in text.split(opening).skip(1) {
+            let (number, rest) = rest.split_once(", \"").unwrap();
+            found.insert((number.parse().unwrap(), rest.split_once('"').unwrap().0.to_owned()));
+        }
+    }
+    if text.contains("after_open_days(") {
+        found.insert((37, "close_min".to_owned()));
+    }
+    found
+}
+
+#[test]
+fn every_number_a_judge_measures_by_stands_in_the_table_and_in_the_contract() {
+    let terms = Terms::standard();
+    for clause in Clause::ALL {
+        let told: BTreeSet<(u8, String)> = MEASURES
+            .iter()
+            .filter(|measured| DutyId::parse(measured.duty).unwrap().row().clause == clause)
+            .map(|measured| {
+                let number = measured.parameter.to_string().trim_start_matches("P-").parse().unwrap();
+                (number, measured.value.to_owned())
+            })
+            .collect();
+        assert_eq!(told, measured_in(clause), "{}", clause.key());
+    }
+    for measured in &MEASURES {
+        let parameter = &terms.parameters[&measured.parameter];
+        assert!(parameter.defaults.contains_key(measured.value), "{measured:?}");
+    }
+}
+
+#[test]
+fn every_parameter_has_a_name_a_basis_and_values_within_their_ranges() {
+    for (id, parameter) in &Terms::standard().parameters {
+        for text in [&parameter.ja, &parameter.en, &parameter.basis] {
+            assert!(!text.is_empty(), "{id}");
+        }
+        assert!(!parameter.fields.is_empty(), "{id}");
+        for field in &parameter.fields {
+            let default = parameter.defaults[&field.key];
+            assert!(field.range.contains(&default), "{id} {}", field.key);
+            assert!(
+                !field.unit.is_empty() && !field.ja.is_empty() && !field.en.is_empty(),
+                "{id} {}",
+                field.key
+            );
+        }
+    }
+}
+
+#[test]
+fn every_parameter_a_guide_names_is_in_the_contract() {
+    let terms = Terms::standard();
+    let known: BTreeSet<String> = terms.parameters.keys().map(ToString::to_string).collect();
+    let mut texts: Vec<(String, String)> = Clause::ALL
+        .iter()
+        .map(|clause| {
+            let path = repository().join(format!("docs/guides/{}.md", clause.key()));
+            (clause.key().to_owned(), std::fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    texts.extend(
+        terms.duties.iter().map(|duty| (duty.label.clone(), format!("{} {}", duty.guide_ja, duty.guide_en))),
+    );
+    for (name, text) in texts {
+        for rest in text.split("P-").skip(1) {
+            let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            assert!(number.is_empty() || known.contains(&format!("P-{number}")), "{name}: P-{number}");
+        }
+    }
+}
