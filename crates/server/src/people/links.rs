@@ -131,7 +131,7 @@ impl People {
         now: Timestamp,
     ) -> Result<Redeemed, LinkError> {
         let opened = self.open_link(secret, now).await?;
-        passwords::check(password, &opened.person.login).map_err(LinkError::Weak)?;
+        passwords::check(password, &opened.person.login, &self.contract).map_err(LinkError::Weak)?;
         let row = sqlx::query("SELECT totp FROM link WHERE digest = ?").bind(digest(secret));
         let row = row.fetch_optional(&self.pool).await?.ok_or(LinkError::Invalid)?;
         let totp: Zeroizing<Vec<u8>> = Zeroizing::new(row.try_get("totp")?);

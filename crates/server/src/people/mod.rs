@@ -30,6 +30,7 @@ use zeroize::Zeroizing;
 /// Everything that `people.db` holds of one contract.
 pub struct People {
     pool: SqlitePool,
+    contract: String,
     throttle: throttle::Throttle,
     hashing: tokio::sync::Semaphore,
 }
@@ -136,8 +137,13 @@ impl People {
             .pragma("secure_delete", "ON");
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
         crate::settings::only_for_owner(file).map_err(sqlx::Error::Io)?;
-        let people =
-            Self { pool, throttle: throttle::Throttle::default(), hashing: tokio::sync::Semaphore::new(2) };
+        let folder = file.parent().and_then(Path::file_name);
+        let people = Self {
+            pool,
+            contract: folder.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            throttle: throttle::Throttle::default(),
+            hashing: tokio::sync::Semaphore::new(2),
+        };
         people.prepare().await?;
         Ok(people)
     }
