@@ -82,8 +82,6 @@ pub struct Office {
     pub people: People,
     /// Which hosts are heard.
     pub watch: Watch,
-    /// One person is entered at a time: the act and the row of a sign-in name belong together.
-    entering: tokio::sync::Mutex<()>,
 }
 
 /// The first people of a new contract and their one-time links' secrets.
@@ -150,7 +148,6 @@ impl Office {
             reader,
             people,
             watch: Watch::default(),
-            entering: tokio::sync::Mutex::default(),
         })
     }
 
@@ -237,36 +234,25 @@ impl Office {
         post: Option<PostId>,
         until: Option<Timestamp>,
     ) -> Result<zeroize::Zeroizing<String>, OfficeError> {
-        if !crate::people::is_login(login) {
-            return Err(PeopleError::LoginForm.into());
-        }
-        let _one_at_a_time = self.entering.lock().await;
-        if self.people.by_login(login).await.is_ok() {
-            return Err(PeopleError::LoginTaken(login.to_owned()).into());
-        }
         let now = self.now();
         let id: yakujo_contract::id::PersonId =
             crate::people::new_id('p')?.try_into().map_err(PeopleError::from)?;
-        let withheld = self.people.keep(name).await?;
-        let act = Act::PersonEntered {
-            person: id.clone(),
-            role,
-            post: post.clone(),
-            from: now,
-            until,
-            name: withheld,
-        };
-        self.decide(actor, act, None).await?;
         let person = NewPerson {
             id: id.clone(),
             login: login.to_owned(),
             name: name.to_owned(),
             role,
-            post: post.map(|post| post.to_string()),
+            post: post.as_ref().map(ToString::to_string),
             from: now,
             until,
         };
-        self.people.add_person(&person).await?;
+        // The sign-in name is reserved first: of two who enter it at once, one gets an entry in the ledger.
+        let name = self.people.add_person(&person).await?;
+        let act = Act::PersonEntered { person: id.clone(), role, post, from: now, until, name };
+        if let Err(refusal) = self.decide(actor, act, None).await {
+            self.people.withdraw(&id).await?;
+            return Err(refusal.into());
+        }
         Ok(self.people.grant_link(&id, now, FIRST_LINK_LIVES).await?)
     }
 

@@ -251,6 +251,9 @@ async fn tend(office: Arc<Office>, house: Arc<House>, mut ended: watch::Receiver
         }
         office.tick().await;
         silences(&office).await;
+        if let Err(error) = house.authority.renew(office.now()) {
+            tracing::error!("the portal's certificate could not be renewed: {error}");
+        }
         if count.is_multiple_of(10) {
             alive(&office);
             expired_sessions(&office).await;

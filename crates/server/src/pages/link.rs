@@ -3,9 +3,11 @@
 use super::block::{Block, Cell, Field, Form, Input, Tone, Upload};
 use super::era;
 use super::frame::{self, Page};
+use super::sign_in::set_known_device;
 use super::visit::{Answer, Refusal, Visit};
 use super::words;
-use crate::people::links::{LinkError, Opened};
+use crate::people::links::{LinkError, Opened, Redeemed};
+use yakujo_contract::fact::Fact;
 
 /// The form.
 ///
@@ -36,10 +38,7 @@ pub async fn redeem(visit: Visit) -> Answer {
     }
     let code = era::half_width(visit.typed("code"));
     match people.redeem_link(secret, password, &code, visit.now).await {
-        Ok((_, codes)) => {
-            let codes = codes.iter().map(|code| code.to_string()).collect();
-            frame::show(&visit, &done(&visit, codes))
-        }
+        Ok(redeemed) => set(&visit, redeemed).await,
         Err(LinkError::Weak(weak)) => {
             frame::show_wrong(&visit, &form(&visit, &opened, words::weak(visit.lang, weak), "")?)
         }
@@ -52,6 +51,17 @@ pub async fn redeem(visit: Visit) -> Answer {
         }
         Err(error) => refused(&visit, error),
     }
+}
+
+/// States which sessions ended, and shows the recovery codes.
+async fn set(visit: &Visit, redeemed: Redeemed) -> Answer {
+    for close in redeemed.closed {
+        visit.office.state(None, Fact::SessionClose(close)).await?;
+    }
+    let codes = redeemed.codes.iter().map(|code| code.to_string()).collect();
+    let mut response = frame::show(visit, &done(visit, codes))?;
+    set_known_device(response.headers_mut(), visit, &redeemed.device);
+    Ok(response)
 }
 
 fn refused(visit: &Visit, error: LinkError) -> Answer {

@@ -5,10 +5,12 @@ use super::door::set_cookie;
 use super::era;
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
-use crate::people::sessions::{Credentials, NewSession, SignInError};
+use crate::people::known::KNOWN_FOR;
+use crate::people::sessions::{Credentials, NewSession, Session, SignInError};
+use axum::http::HeaderMap;
 use subtle::ConstantTimeEq as _;
 use yakujo_contract::fact::Fact;
-use yakujo_contract::fact::server::{AuthFailure, SessionOpen};
+use yakujo_contract::fact::server::{AuthFailure, CloseReason, SessionClose, SessionOpen};
 
 /// Compares secrets in constant time.
 #[must_use]
@@ -79,6 +81,8 @@ pub async fn sign_in(visit: Visit) -> Answer {
         password: super::visit::find(&visit.form, "password"),
         code: &era::half_width(visit.typed("code")),
         address: &visit.address,
+        // Before sign-in the cookie is the door's, and the door's cookie is what a known device is known by.
+        device: if visit.session.is_none() { &visit.cookie } else { "" },
     };
     let limits = visit.office.session_limits();
     match visit.office.people.sign_in(&credentials, &limits, visit.now).await {
@@ -106,6 +110,9 @@ pub async fn sign_in(visit: Visit) -> Answer {
 }
 
 async fn opened(visit: &Visit, new: &NewSession) -> Answer {
+    if let Some(earlier) = &visit.session {
+        leave_behind(visit, earlier).await?;
+    }
     let fact = SessionOpen {
         person: new.session.person.id.clone(),
         session: new.session.name.clone(),
@@ -118,6 +125,24 @@ async fn opened(visit: &Visit, new: &NewSession) -> Answer {
     let headers = response.headers_mut();
     let secret: &str = &new.secret;
     set_cookie(headers, &format!("__Host-yakujo-{id}={secret}; Secure; HttpOnly; SameSite=Strict; Path=/"));
-    set_cookie(headers, &format!("__Host-door-{id}=; Secure; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"));
+    set_known_device(headers, visit, &new.device);
     Ok(response)
+}
+
+/// The cookie by which the device is known from now on. It opens nothing.
+pub fn set_known_device(headers: &mut HeaderMap, visit: &Visit, device: &str) {
+    let (id, lives) = (visit.office.id(), KNOWN_FOR.as_secs());
+    let cookie =
+        format!("__Host-door-{id}={device}; Secure; HttpOnly; SameSite=Strict; Path=/; Max-Age={lives}");
+    set_cookie(headers, &cookie);
+}
+
+/// The session that this browser had before ends with the sign-in.
+async fn leave_behind(visit: &Visit, earlier: &Session) -> Result<(), Refusal> {
+    let (person, session) = (earlier.person.id.clone(), earlier.name.clone());
+    if visit.office.people.end_session(&person, &session).await? {
+        let close = SessionClose { person, session, reason: CloseReason::SignedOut };
+        visit.office.state(None, Fact::SessionClose(close)).await?;
+    }
+    Ok(())
 }

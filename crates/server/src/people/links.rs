@@ -1,13 +1,15 @@
 //! One-time links: the first sign-in and the way back for somebody who lost password or device.
 //!
 //! The link is a secret that is shown once; its digest is stored. It is used up when the new password and the TOTP
-//! device are both set, in one statement, so that two people who open it at once cannot both succeed.
+//! device are both set: one statement finds and deletes it, so that two people who open it at once cannot both
+//! succeed, and nothing of it remains.
 
 use super::passwords::{self, Weak};
-use super::{People, PeopleError, Person, digest, new_secret, person, random};
+use super::{People, PeopleError, Person, digest, forget_credentials, known, new_secret, person, random};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use totp_rs::{Builder, Secret, Totp};
+use yakujo_contract::fact::server::SessionClose;
 use yakujo_contract::id::PersonId;
 use zeroize::Zeroizing;
 
@@ -47,6 +49,18 @@ pub struct Opened {
     pub address: Zeroizing<String>,
 }
 
+/// What a redeemed link leaves behind.
+pub struct Redeemed {
+    /// Whose.
+    pub person: Person,
+    /// Fresh recovery codes: the only moment they are known.
+    pub codes: Vec<Zeroizing<String>>,
+    /// For the cookie of the device, which is known from now on.
+    pub device: Zeroizing<String>,
+    /// The sessions that ended: the caller states them.
+    pub closed: Vec<SessionClose>,
+}
+
 impl People {
     /// A new link for a person; earlier ones become useless. Shown once.
     ///
@@ -62,7 +76,9 @@ impl People {
         let totp = random::<20>()?;
         let expires = now.saturating_add(valid).unwrap_or(now);
         let mut change = self.pool.begin().await?;
-        sqlx::query("DELETE FROM link WHERE person = ?").bind(id.as_str()).execute(&mut *change).await?;
+        for statement in ["DELETE FROM link WHERE person = ?", "UPDATE person SET entered = 1 WHERE id = ?"] {
+            sqlx::query(statement).bind(id.as_str()).execute(&mut *change).await?;
+        }
         sqlx::query("INSERT INTO link (digest, person, expires, totp) VALUES (?, ?, ?, ?)")
             .bind(digest(&secret))
             .bind(id.as_str())
@@ -80,8 +96,8 @@ impl People {
     /// [`LinkError::Invalid`].
     pub async fn open_link(&self, secret: &str, now: Timestamp) -> Result<Opened, LinkError> {
         let row = sqlx::query(
-            "SELECT person.*, link.totp AS new_totp FROM link JOIN person ON person.id = link.person
-             WHERE link.digest = ? AND link.used IS NULL AND link.expires > ?",
+            "SELECT somebody.*, link.totp AS new_totp FROM link JOIN somebody ON somebody.id = link.person
+             WHERE link.digest = ? AND link.expires > ?",
         )
         .bind(digest(secret))
         .bind(now.as_millisecond())
@@ -103,7 +119,7 @@ impl People {
         })
     }
 
-    /// Uses the link up: sets the password and the TOTP device, ends all sessions, returns fresh recovery codes.
+    /// Uses the link up: sets the password and the TOTP device, ends all sessions, forgets all devices but this one.
     ///
     /// # Errors
     /// Any [`LinkError`]; the link stays usable unless it is invalid.
@@ -113,19 +129,18 @@ impl People {
         password: &str,
         code: &str,
         now: Timestamp,
-    ) -> Result<(Person, Vec<Zeroizing<String>>), LinkError> {
+    ) -> Result<Redeemed, LinkError> {
         let opened = self.open_link(secret, now).await?;
-        passwords::check(password, &opened.person.login).map_err(LinkError::Weak)?;
+        passwords::check(password, &opened.person.login, &self.contract).map_err(LinkError::Weak)?;
         let row = sqlx::query("SELECT totp FROM link WHERE digest = ?").bind(digest(secret));
         let row = row.fetch_optional(&self.pool).await?.ok_or(LinkError::Invalid)?;
         let totp: Zeroizing<Vec<u8>> = Zeroizing::new(row.try_get("totp")?);
         let step = step_of(&totp, &opened.person.login, code, now)?.ok_or(LinkError::WrongCode)?;
         let hash = self.hash(password).await?;
         let codes = (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<Vec<_>, _>>()?;
-        let id = opened.person.id.as_str();
+        let id = &opened.person.id;
         let mut change = self.pool.begin().await?;
-        let used = sqlx::query("UPDATE link SET used = ? WHERE digest = ? AND used IS NULL AND expires > ?")
-            .bind(now.as_millisecond())
+        let used = sqlx::query("DELETE FROM link WHERE digest = ? AND expires > ?")
             .bind(digest(secret))
             .bind(now.as_millisecond())
             .execute(&mut *change)
@@ -137,18 +152,17 @@ impl People {
             .bind(&hash)
             .bind(totp.as_slice())
             .bind(step)
-            .bind(id)
+            .bind(id.as_str())
             .execute(&mut *change)
             .await?;
-        for statement in ["DELETE FROM session WHERE person = ?", "DELETE FROM recovery WHERE person = ?"] {
-            sqlx::query(statement).bind(id).execute(&mut *change).await?;
-        }
+        let closed = forget_credentials(&mut change, id).await?;
         for code in &codes {
             let keep = sqlx::query("INSERT INTO recovery (digest, person) VALUES (?, ?)");
-            keep.bind(digest(code)).bind(id).execute(&mut *change).await?;
+            keep.bind(digest(code)).bind(id.as_str()).execute(&mut *change).await?;
         }
+        let device = known::remember(&mut change, id, "", now).await?;
         change.commit().await?;
-        Ok((opened.person, codes))
+        Ok(Redeemed { person: opened.person, codes, device, closed })
     }
 }
 

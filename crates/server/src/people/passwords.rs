@@ -3,6 +3,8 @@
 use super::{People, PeopleError, random};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use std::collections::HashSet;
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -18,39 +20,126 @@ pub enum Weak {
     Short,
     /// More than [`LONGEST`].
     Long,
-    /// On the list of what is tried first, or only a few different characters.
+    /// On the list of what is tried first, or easily foretold: repeated, in a row, the name of the contract.
     Common,
     /// Contains the sign-in name.
     ContainsLogin,
 }
 
-/// Words that passwords are commonly made of; a password that is one of them with some digits and signs is refused.
-static COMMON: &str = include_str!("common_passwords.txt");
+/// Words that passwords are commonly made of. Each stands for thousands of passwords: with digits and signs around it
+/// and in it, written twice, with 0 for o and @ for a.
+static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    include_str!("common_passwords.txt").lines().filter(|line| !line.starts_with('#')).collect()
+});
 
-/// Says why the password is weak, if it is.
+/// What is written for a letter.
+const LOOKALIKES: [(char, &str); 12] = [
+    ('0', "o"),
+    ('1', "il"),
+    ('3', "e"),
+    ('4', "a"),
+    ('5', "s"),
+    ('7', "t"),
+    ('8', "b"),
+    ('9', "g"),
+    ('@', "a"),
+    ('$', "s"),
+    ('!', "il"),
+    ('+', "t"),
+];
+
+/// Rows of a keyboard.
+const ROWS: [&str; 4] = ["1234567890-^", "qwertyuiop", "asdfghjkl;", "zxcvbnm,./"];
+
+/// Fewest characters that do not follow from the one before.
+const FEWEST_STEPS: usize = 5;
+/// Shortest piece that may be written several times.
+const SHORTEST_PIECE: usize = 8;
+
+/// Says why the password is weak, if it is. The contract's id is as easily guessed as the sign-in name.
 ///
 /// # Errors
 /// [`Weak`].
-pub fn check(password: &str, login: &str) -> Result<(), Weak> {
-    let normal: Zeroizing<String> = Zeroizing::new(password.nfkc().collect());
-    let length = normal.chars().count();
+pub fn check(password: &str, login: &str, contract: &str) -> Result<(), Weak> {
+    let folded = Zeroizing::new(fold(password));
+    let length = folded.chars().count();
     if length < SHORTEST {
         return Err(Weak::Short);
     }
     if length > LONGEST {
         return Err(Weak::Long);
     }
-    let lower = Zeroizing::new(normal.to_lowercase());
-    if lower.contains(login) {
+    if folded.contains(login) {
         return Err(Weak::ContainsLogin);
     }
-    let different: std::collections::BTreeSet<char> = lower.chars().collect();
-    let letters: Zeroizing<String> = Zeroizing::new(lower.chars().filter(|c| c.is_alphabetic()).collect());
-    let common = |word: &str| *lower == *word || (!letters.is_empty() && *letters == *word);
-    if different.len() < 5 || letters.is_empty() || COMMON.lines().any(common) {
+    let piece = Zeroizing::new(smallest_piece(&folded));
+    if piece.chars().count() < SHORTEST_PIECE || steps(&folded) < FEWEST_STEPS {
         return Err(Weak::Common);
     }
+    for read in readings(&folded) {
+        let word = Zeroizing::new(smallest_piece(&read));
+        if read.is_empty() || *word == contract || COMMON.contains(&**word) || COMMON.contains(&**read) {
+            return Err(Weak::Common);
+        }
+    }
     Ok(())
+}
+
+/// Half width, lower case, hiragana: what differs only in these is the same to a guesser.
+fn fold(password: &str) -> String {
+    let hiragana = |c: char| match c {
+        'ァ'..='ヶ' => char::from_u32(u32::from(c) - 0x60).unwrap_or(c),
+        other => other,
+    };
+    password.nfkc().flat_map(char::to_lowercase).map(hiragana).collect()
+}
+
+/// The password as it is, its letters alone, and its letters with what is written for them. What is at the ends may be
+/// ornament or a letter.
+fn readings(folded: &str) -> Vec<Zeroizing<String>> {
+    let letters = |text: &str| Zeroizing::new(text.chars().filter(|c| c.is_alphabetic()).collect());
+    let mut readings = vec![Zeroizing::new(folded.to_owned()), letters(folded)];
+    let ornament = |c: char| !c.is_alphabetic();
+    for inner in [
+        folded,
+        folded.trim_start_matches(ornament),
+        folded.trim_end_matches(ornament),
+        folded.trim_matches(ornament),
+    ] {
+        for which in 0..2 {
+            let read: Zeroizing<String> = Zeroizing::new(inner.chars().map(|c| letter(c, which)).collect());
+            readings.push(letters(&read));
+        }
+    }
+    readings
+}
+
+/// What is meant by the character, where it may be one of two.
+fn letter(c: char, which: usize) -> char {
+    let found = LOOKALIKES.iter().find(|(sign, _)| *sign == c).map(|(_, letters)| letters.chars());
+    found.and_then(|letters| letters.clone().nth(which).or(letters.last())).unwrap_or(c)
+}
+
+/// `abcabcabc` is `abc`.
+fn smallest_piece(text: &str) -> String {
+    let all: Vec<char> = text.chars().collect();
+    let repeats = |length: &usize| all.iter().zip(all.iter().skip(*length)).all(|(a, b)| a == b);
+    let length = (1..all.len()).find(repeats).unwrap_or(all.len());
+    all.into_iter().take(length).collect()
+}
+
+/// Characters that do not follow from the one before: not the same, not the next in the alphabet or on the keyboard.
+fn steps(text: &str) -> usize {
+    let follows = |before: char, c: char| {
+        let near = |a: u32, b: u32| a.abs_diff(b) <= 1;
+        let on_keyboard = |row: &&str| match (row.find(before), row.find(c)) {
+            (Some(a), Some(b)) => a.abs_diff(b) <= 1,
+            _ => false,
+        };
+        near(u32::from(before), u32::from(c)) || ROWS.iter().any(|row| on_keyboard(&row))
+    };
+    let pairs = text.chars().zip(text.chars().skip(1));
+    1 + pairs.filter(|(before, c)| !follows(*before, *c)).count()
 }
 
 impl People {
@@ -94,15 +183,51 @@ mod tests {
             ("elevenchars", Weak::Short),
             ("password2026!!", Weak::Common),
             ("ｐａｓｓｗｏｒｄ１２３４５", Weak::Common),
+            ("P@ssw0rd-2026", Weak::Common),
+            ("passwordpassword", Weak::Common),
+            ("4dm1n1str4t0r!", Weak::Common),
             ("123456789012", Weak::Common),
             ("aaaaaaaaaaaaa", Weak::Common),
+            ("abcdefghijklmn", Weak::Common),
             ("qwertyuiop2026", Weak::Common),
+            ("1qaz2wsx3edc", Weak::Common),
+            ("asdfghjkl;asdf", Weak::Common),
+            ("k7#xk7#xk7#xk7#x", Weak::Common),
+            ("Sakura20260401", Weak::Common),
+            ("2026-reiwa-08", Weak::Common),
+            ("Shiyakusho#2026", Weak::Common),
+            ("パスワードです！２０２６", Weak::Common),
+            ("ヨロシクオネガイシマス", Weak::Short),
+            ("よろしくおねがいします１２３", Weak::Common),
+            ("2026*amagasaki-a*", Weak::Common),
             ("xk-tanaka-9fq2", Weak::ContainsLogin),
+            ("xk-ＴＡＮＡＫＡ-9fq2", Weak::ContainsLogin),
         ] {
-            assert_eq!(check(password, "tanaka"), Err(weak), "{password}");
+            assert_eq!(check(password, "tanaka", "amagasakia"), Err(weak), "{password}");
         }
-        assert_eq!(check(&"x1y2z3".repeat(50), "tanaka"), Err(Weak::Long));
-        assert_eq!(check("窓口の朝は紅茶と新聞から", "tanaka"), Ok(()));
-        assert_eq!(check("correct horse battery", "tanaka"), Ok(()));
+        assert_eq!(check(&"x1y2z3".repeat(50), "tanaka", "main"), Err(Weak::Long));
+    }
+
+    #[test]
+    fn long_ones_of_unrelated_words_are_taken() {
+        for password in [
+            "窓口の朝は紅茶と新聞から",
+            "correct horse battery",
+            "zitrone-fenster-anker",
+            "kT9#vQ2m!xLp7",
+            "雨の日は傘を二本持つ",
+            "domain-remains-quiet",
+        ] {
+            let long_enough = password.chars().count() >= SHORTEST;
+            assert_eq!(check(password, "tanaka", "main").is_ok(), long_enough, "{password}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_folded_and_holds_thousands() {
+        assert!(COMMON.len() > 5_000, "{}", COMMON.len());
+        for word in COMMON.iter() {
+            assert_eq!(fold(word), *word);
+        }
     }
 }

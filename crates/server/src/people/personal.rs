@@ -2,7 +2,7 @@
 
 use super::{People, PeopleError, hex, random};
 use sha2::{Digest as _, Sha256};
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 use yakujo_contract::act::Withheld;
 use yakujo_contract::id::Digest;
 
@@ -12,15 +12,8 @@ impl People {
     /// # Errors
     /// When the database fails.
     pub async fn keep(&self, text: &str) -> Result<Withheld, PeopleError> {
-        let salt = random::<32>()?;
-        let digest = hex(&Sha256::new().chain_update(*salt).chain_update(text.as_bytes()).finalize());
-        sqlx::query("INSERT INTO personal (digest, salt, text) VALUES (?, ?, ?)")
-            .bind(&digest)
-            .bind(salt.as_slice())
-            .bind(text)
-            .execute(&self.pool)
-            .await?;
-        Ok(Withheld { digest: Digest::try_from(digest)? })
+        let mut connection = self.pool.acquire().await?;
+        keep(&mut connection, text).await
     }
 
     /// The salt and the text, while they are not erased.
@@ -42,17 +35,30 @@ impl People {
             .bind(digest.as_str())
             .execute(&self.pool)
             .await?;
-        Ok(())
+        self.scrub().await
     }
+}
+
+/// Keeps a text with a salt of its own.
+pub(super) async fn keep(connection: &mut SqliteConnection, text: &str) -> Result<Withheld, PeopleError> {
+    let salt = random::<32>()?;
+    let digest = hex(&Sha256::new().chain_update(*salt).chain_update(text.as_bytes()).finalize());
+    sqlx::query("INSERT INTO personal (digest, salt, text) VALUES (?, ?, ?)")
+        .bind(&digest)
+        .bind(salt.as_slice())
+        .bind(text)
+        .execute(connection)
+        .await?;
+    Ok(Withheld { digest: Digest::try_from(digest)? })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::people;
+    use super::super::tests::{is_in_the_files, people};
 
     #[tokio::test]
     async fn a_text_is_bound_by_its_salted_digest_and_can_be_erased() {
-        let (_folder, people) = people().await;
+        let (folder, people) = people().await;
         let (one, other) = (people.keep("山田 花子").await.unwrap(), people.keep("山田 花子").await.unwrap());
         assert_ne!(one.digest, other.digest, "the salt hides that two texts are the same");
         let (salt, text) = people.withheld(&one.digest).await.unwrap().unwrap();
@@ -60,5 +66,7 @@ mod tests {
         people.erase(&one.digest).await.unwrap();
         assert!(people.withheld(&one.digest).await.unwrap().is_none());
         assert!(people.withheld(&other.digest).await.unwrap().is_some());
+        people.erase(&other.digest).await.unwrap();
+        assert!(!is_in_the_files(folder.path(), "山田 花子".as_bytes()));
     }
 }

@@ -1,7 +1,7 @@
 //! Sign-in and sessions. The cut is on the server (4.2.a): a cookie past its time opens nothing.
 
 use super::links::step_of;
-use super::{People, PeopleError, Person, digest, hex, new_secret, person, random};
+use super::{People, PeopleError, Person, digest, hex, is_login, known, new_secret, person, random};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use subtle::ConstantTimeEq;
@@ -70,6 +70,8 @@ impl Session {
 pub struct NewSession {
     /// For the cookie.
     pub secret: Zeroizing<String>,
+    /// For the cookie of the device, which is known from now on.
+    pub device: Zeroizing<String>,
     /// The session.
     pub session: Session,
     /// `password+totp` or `password+recovery`.
@@ -111,6 +113,8 @@ pub struct Credentials<'a> {
     pub code: &'a str,
     /// Address of the caller.
     pub address: &'a str,
+    /// The cookie of his device; empty: none.
+    pub device: &'a str,
 }
 
 impl People {
@@ -124,11 +128,14 @@ impl People {
         limits: &SessionLimits,
         now: Timestamp,
     ) -> Result<NewSession, SignInError> {
-        let login = credentials.login.trim().to_ascii_lowercase();
-        if let Some(until) = self.throttle.wait(&login, credentials.address, now) {
-            return Err(SignInError::Throttled(until));
+        let mut login = credentials.login.trim().to_ascii_lowercase();
+        if !is_login(&login) {
+            // Nobody has it; it is counted all the same, and not at its full length.
+            login.clear();
         }
-        let row = sqlx::query("SELECT * FROM person WHERE login = ?")
+        let origin = self.origin(&login, credentials.device, credentials.address, now).await?;
+        let count = self.throttle.count(&login, origin, now).map_err(SignInError::Throttled)?;
+        let row = sqlx::query("SELECT * FROM somebody WHERE login = ?")
             .bind(&login)
             .fetch_optional(&self.pool)
             .await?;
@@ -147,14 +154,11 @@ impl People {
         }
         match (known, method) {
             (Some(person), Some(method)) => {
-                self.throttle.succeeded(&login, credentials.address);
-                let begun = self.begin(person, credentials.address, limits, now).await?;
+                self.throttle.succeeded(&login, origin);
+                let begun = self.begin(person, credentials, limits, now).await?;
                 Ok(NewSession { method, ..begun })
             }
-            (known, _) => {
-                let count = self.throttle.failed(&login, credentials.address, now);
-                Err(SignInError::Refused { person: known.map(|person| person.id), count })
-            }
+            (known, _) => Err(SignInError::Refused { person: known.map(|person| person.id), count }),
         }
     }
 
@@ -190,7 +194,7 @@ impl People {
     async fn begin(
         &self,
         person: Person,
-        address: &str,
+        credentials: &Credentials<'_>,
         limits: &SessionLimits,
         now: Timestamp,
     ) -> Result<NewSession, PeopleError> {
@@ -202,24 +206,25 @@ impl People {
             .bind(&name)
             .bind(person.id.as_str())
             .bind(csrf.as_str())
-            .bind(address)
+            .bind(credentials.address)
             .bind(now.as_millisecond())
             .bind(now.as_millisecond())
             .execute(&mut *change)
             .await?;
         let seen = sqlx::query("UPDATE person SET last_sign_in = ? WHERE id = ?");
         seen.bind(now.as_millisecond()).bind(person.id.as_str()).execute(&mut *change).await?;
+        let device = known::remember(&mut change, &person.id, credentials.device, now).await?;
         change.commit().await?;
         let session = Session {
             name,
             csrf: csrf.to_string(),
             idle_ends: after(now, limits.idle(person.role)),
             absolute_ends: after(now, limits.absolute),
-            address: address.to_owned(),
+            address: credentials.address.to_owned(),
             created: now,
             person,
         };
-        Ok(NewSession { secret, session, method: "" })
+        Ok(NewSession { secret, device, session, method: "" })
     }
 
     /// The session of a cookie, if it still runs.
@@ -272,7 +277,7 @@ impl People {
         Ok(ended.bind(name).bind(id.as_str()).execute(&self.pool).await?.rows_affected() == 1)
     }
 
-    /// Takes out the sessions whose time is over, so that the cut can be recorded.
+    /// Takes out the sessions whose time is over, so that the cut can be recorded; links whose time is over go, too.
     ///
     /// # Errors
     /// When the database fails.
@@ -281,6 +286,8 @@ impl People {
         limits: &SessionLimits,
         now: Timestamp,
     ) -> Result<Vec<(Session, CloseReason)>, PeopleError> {
+        let links = sqlx::query("DELETE FROM link WHERE expires <= ?").bind(now.as_millisecond());
+        links.execute(&self.pool).await?;
         let rows = sqlx::query(ALL_SESSIONS).fetch_all(&self.pool).await?;
         let mut expired = Vec::new();
         for row in &rows {
@@ -303,12 +310,13 @@ impl People {
 }
 
 const SESSION_WITH_PERSON_BY_DIGEST: &str =
-    "SELECT person.*, session.name AS session_name, csrf, address, created, used
-     FROM session JOIN person ON person.id = session.person WHERE session.digest = ?";
-const SESSIONS_OF_PERSON: &str = "SELECT person.*, session.name AS session_name, csrf, address, created, used
-     FROM session JOIN person ON person.id = session.person WHERE session.person = ? ORDER BY created";
-const ALL_SESSIONS: &str = "SELECT person.*, session.name AS session_name, csrf, address, created, used
-     FROM session JOIN person ON person.id = session.person";
+    "SELECT somebody.*, session.name AS session_name, csrf, address, created, used
+     FROM session JOIN somebody ON somebody.id = session.person WHERE session.digest = ?";
+const SESSIONS_OF_PERSON: &str =
+    "SELECT somebody.*, session.name AS session_name, csrf, address, created, used
+     FROM session JOIN somebody ON somebody.id = session.person WHERE session.person = ? ORDER BY created";
+const ALL_SESSIONS: &str = "SELECT somebody.*, session.name AS session_name, csrf, address, created, used
+     FROM session JOIN somebody ON somebody.id = session.person";
 
 fn session(row: &sqlx::sqlite::SqliteRow, limits: &SessionLimits) -> Result<Session, PeopleError> {
     let person = person(row)?;
@@ -333,6 +341,7 @@ fn after(instant: Timestamp, duration: SignedDuration) -> Timestamp {
 mod tests {
     use super::super::links::{LinkError, device};
     use super::super::tests::{at, people, tanaka};
+    use super::super::throttle::Origin;
     use super::*;
 
     const LIMITS: SessionLimits = SessionLimits {
@@ -348,8 +357,8 @@ mod tests {
         let link = people.grant_link(&id, at(0), SignedDuration::from_hours(24)).await.unwrap();
         let row = sqlx::query("SELECT totp FROM link").fetch_one(&people.pool).await.unwrap();
         let totp: Vec<u8> = row.get("totp");
-        let (_, codes) = people.redeem_link(&link, PASSWORD, &code(&totp, 0), at(0)).await.unwrap();
-        (id, totp, codes)
+        let redeemed = people.redeem_link(&link, PASSWORD, &code(&totp, 0), at(0)).await.unwrap();
+        (id, totp, redeemed.codes)
     }
 
     fn code(totp: &[u8], second: i64) -> String {
@@ -357,7 +366,7 @@ mod tests {
     }
 
     fn typed<'a>(password: &'a str, code: &'a str) -> Credentials<'a> {
-        Credentials { login: "Tanaka ", password, code, address: "10.0.0.1" }
+        Credentials { login: "Tanaka ", password, code, address: "10.0.0.1", device: "" }
     }
 
     #[tokio::test]
@@ -480,8 +489,89 @@ mod tests {
         let (_folder, people) = people().await;
         let (id, totp, _) = ready(&people, Role::Operator).await;
         let begun = people.sign_in(&typed(PASSWORD, &code(&totp, 100)), &LIMITS, at(100)).await.unwrap();
-        people.leave(&id, at(101)).await.unwrap();
+        let closed = people.leave(&id, at(101)).await.unwrap();
+        assert_eq!(closed.len(), 1);
+        assert_eq!((&closed[0].person, &closed[0].session), (&id, &begun.session.name));
         assert!(people.session(&begun.secret, Touch::Use, &LIMITS, at(102)).await.unwrap().is_none());
         assert!(people.sign_in(&typed(PASSWORD, &code(&totp, 200)), &LIMITS, at(200)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn of_many_tries_at_once_only_the_free_ones_are_verified() {
+        let (_folder, people) = people().await;
+        let (_, totp, _) = ready(&people, Role::CityStaff).await;
+        let people = std::sync::Arc::new(people);
+        let mut tries = tokio::task::JoinSet::new();
+        for number in 0..40 {
+            let people = people.clone();
+            tries.spawn(async move {
+                let wrong = format!("falsches Kennwort {number}");
+                people.sign_in(&typed(&wrong, "000000"), &LIMITS, at(100)).await
+            });
+        }
+        let results = tries.join_all().await;
+        let verified = results.iter().filter(|r| matches!(r, Err(SignInError::Refused { .. }))).count();
+        let waiting = results.iter().filter(|r| matches!(r, Err(SignInError::Throttled(_)))).count();
+        assert_eq!((verified, waiting), (4, 36));
+        let code = code(&totp, 100);
+        let right = people.sign_in(&typed(PASSWORD, &code), &LIMITS, at(100)).await;
+        assert!(matches!(right, Err(SignInError::Throttled(_))), "nor is the right one at this instant");
+        let elsewhere = Credentials { address: "10.0.0.2", ..typed(PASSWORD, &code) };
+        assert!(people.sign_in(&elsewhere, &LIMITS, at(100)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_owner_signs_in_on_his_device_while_others_guess_at_his_name_from_everywhere() {
+        let (_folder, people) = people().await;
+        let (_, totp, _) = ready(&people, Role::CityStaff).await;
+        let first = people.sign_in(&typed(PASSWORD, &code(&totp, 100)), &LIMITS, at(100)).await.unwrap();
+        people.end_session(&first.session.person.id, &first.session.name).await.unwrap();
+        for number in 0..40 {
+            let address = format!("10.1.{number}.1");
+            let guess = Credentials { address: &address, ..typed("falsches Kennwort", "000000") };
+            assert!(people.sign_in(&guess, &LIMITS, at(200)).await.is_err());
+        }
+        let right = code(&totp, 200);
+        let stranger = people.sign_in(&typed(PASSWORD, &right), &LIMITS, at(200)).await;
+        assert!(matches!(stranger, Err(SignInError::Throttled(_))), "without his device he waits");
+        let known = Credentials { device: &first.device, ..typed(PASSWORD, &right) };
+        let second = people.sign_in(&known, &LIMITS, at(200)).await.unwrap();
+        assert_ne!(*first.device, *second.device, "the cookie of the device changes each time");
+        let (right, still) = (code(&totp, 300), "10.0.0.1");
+        let signed_in = Credentials { address: still, ..typed(PASSWORD, &right) };
+        assert!(people.sign_in(&signed_in, &LIMITS, at(300)).await.is_ok(), "he is signed in from here");
+    }
+
+    #[tokio::test]
+    async fn the_device_of_one_person_is_a_stranger_to_the_account_of_another() {
+        let (_folder, people) = people().await;
+        let (_, totp, _) = ready(&people, Role::CityStaff).await;
+        let begun = people.sign_in(&typed(PASSWORD, &code(&totp, 100)), &LIMITS, at(100)).await.unwrap();
+        let origin = people.origin("tanaka", &begun.device, "10.9.9.9", at(101)).await.unwrap();
+        assert_eq!(origin, Origin::Device(&begun.device));
+        let other = people.origin("suzuki", &begun.device, "10.9.9.9", at(101)).await.unwrap();
+        assert_eq!(other, Origin::Stranger("10.9.9.9"));
+        let years = at(200 * 24 * 3600);
+        let late = people.origin("tanaka", &begun.device, "10.9.9.9", years).await.unwrap();
+        assert_eq!(late, Origin::Stranger("10.9.9.9"));
+    }
+
+    #[tokio::test]
+    async fn a_redeemed_link_tells_which_sessions_it_ended_and_leaves_nothing_of_itself() {
+        let (_folder, people) = people().await;
+        let (id, totp, _) = ready(&people, Role::CityStaff).await;
+        let begun = people.sign_in(&typed(PASSWORD, &code(&totp, 100)), &LIMITS, at(100)).await.unwrap();
+        let link = people.grant_link(&id, at(200), SignedDuration::from_hours(1)).await.unwrap();
+        let row = sqlx::query("SELECT totp FROM link").fetch_one(&people.pool).await.unwrap();
+        let fresh: Vec<u8> = row.get("totp");
+        let redeemed = people.redeem_link(&link, PASSWORD, &code(&fresh, 200), at(200)).await.unwrap();
+        let names: Vec<_> = redeemed.closed.iter().map(|closed| closed.session.as_str()).collect();
+        assert_eq!(names, [begun.session.name.as_str()]);
+        let links = sqlx::query("SELECT 1 FROM link").fetch_all(&people.pool).await.unwrap();
+        assert!(links.is_empty());
+        let origin = people.origin("tanaka", &begun.device, "10.9.9.9", at(201)).await.unwrap();
+        assert_eq!(origin, Origin::Stranger("10.9.9.9"), "earlier devices are forgotten");
+        let origin = people.origin("tanaka", &redeemed.device, "10.9.9.9", at(201)).await.unwrap();
+        assert_eq!(origin, Origin::Device(&redeemed.device));
     }
 }

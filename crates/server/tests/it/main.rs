@@ -8,6 +8,7 @@
 
 mod attack;
 mod browser;
+mod certificate;
 mod contracts;
 mod intake;
 mod site;

@@ -64,3 +64,49 @@ async fn one_enrolment_code_makes_one_device_for_many_who_send_it_at_once() {
     assert_eq!((enrolled, office.people.devices().await.unwrap().len()), (1, 1));
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_that_come_at_once_do_not_slip_past_the_count() {
+    let site = Site::start().await;
+    let person = site.person("main", Role::CityStaff).await;
+    let mut browser = site.stranger();
+    browser.get("/c/main/sign-in").await;
+    let before = site.entries("main", 0).len();
+    let mut tries = JoinSet::new();
+    for number in 0..20 {
+        let password = format!("falsches Kennwort {number}");
+        let fields = [("login", person.login.as_str()), ("password", password.as_str()), ("code", "000000")];
+        let (browser, body) = (browser.clone(), form(&browser.csrf, &fields));
+        tries.spawn(async move { browser.send("POST", "/c/main/sign-in", OWN_FORM, &body).await });
+    }
+    let replies = tries.join_all().await;
+    assert!(replies.iter().all(|reply| reply.status == 422));
+    let verified = site.entries("main", before as u64).iter().filter(|e| e.contains("auth.failure")).count();
+    assert_eq!(verified, 4);
+    let mut own = person.browser.clone();
+    let owner = site.try_sign_in(&mut own, &person, PASSWORD).await;
+    assert_eq!(owner.status, 303, "the device that redeemed the link does not wait");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_sign_in_name_is_entered_once_by_many_who_enter_it_at_once() {
+    let site = Site::start().await;
+    let office = site.office("main");
+    let before = site.entries("main", 0).len();
+    let mut tries = JoinSet::new();
+    for _ in 0..10 {
+        let office = office.clone();
+        tries.spawn(async move {
+            office.enter_person(None, "suzuki", "鈴木", Role::CityStaff, None, None).await
+        });
+    }
+    let results = tries.join_all().await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    for error in results.into_iter().filter_map(Result::err) {
+        assert_eq!(error.to_string(), "the sign-in name `suzuki` is taken: choose another");
+    }
+    let entered = site.entries("main", before as u64);
+    assert_eq!(entered.iter().filter(|entry| entry.contains("person.entered")).count(), 1);
+    site.stop().await;
+}
