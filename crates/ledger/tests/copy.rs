@@ -6,6 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use support::{check, entries, entry, key, ledger_with_all_kinds_of_files};
 use yakujo_ledger::files::{CopyError, Ledger, LedgerError, copy};
 
+/// Tells the writer to end, also when a test fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn copies_made_while_a_writer_appends_open_and_hold_what_was_published_before() {
     let folder = tempfile::tempdir().unwrap();
@@ -13,6 +22,7 @@ fn copies_made_while_a_writer_appends_open_and_hold_what_was_published_before() 
     let mut ledger = Ledger::create(&path, key()).unwrap();
     let (published, ended) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|threads| {
+        let _ended = Ends(&ended);
         threads.spawn(|| {
             while !ended.load(Ordering::SeqCst) {
                 let size = ledger.size();
@@ -20,7 +30,11 @@ fn copies_made_while_a_writer_appends_open_and_hold_what_was_published_before() 
                 published.store(ledger.integrate().unwrap().size(), Ordering::SeqCst);
             }
         });
-        for round in 0..30 {
+        // Until the writer, too, has had its time: this machine may be busy.
+        for round in 0.. {
+            if round > 20 && published.load(Ordering::SeqCst) > 600 {
+                break;
+            }
             let before = published.load(Ordering::SeqCst);
             let to = folder.path().join(format!("copy-{round}"));
             std::fs::create_dir(&to).unwrap();
@@ -32,9 +46,7 @@ fn copies_made_while_a_writer_appends_open_and_hold_what_was_published_before() 
                 assert_eq!(found.unwrap(), entry(number));
             }
         }
-        ended.store(true, Ordering::SeqCst);
     });
-    assert!(published.load(Ordering::SeqCst) > 300, "the writer was hardly running");
 }
 
 #[test]

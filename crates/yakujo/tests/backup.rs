@@ -39,6 +39,15 @@ fn said(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }
 
+/// Tells the writer to end, also when the test fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 struct Running(Child);
 
 impl Running {
@@ -82,6 +91,7 @@ fn every_backup_made_while_the_server_writes_is_whole_and_comes_back() {
     let server = Running::start(&data, "up");
     let (acknowledged, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|threads| {
+        let _ended = Ends(&ended);
         threads.spawn(|| {
             for number in 0.. {
                 let login = format!("user-{number}");
@@ -100,7 +110,6 @@ fn every_backup_made_while_the_server_writes_is_whole_and_comes_back() {
             assert!(made.status.success(), "round {round}: {}", said(&made));
             assert!(people_in_ledger(&to) >= before, "round {round}: {} of {before}", people_in_ledger(&to));
         }
-        ended.store(true, Ordering::SeqCst);
     });
     let entered = 2 + acknowledged.load(Ordering::SeqCst);
     let last = folder.at("last").display().to_string();
