@@ -263,6 +263,20 @@ impl Outbox {
     }
 }
 
+/// Copies the outbox of an agent that may be running into a folder that holds none.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub async fn copy(folder: &Path, to: &Path) -> Result<(), OutboxError> {
+    let options =
+        SqliteConnectOptions::new().filename(folder.join("outbox.db")).busy_timeout(Duration::from_secs(5));
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let target = to.join("outbox.db").to_string_lossy().into_owned();
+    sqlx::query("VACUUM INTO ?").bind(target).execute(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
 // Transactions are spoken out: a full disk makes SQLite end one by itself, which a counting wrapper does not notice.
 
 async fn begin(write: &mut SqliteConnection) -> Result<(), OutboxError> {

@@ -21,6 +21,7 @@
 //!            cut and sync `write-ahead`        left over: entries that stand in tiles too; dropped when opened
 //! ```
 
+mod copy;
 mod disk;
 pub(crate) mod edge;
 mod error;
@@ -36,6 +37,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use copy::{CopyError, copy};
 pub use disk::{Disk, DiskFile, Listed, ListedKind, RealDisk, Share};
 pub use error::{Action, AppendError, LedgerError, Stopped};
 pub use key::{load_key, store_key};
