@@ -10,7 +10,9 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use thirtyfour::{By, ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel, TypingData, WebDriver};
+use thirtyfour::{
+    By, ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel, TypingData, WebDriver,
+};
 use yakujo_stories::City;
 
 /// Nothing on these pages may take longer.
@@ -229,7 +231,10 @@ impl Browser {
     /// # Errors
     /// When the browser is gone.
     pub async fn console(&self) -> anyhow::Result<Vec<String>> {
-        let own = format!("{} - Failed to load resource: the server responded with a status of 4", self.address().await?);
+        let own = format!(
+            "{} - Failed to load resource: the server responded with a status of 4",
+            self.address().await?
+        );
         let said = self.driver.browser_log().await?.into_iter();
         let grave = said.filter(|line| ["SEVERE", "WARNING"].contains(&line.level.as_str()));
         Ok(grave.map(|line| line.message).filter(|text| !text.starts_with(&own)).collect())

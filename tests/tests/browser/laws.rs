@@ -14,6 +14,8 @@ pub struct Findings {
     pub faults: BTreeSet<String>,
     /// These are printed.
     pub remarks: BTreeSet<String>,
+    /// Pages looked at.
+    pages: usize,
 }
 
 impl Findings {
@@ -22,6 +24,7 @@ impl Findings {
     /// # Errors
     /// When the browser is gone or the checker is missing.
     pub async fn add(&mut self, browser: &Browser, lang: &str) -> anyhow::Result<()> {
+        self.pages += 1;
         let address = browser.address().await?;
         let at = address.strip_prefix(browser.portal()).unwrap_or(&address).to_owned();
         for said in browser.console().await? {
@@ -30,8 +33,7 @@ impl Findings {
         let script = format!("return ((...arguments) => {{ {} }})({})", include_str!("laws.js"), json!(lang));
         for broken in browser.run(&script).await?.as_array().context("laws answer with a list")? {
             let broken = broken.as_str().unwrap_or_default();
-            let pile =
-                if broken.starts_with("remark") { &mut self.remarks } else { &mut self.faults };
+            let pile = if broken.starts_with("remark") { &mut self.remarks } else { &mut self.faults };
             pile.insert(format!("{at}: {broken}"));
         }
         self.check(browser, &at, "1366").await?;
@@ -52,7 +54,11 @@ impl Findings {
             let word = |name: &str| violation.get(name).and_then(Value::as_str).unwrap_or_default();
             let line = format!("{at} ({screen}): {}: {}: {}", word("id"), word("help"), word("where"));
             let standard = violation.get("standard").and_then(Value::as_bool) == Some(true);
-            if standard { self.faults.insert(line) } else { self.remarks.insert(line) };
+            if standard {
+                self.faults.insert(line)
+            } else {
+                self.remarks.insert(line)
+            };
         }
         Ok(())
     }
@@ -65,8 +71,14 @@ impl Findings {
         for remark in &self.remarks {
             println!("remark: {remark}");
         }
+        println!("{} pages looked at", self.pages);
         let count = self.faults.len();
-        anyhow::ensure!(count == 0, "{count} faults:\n{}", Vec::from_iter(self.faults).join("\n"));
+        anyhow::ensure!(
+            count == 0,
+            "{count} faults on {} pages:\n{}",
+            self.pages,
+            Vec::from_iter(self.faults).join("\n")
+        );
         Ok(())
     }
 }
@@ -85,7 +97,8 @@ axe.run(document, { runOnly: { type: "tag", values: [...standard, "best-practice
   (error) => done(String(error)),
 );"#;
 
-const WIDEST: &str = "return [...document.querySelectorAll('body *')].filter((it) => it.getBoundingClientRect().right > 321)
+const WIDEST: &str =
+    "return [...document.querySelectorAll('body *')].filter((it) => it.getBoundingClientRect().right > 321)
     .slice(0, 4).map((it) => it.outerHTML.slice(0, 100));";
 
 /// The checker's text.
@@ -95,7 +108,8 @@ fn axe() -> anyhow::Result<&'static str> {
         return Ok(text);
     }
     let file = std::env::var_os("YAKUJO_AXE");
-    let file = file.context("YAKUJO_AXE does not name axe.min.js: `cargo xtask test` fetches it and says where")?;
+    let file =
+        file.context("YAKUJO_AXE does not name axe.min.js: `cargo xtask test` fetches it and says where")?;
     let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
     Ok(TEXT.get_or_init(|| text))
 }

@@ -49,7 +49,8 @@ async fn the_sheet_for_those_who_decide_is_one_page_with_seals() -> anyhow::Resu
         let sheet = tempfile::NamedTempFile::new()?;
         std::fs::write(sheet.path(), browser.paper().await?)?;
         let about = said("pdfinfo", &[sheet.path()])?;
-        let fact = |name: &str| about.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+        let fact =
+            |name: &str| about.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
         ensure!(fact("Pages:").ends_with(" 1"), "{}", fact("Pages:"));
         ensure!(fact("Page size:").contains("A4"), "{}", fact("Page size:"));
         ensure!(fact("Tagged:").ends_with("yes"), "{}", fact("Tagged:"));

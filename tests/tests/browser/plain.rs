@@ -22,7 +22,9 @@ async fn without_script_people_sign_in_agree_and_page_through_a_list() -> anyhow
                 reason: "業務に使用".to_owned(),
             };
             let proposal = format!("a-{number:03}").parse()?;
-            city.office()?.decide(None, Act::Proposed { proposal, matter: Matter::Software(line) }, None).await?;
+            city.office()?
+                .decide(None, Act::Proposed { proposal, matter: Matter::Software(line) }, None)
+                .await?;
         }
         let mut person = Person::prepare(browser, "city", &first_link(city, "city")?).await?;
         person.sign_in(browser).await?;
