@@ -142,13 +142,7 @@ impl Office {
             .name(format!("writer {}", shared.id))
             .spawn(move || writer.run(inbox));
         spawned.map_err(|error| OfficeError::File(folder.to_owned(), error))?;
-        Ok(Self {
-            shared,
-            requests,
-            reader,
-            people,
-            watch: Watch::default(),
-        })
+        Ok(Self { shared, requests, reader, people, watch: Watch::default() })
     }
 
     /// Makes a new contract from the standard terms, with this machine as its first host.

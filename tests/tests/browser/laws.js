@@ -29,8 +29,12 @@ const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
 for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) found.push(`id ${id} once`);
 const text = document.body.innerText;
 for (const leak of ["undefined", "[object Object]", "NaN", "{{", "Some(", "None)"]) if (text.includes(leak)) found.push(`no ${leak} in the text`);
-if (/[ぁ-ん]{2}/.test(text) && arguments[0] === "en") {
-  const line = text.split("\n").find((it) => /[ぁ-ん]{2}/.test(it));
-  found.push(`remark: Japanese on an English page: ${line.slice(0, 80)}`);
+// The contract's own words are Japanese on every page, and say so; what people typed is in no known language.
+if (arguments[0] !== "ja") {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { data, parentElement } = walker.currentNode;
+    if (/[ぁ-ん]{2}/.test(data) && parentElement.closest("[lang]").lang !== "ja") found.push(`remark: Japanese that does not say so: ${data.slice(0, 60)}`);
+  }
 }
 return found;

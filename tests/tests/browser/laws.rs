@@ -14,6 +14,8 @@ pub struct Findings {
     pub faults: BTreeSet<String>,
     /// These are printed.
     pub remarks: BTreeSet<String>,
+    /// Pages looked at.
+    pages: usize,
 }
 
 impl Findings {
@@ -22,6 +24,7 @@ impl Findings {
     /// # Errors
     /// When the browser is gone or the checker is missing.
     pub async fn add(&mut self, browser: &Browser, lang: &str) -> anyhow::Result<()> {
+        self.pages += 1;
         let address = browser.address().await?;
         let at = address.strip_prefix(browser.portal()).unwrap_or(&address).to_owned();
         for said in browser.console().await? {
@@ -68,8 +71,14 @@ impl Findings {
         for remark in &self.remarks {
             println!("remark: {remark}");
         }
+        println!("{} pages looked at", self.pages);
         let count = self.faults.len();
-        anyhow::ensure!(count == 0, "{count} faults:\n{}", Vec::from_iter(self.faults).join("\n"));
+        anyhow::ensure!(
+            count == 0,
+            "{count} faults on {} pages:\n{}",
+            self.pages,
+            Vec::from_iter(self.faults).join("\n")
+        );
         Ok(())
     }
 }

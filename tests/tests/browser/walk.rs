@@ -13,8 +13,8 @@ use yakujo_server::audience::Caller;
 use yakujo_server::routes::{ROUTES, Verb};
 use yakujo_stories::City;
 
-/// Pages of one route that are looked at, for each side and language.
-const EACH: usize = 2;
+/// The languages, with how many pages of each kind are looked at: an empty and a full list are not the same page.
+const LANGUAGES: [(&str, usize); 2] = [("ja", 2), ("en", 1)];
 
 /// Routes to which no link of the first page leads; each is looked at on the way in.
 const ON_THE_WAY_IN: [&str; 2] = ["/c/{contract}/sign-in", "/c/{contract}/link/{secret}"];
@@ -123,8 +123,8 @@ pub async fn agree_to_everything(browser: &Browser) -> anyhow::Result<()> {
 }
 
 async fn walk_both(browser: &Browser, role: Role, findings: &mut Findings) -> anyhow::Result<()> {
-    for lang in ["ja", "en"] {
-        let seen = walk(browser, lang, findings).await?;
+    for (lang, each) in LANGUAGES {
+        let seen = walk(browser, lang, each, findings).await?;
         let caller = Caller::Person(role);
         for route in ROUTES.iter().filter(|route| route.verb == Verb::Get && route.audience.admits(caller)) {
             if !seen.contains(route.path) && !ON_THE_WAY_IN.contains(&route.path) {
@@ -138,19 +138,20 @@ async fn walk_both(browser: &Browser, role: Role, findings: &mut Findings) -> an
 async fn walk(
     browser: &Browser,
     lang: &str,
+    each: usize,
     findings: &mut Findings,
 ) -> anyhow::Result<BTreeSet<&'static str>> {
     browser.go(&format!("/c/main?lang={lang}")).await?;
     let mut ahead = VecDeque::from(["/c/main".to_owned()]);
     let mut known = BTreeSet::new();
-    let mut times: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut times: BTreeMap<(&'static str, String), usize> = BTreeMap::new();
     while let Some(to) = ahead.pop_front() {
-        let Some(route) = route_of(&to) else {
+        let Some(kind) = kind_of(&to) else {
             findings.faults.insert(format!("a link leads to {to}, which no route answers"));
             continue;
         };
-        let times = times.entry(route).or_default();
-        if *times == EACH {
+        let times = times.entry(kind).or_default();
+        if *times == each {
             continue;
         }
         *times += 1;
@@ -166,16 +167,16 @@ async fn walk(
             }
         }
     }
-    Ok(times.into_keys().collect())
+    Ok(times.into_keys().map(|(route, _)| route).collect())
 }
 
 /// Where links lead: pages only, neither files nor the other language.
 const LINKS: &str = r#"return [...document.querySelectorAll("a[href]")].map((it) => it.href.split('#')[0])
     .filter((it) => it.startsWith(location.origin) && !/[?&](format|lang)=/.test(it));"#;
 
-/// The route that answers a path: the one with the fewest parts left open.
-fn route_of(address: &str) -> Option<&'static str> {
-    let path = address.split('?').next().unwrap_or_default();
+/// The route that answers an address, the one with the fewest parts left open, and the tab on its page.
+fn kind_of(address: &str) -> Option<(&'static str, String)> {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
     let fits = |pattern: &str| {
         let (mut left, mut right) = (pattern.split('/'), path.split('/'));
         loop {
@@ -187,5 +188,7 @@ fn route_of(address: &str) -> Option<&'static str> {
         }
     };
     let gets = ROUTES.iter().filter(|route| route.verb == Verb::Get && fits(route.path));
-    gets.min_by_key(|route| route.path.matches('{').count()).map(|route| route.path)
+    let route = gets.min_by_key(|route| route.path.matches('{').count())?;
+    let tab = query.split('&').find_map(|field| field.strip_prefix("tab="));
+    Some((route.path, tab.unwrap_or_default().to_owned()))
 }

@@ -10,6 +10,7 @@ use crate::decide::may;
 use crate::office::FIRST_LINK_LIVES;
 use crate::people::Person;
 use yakujo_contract::act::{Act, Role};
+use yakujo_contract::fact::Fact;
 use yakujo_contract::id::PersonId;
 
 async fn found(visit: &Visit) -> Result<Person, Refusal> {
@@ -166,7 +167,9 @@ pub async fn leave(visit: Visit) -> Answer {
         return Err(Refusal::Wrong(text.to_owned()));
     }
     visit.act(leaving(&person, visit.typed("reason"))).await?;
-    visit.office.people.leave(&person.id, visit.now).await?;
+    for closed in visit.office.people.leave(&person.id, visit.now).await? {
+        visit.office.state(None, Fact::SessionClose(closed)).await?;
+    }
     visit.go(&format!("/people/{}", person.id))
 }
 
