@@ -204,7 +204,6 @@ pub async fn erase(visit: Visit) -> Answer {
     visit
         .act(Act::PersonalErased { digest: digest.clone(), reason: visit.typed("reason").to_owned() })
         .await?;
-    visit.office.people.erase(&digest).await?;
     visit.office.people.erase_name(&person.id).await?;
     visit.go(&format!("/people/{}", person.id))
 }

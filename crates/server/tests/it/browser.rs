@@ -95,7 +95,8 @@ pub const OWN_FORM: &[(&str, &str)] = &[
 
 /// The body of a form.
 pub fn form(csrf: &str, fields: &[(&str, &str)]) -> String {
-    let mut pairs = vec![format!("csrf={}", escape(csrf))];
+    // Every ledger once had no entry: as old as a page can be.
+    let mut pairs = vec![format!("csrf={}", escape(csrf)), "seen=0".to_owned()];
     pairs.extend(fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))));
     pairs.join("&")
 }

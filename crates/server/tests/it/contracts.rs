@@ -114,7 +114,10 @@ async fn with_several_contracts_nothing_tells_which_there_are() {
     assert!(!first.body.contains("/c/") && !first.body.contains("other"));
     let absent = stranger.send("GET", "/c/third", &[], "").await;
     assert_eq!(absent.status, 404);
-    let wrong = stranger.send("POST", "/enrol/v1", JSON, r#"{"code":"x","csr":"x"}"#).await;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let csr = rcgen::CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap();
+    let body = serde_json::json!({ "code": "x", "csr": csr }).to_string();
+    let wrong = stranger.send("POST", "/enrol/v1", JSON, &body).await;
     assert_eq!((wrong.status, wrong.body.contains("main")), (403, false));
     site.stop().await;
 }

@@ -13,7 +13,8 @@ pub fn facts(epoch: &str, numbers: &[u64]) -> String {
             "kind": "clock.state", "daemon": "chrony", "says_synchronised": true,
             "kernel_unsynchronised": false, "sources": [], "measured_offset_us": seq } })
     };
-    json!({ "epoch": epoch, "facts": numbers.iter().map(fact).collect::<Vec<_>>() }).to_string()
+    let facts: Vec<_> = numbers.iter().map(fact).collect();
+    json!({ "epoch": epoch, "lowest": numbers.first(), "facts": facts }).to_string()
 }
 
 async fn send(device: &Device, body: &str) -> Reply {
@@ -50,7 +51,7 @@ async fn what_arrives_twice_is_stored_once() {
         assert_eq!(stored_to(&send(&device, &facts("e1", &[1, 2, 3])).await), 3);
     }
     assert_eq!(stored_to(&send(&device, &facts("e1", &[2, 3, 4])).await), 4);
-    assert_eq!(stored_to(&send(&device, &facts("e1", &[5, 5, 5])).await), 5);
+    assert_eq!(stored_to(&send(&device, &facts("e1", &[5])).await), 5);
     assert_eq!(ledger(&site), (vec![1, 2, 3, 4, 5], vec![]));
     site.stop().await;
 }
@@ -75,7 +76,7 @@ async fn what_comes_out_of_order_waits_until_what_is_before_it_has_come() {
     let site = Site::start().await;
     let device = site.device("main", "web-1").await;
     assert_eq!(stored_to(&send(&device, &facts("e1", &[1])).await), 1);
-    let mut early: serde_json::Value = serde_json::from_str(&facts("e1", &[4, 3, 5])).unwrap();
+    let mut early: serde_json::Value = serde_json::from_str(&facts("e1", &[3, 4, 5])).unwrap();
     early["lowest"] = json!(2);
     assert_eq!(stored_to(&send(&device, &early.to_string()).await), 1, "2 is still to come");
     assert_eq!(stored_to(&send(&device, &facts("e1", &[2, 3, 4, 5])).await), 5);
@@ -95,6 +96,29 @@ async fn what_the_agent_has_lost_is_a_gap_in_the_ledger_and_told_once() {
     );
     assert_eq!(stored_to(&send(&device, &facts("e1", &[6, 7])).await), 7);
     assert_eq!(ledger(&site), (vec![1, 2, 6, 7], vec![(3, 5)]));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_was_used_for_another_fact_is_no_repetition() {
+    let site = Site::start().await;
+    let device = site.device("main", "web-1").await;
+    assert_eq!(stored_to(&send(&device, &facts("e1", &[1, 2, 3])).await), 3);
+    // An outbox that was set back: 1 and 2 are the same, its 3 is another fact.
+    let other = facts("e1", &[1, 2, 3]).replace(r#""measured_offset_us":3"#, r#""measured_offset_us":9"#);
+    let reply = send(&device, &other).await;
+    assert_eq!((reply.status, reply.body.as_str()), (409, r#"{"stored_to":2,"taken_to":3}"#));
+    assert_eq!(ledger(&site), (vec![1, 2, 3], vec![]), "nothing was stored");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_come_in_the_order_of_their_numbers() {
+    let site = Site::start().await;
+    let device = site.device("main", "web-1").await;
+    assert_eq!(send(&device, &facts("e1", &[2, 1])).await.status, 422);
+    assert_eq!(send(&device, &facts("e1", &[1, 1])).await.status, 422);
+    assert_eq!(ledger(&site), (vec![], vec![]));
     site.stop().await;
 }
 
@@ -144,7 +168,7 @@ async fn what_is_too_large_or_not_an_agents_to_say_is_refused_and_nothing_of_it_
     let site = Site::start().await;
     let device = site.device("main", "web-1").await;
     let numbered = |fact: serde_json::Value| {
-        json!({ "epoch": "e1", "facts": [{ "seq": 1, "observed": "2026-11-22T00:00:00Z", "fact": fact }] })
+        json!({ "epoch": "e1", "lowest": 1, "facts": [{ "seq": 1, "observed": "2026-11-22T00:00:00Z", "fact": fact }] })
             .to_string()
     };
     let large =
@@ -154,7 +178,7 @@ async fn what_is_too_large_or_not_an_agents_to_say_is_refused_and_nothing_of_it_
     let heard = numbered(json!({ "kind": "host.heard", "silent_since": "2026-11-22T00:00:00Z" }));
     let failure = numbered(json!({ "kind": "auth.failure", "from": "10.0.0.1", "count": 1 }));
     let odd = numbered(json!({ "kind": "no.such.fact" }));
-    let field = r#"{"epoch":"e1","facts":[],"host":"web-2"}"#.to_owned();
+    let field = r#"{"epoch":"e1","lowest":1,"facts":[],"host":"web-2"}"#.to_owned();
     for (body, status) in [
         (large, 422),
         (facts("e1", &many), 422),

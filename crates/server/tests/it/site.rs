@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use totp_rs::{Builder, Secret};
-use yakujo_contract::act::{Environment, Role};
+use yakujo_contract::act::{Act, Document, DocumentKind, Environment, Role, WorkType};
 use yakujo_server::console::enrol;
 use yakujo_server::office::Office;
 use yakujo_server::people::role_word;
 use yakujo_server::server::Running;
 use yakujo_server::settings::Settings;
+use yakujo_server::shelf::Shelf;
 
 /// A password nobody tries first.
 pub const PASSWORD: &str = "窓口の朝は紅茶と新聞から";
@@ -80,7 +81,29 @@ impl Site {
         // Handshakes look at the machine's own clock, so the test's begins there.
         let clock = Clock(Arc::new(AtomicI64::new(Timestamp::now().as_second())));
         let server = Running::start(settings(folder.path(), &clock)).await.unwrap();
-        Self { server, clock, folder }
+        let site = Self { server, clock, folder };
+        for contract in contracts {
+            site.register_document(contract).await;
+        }
+        site
+    }
+
+    /// A procedure, so that the pages of documents have something to show.
+    async fn register_document(&self, contract: &str) {
+        let office = self.office(contract);
+        let digest = Shelf::of(office.folder()).keep("起動と停止の手順".as_bytes()).unwrap();
+        let document = Document {
+            document: "o-1".parse().unwrap(),
+            title: "起動・停止手順書".to_owned(),
+            kind: DocumentKind::Procedure,
+            systems: Vec::new(),
+            work: vec![WorkType::StartStop],
+            version: "1".to_owned(),
+            digest,
+            audience: vec![Role::Operator],
+            reason: "新規".to_owned(),
+        };
+        office.decide(None, Act::DocumentRegistered(document), None).await.unwrap();
     }
 
     pub fn office(&self, contract: &str) -> Arc<Office> {
