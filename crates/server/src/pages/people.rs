@@ -176,7 +176,7 @@ pub async fn enter(visit: Visit) -> Answer {
 async fn entered(visit: &Visit) -> Result<zeroize::Zeroizing<String>, Refusal> {
     let wrong = |ja: &str, en: &str| Refusal::Wrong(visit.of(ja, en).to_owned());
     let role = role_from(visit.typed("role")).filter(|role| roles(visit).contains(role));
-    let role = role.ok_or(Refusal::Absent)?;
+    let role = role.ok_or_else(|| wrong("役割を選んでください。", "Choose a role."))?;
     if visit.typed("name").is_empty() || visit.typed("name").chars().count() > 100 {
         return Err(wrong("氏名を100文字以内で入力してください。", "A name has 1 to 100 characters."));
     }
