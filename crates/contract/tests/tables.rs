@@ -183,3 +183,19 @@ fn the_duties_quote_the_contract_word_for_word_and_leave_nothing_out() {
         assert!(list.contains(&vulnerability.ja), "{}", vulnerability.key);
     }
 }
+
+#[test]
+fn the_table_of_support_dates_names_each_cycle_once_with_days_in_order_and_says_how_they_were_checked() {
+    let table: toml::Table = include_str!("../../../contracts/support.toml").parse().unwrap();
+    let mut seen = BTreeSet::new();
+    for row in table["product"].as_array().unwrap() {
+        let text = |key: &str| row.get(key).map(|value| value.as_str().unwrap().to_owned());
+        let name = (text("name").unwrap(), text("cycle").unwrap());
+        let days: Vec<jiff::civil::Date> =
+            ["full", "free", "paid"].iter().filter_map(|key| Some(text(key)?.parse().unwrap())).collect();
+        assert!(!days.is_empty() && days.is_sorted(), "{name:?}: {days:?}");
+        let basis = text("basis").unwrap();
+        assert!(basis.contains("; compared: ") || basis.ends_with("; not compared"), "{name:?}: {basis}");
+        assert!(seen.insert(name.clone()), "{name:?} stands here twice");
+    }
+}
