@@ -136,23 +136,24 @@ impl<'a> Case<'a> {
     }
 
     /// A number to measure by: the agreed value in force, else the proposed one.
+    ///
+    /// A value outside the range of the contract file counts as not agreed: the contract does not allow it.
     #[must_use]
     pub fn measure(&self, parameter: ParameterId, key: &str) -> Measure {
+        let terms = self.terms.parameters.get(&parameter);
+        let allowed =
+            |value: &i64| terms.and_then(|terms| terms.range(key)).is_none_or(|range| range.contains(value));
         let agreed = self.evidence.agreements.agreed_values(parameter);
-        let in_force =
-            agreed.iter().rev().find(|(from, values, _)| values.contains_key(key) && self.passed(*from));
+        let in_force = agreed
+            .iter()
+            .rev()
+            .find(|(from, values, _)| values.get(key).is_some_and(allowed) && self.passed(*from));
         if let Some((_, values, stamp)) = in_force {
             let value = values.get(key).copied().unwrap_or_default();
             return Measure { value, agreed: true, entry: Some(stamp.entry) };
         }
-        let default = self.terms.parameters.get(&parameter).and_then(|terms| terms.defaults.get(key));
+        let default = terms.and_then(|terms| terms.defaults.get(key));
         Measure { value: default.copied().unwrap_or_default(), agreed: false, entry: None }
-    }
-
-    /// Both parties agreed on values of the parameter that are in force.
-    #[must_use]
-    pub fn is_agreed(&self, parameter: ParameterId) -> bool {
-        self.evidence.agreements.agreed_values(parameter).iter().any(|(from, _, _)| self.passed(*from))
     }
 }
 

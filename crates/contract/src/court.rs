@@ -331,7 +331,7 @@ impl Court {
         };
         let places = self.places.get(system)?;
         let case = Case::new(terms, &self.evidence, system, places, self.now);
-        let verdict = panel::weaken(&case, judge(&case));
+        let verdict = panel::weaken(&case, duty, judge(&case));
         let next = case.next_change();
         self.set_deadline(duty, system, None, next);
         self.conclude(terms, duty, system, Some(verdict))
@@ -351,7 +351,7 @@ impl Court {
         let silent = Host::default();
         let host = self.evidence.hosts.get(id).unwrap_or(&silent);
         let case = Case::new(terms, &self.evidence, system, places, self.now);
-        let verdict = panel::weaken(&case, judge(&HostCase { case: &case, place, host }));
+        let verdict = panel::weaken(&case, duty, judge(&HostCase { case: &case, place, host }));
         let next = case.next_change();
         self.set_deadline(duty, system, Some(id), next);
         let panel = self.panels.entry((duty, system.clone())).or_insert_with(|| Panel::new(self.now));

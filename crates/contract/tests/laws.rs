@@ -120,7 +120,13 @@ fn says(duty: DutyId, what: &str, sentence: &Sentence) {
 
 #[test]
 fn without_evidence_every_duty_is_unknown_and_says_what_is_missing_and_who_supplies_it() {
-    let stories = [vec![declared_system()], vec![declared_system(), declared_host("web-1")]];
+    let mut stories = vec![vec![declared_system()], vec![declared_system(), declared_host("web-1")]];
+    for (importance, segment, facing) in [("S", "lgwan", "yes"), ("A", "my_number", "unsaid")] {
+        let system = format!(
+            r#"{{"kind":"proposed","proposal":"s1","matter":"system","system":"main","name":"台帳","importance":"{importance}","segment":"{segment}","internet_facing":"{facing}"}}"#
+        );
+        stories.push(vec![act("contractor", BEGIN, &system), declared_host("web-1")]);
+    }
     for entries in stories {
         let run = Run::of(&entries);
         let rulings = run.rulings();
@@ -260,7 +266,38 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(few())]
+
+    /// (c), (e) over evidence of any kind: until the hosts fall silent, and long after.
+    #[test]
+    fn whatever_was_observed_time_heals_nothing_and_judging_again_changes_nothing(sent in facts(), steps in steps()) {
+        let mut run = delivered(sent.into_iter());
+        let mut now = run.court.now();
+        for step in steps {
+            let before = standings(&run);
+            now += SignedDuration::from_secs(step);
+            run.advance(now);
+            for (key, standing) in standings(&run) {
+                let healed = before.get(&key) == Some(&Standing::Broken) && standing == Standing::Kept;
+                prop_assert!(!healed, "{key:?} at {now}");
+            }
+            let changed = run.clone().enter(&act("city", &now.to_string(), NOWHERE));
+            prop_assert!(changed.is_empty(), "{changed:?}");
+        }
+    }
+}
+
 // (c), (d), (e): over the scenarios
+
+/// An exception for a system that is not there makes the court judge everything again, at the same instant.
+const NOWHERE: &str = r#"{"kind":"proposed","proposal":"law","matter":"exemption","duty":"6.a","system":"nowhere","until":"2030-01-01T00:00:00Z","reason":"r"}"#;
+
+type Standings = BTreeMap<(DutyId, SystemId), Standing>;
+
+fn standings(run: &Run) -> Standings {
+    run.rulings().into_iter().map(|ruling| ((ruling.duty, ruling.system), ruling.verdict.standing)).collect()
+}
 
 /// One scenario, cut off somewhere.
 fn cut() -> impl Strategy<Value = (&'static str, &'static [Entry], &'static [Entry])> {
@@ -283,8 +320,7 @@ proptest! {
         let mut run = Run::of(entries);
         let mut now = run.court.now().max(BEGIN.parse().unwrap());
         let end = now + SignedDuration::from_hours(2 * 366 * 24);
-        let mut last: BTreeMap<(DutyId, SystemId), Standing> =
-            run.rulings().into_iter().map(|r| ((r.duty, r.system), r.verdict.standing)).collect();
+        let mut last = standings(&run);
         for step in steps {
             now = (now + SignedDuration::from_secs(step)).min(end);
             for ruling in run.advance(now) {
@@ -315,17 +351,18 @@ proptest! {
 
     #[test]
     fn judging_everything_again_changes_nothing((name, before, after) in cut(), step in 0_i64..40_000_000) {
-        // An exception for a system that is not there makes the court judge everything again, at the same instant.
         let mut run = Run::of(before);
+        let mut told = standings(&run);
         for entry in after.iter().map(Some).chain([None]) {
-            if let Some(entry) = entry {
-                run.enter(entry);
-            } else {
-                run.advance(run.court.now().max(BEGIN.parse().unwrap()) + SignedDuration::from_secs(step));
-            }
+            let rulings = match entry {
+                Some(entry) => run.enter(entry),
+                None => run.advance(run.court.now().max(BEGIN.parse().unwrap()) + SignedDuration::from_secs(step)),
+            };
+            // What the court tells is all that changed.
+            told.extend(rulings.into_iter().map(|r| ((r.duty, r.system), r.verdict.standing)));
+            prop_assert_eq!(&told, &standings(&run));
             let at = run.court.now().max(BEGIN.parse().unwrap());
-            let nowhere = r#"{"kind":"proposed","proposal":"law","matter":"exemption","duty":"6.a","system":"nowhere","until":"2030-01-01T00:00:00Z","reason":"r"}"#;
-            let changed = run.clone().enter(&act("city", &at.to_string(), nowhere));
+            let changed = run.clone().enter(&act("city", &at.to_string(), NOWHERE));
             prop_assert!(changed.is_empty(), "{name}: {changed:?}");
         }
     }

@@ -10,7 +10,11 @@ const JUDGED: [&str; 13] =
     ["1.a", "1.b", "1.c", "2.1.a", "3.1.a", "3.5.a", "4.4.a", "4.5.b", "6.a", "9.a", "9.b", "11.a", "11.b"];
 
 fn scenarios() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios");
+    scenarios_of("../../tests/scenarios")
+}
+
+fn scenarios_of(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let files = std::fs::read_dir(folder)
         .expect("the scenarios are there")
         .map(|found| found.expect("a file").path());
@@ -57,4 +61,42 @@ fn every_judged_duty_is_seen_to_be_kept_and_not_kept() {
         assert!(standings.contains("kept"), "{duty} is never kept");
         assert!(standings.contains("broken"), "{duty} is never broken");
     }
+}
+
+/// A city with fewer clauses, other words and other numbers: another file, not another build.
+const SMALL: &str = include_str!("../../../contracts/example-small.toml");
+
+#[test]
+fn another_citys_contract_is_judged_by_its_own_numbers() {
+    let terms = Terms::parse(SMALL).unwrap();
+    for (name, text) in scenarios_of("tests/small") {
+        let mismatches = yakujo_contract::scenario::run(&terms, &text).unwrap();
+        assert!(mismatches.is_empty(), "{name}: {mismatches:?}");
+    }
+}
+
+#[test]
+fn another_citys_contract_has_its_own_duties_words_and_proposed_numbers() {
+    let (small, standard) = (Terms::parse(SMALL).unwrap(), Terms::standard());
+    let limits = |terms: &Terms| {
+        let mut court = yakujo_contract::court::Court::default();
+        let entries = [
+            r#"{"v":1,"author":"server","observed":"2026-11-22T00:00:00Z","received":"2026-11-22T00:00:00Z","act":{"kind":"proposed","proposal":"s","matter":"system","system":"main","name":"庁内","importance":"B","segment":"internet","internet_facing":"no"}}"#,
+            r#"{"v":1,"author":"server","observed":"2026-11-22T00:00:00Z","received":"2026-11-22T00:00:00Z","act":{"kind":"proposed","proposal":"h","matter":"host","host":"web-1","system":"main","environment":"production"}}"#,
+            r#"{"v":1,"author":{"agent":"web-1"},"host":"web-1","seq":1,"observed":"2026-11-22T00:01:00Z","received":"2026-11-22T00:01:00Z","fact":{"kind":"clock.state","daemon":"chrony","says_synchronised":true,"kernel_unsynchronised":false,"sources":[],"measured_offset_us":3000000}}"#,
+        ];
+        for (number, text) in (0..).zip(entries) {
+            let entry = yakujo_contract::entry::Entry::from_bytes(text.as_bytes()).unwrap();
+            let _ = court.enter(terms, yakujo_contract::id::EntryNumber(number), &entry);
+        }
+        let duty = yakujo_contract::duty::DutyId::parse("6.a").unwrap();
+        let cause = court.ruling(duty, &"main".parse().unwrap()).unwrap().verdict.cause.en;
+        (court.rulings().count(), cause)
+    };
+    let ((duties, cause), (all, standard_cause)) = (limits(&small), limits(&standard));
+    assert_eq!((duties, all), (5, 49));
+    assert!(cause.contains("By the proposed value it is broken"), "{cause}");
+    assert!(standard_cause.contains("By the proposed value it is kept"), "{standard_cause}");
+    let duty = yakujo_contract::duty::DutyId::parse("11.a").unwrap();
+    assert_eq!(small.duty(duty).map(|duty| duty.label.as_str()), Some("第3条第1項"));
 }

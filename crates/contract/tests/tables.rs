@@ -1,6 +1,6 @@
 //! Tables: every number a judge measures by stands in the contract, and every kind of fact has somebody who makes it and
 //! somebody who weighs it, or stands on a list that only shrinks.
-#![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what a test needs fails like the test")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -155,5 +155,47 @@ fn every_parameter_a_guide_names_is_in_the_contract() {
             let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
             assert!(number.is_empty() || known.contains(&format!("P-{number}")), "{name}: P-{number}");
         }
+    }
+}
+
+/// Text without the white space that tells nothing in Japanese.
+fn bare(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+#[test]
+fn the_duties_quote_the_contract_word_for_word_and_leave_nothing_out() {
+    let text = include_str!("../../../contracts/standard.txt");
+    let (clauses, list) = text.split_once("\n脆弱性一覧\n").unwrap();
+    let terms = Terms::standard();
+    let titles: BTreeSet<String> =
+        terms.clauses.iter().map(|clause| bare(&clause.ja)).chain([bare(&terms.title_ja)]).collect();
+    let mut rest = bare(clauses);
+    for duty in &terms.duties {
+        let (before, after) = rest.split_once(&bare(&duty.ja)).unwrap_or_else(|| panic!("{}", duty.label));
+        // Between two duties stand only a number, a title, or the mark of a list.
+        let left = before.trim_matches(|c: char| c.is_ascii_digit() || "-().".contains(c));
+        assert!(left.is_empty() || titles.iter().any(|title| left.ends_with(title.as_str())), "{left}");
+        rest = after.to_owned();
+    }
+    assert_eq!(rest, "");
+    for vulnerability in &terms.vulnerabilities {
+        assert!(list.contains(&vulnerability.ja), "{}", vulnerability.key);
+    }
+}
+
+#[test]
+fn the_table_of_support_dates_names_each_cycle_once_with_days_in_order_and_says_how_they_were_checked() {
+    let table: toml::Table = include_str!("../../../contracts/support.toml").parse().unwrap();
+    let mut seen = BTreeSet::new();
+    for row in table["product"].as_array().unwrap() {
+        let text = |key: &str| row.get(key).map(|value| value.as_str().unwrap().to_owned());
+        let name = (text("name").unwrap(), text("cycle").unwrap());
+        let days: Vec<jiff::civil::Date> =
+            ["full", "free", "paid"].iter().filter_map(|key| Some(text(key)?.parse().unwrap())).collect();
+        assert!(!days.is_empty() && days.is_sorted(), "{name:?}: {days:?}");
+        let basis = text("basis").unwrap();
+        assert!(basis.contains("; compared: ") || basis.ends_with("; not compared"), "{name:?}: {basis}");
+        assert!(seen.insert(name.clone()), "{name:?} stands here twice");
     }
 }

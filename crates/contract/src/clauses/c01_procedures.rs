@@ -56,7 +56,7 @@ fn nothing_registered() -> Verdict {
     )
 }
 
-/// 1.a 情報システム等の操作手順は文書化し、…
+/// 1.a 情報システム等の操作手順は文書化し、
 ///
 /// Work that recurred needs an approved procedure, however long ago it was done: time alone writes none.
 pub fn judge_1_a(case: &Case<'_>) -> Verdict {
@@ -154,7 +154,7 @@ fn work_name(work: WorkType) -> (&'static str, &'static str) {
     }
 }
 
-/// 1.b …最新の状態を維持すること。
+/// 1.b 最新の状態を維持すること。
 ///
 /// Overdue by age (P-34 `review_months`), or because the system changed and nobody looked again (`after_change_bd`).
 pub fn judge_1_b(case: &Case<'_>) -> Verdict {
@@ -241,7 +241,7 @@ fn stale(title: &str, (ja, en): (&str, &str), entries: impl IntoIterator<Item = 
     .with_evidence(EvidenceClass::E3, entries)
 }
 
-/// 1.c その手順は、必要とする全ての利用者に対して利用可能とすること。
+/// 1.c また、その手順は、必要とする全ての利用者に対して利用可能とすること。
 pub fn judge_1_c(case: &Case<'_>) -> Verdict {
     let procedures = procedures(case);
     if procedures.is_empty() {

@@ -142,7 +142,7 @@ pub fn judge_3_2_b(_case: &Case<'_>) -> Verdict {
     )
 }
 
-/// 3.2.c （提示した対策を）実施すること。
+/// 3.2.c 実施すること。
 pub fn judge_3_2_c(_case: &Case<'_>) -> Verdict {
     Verdict::unknown(
         Sentence::new(
@@ -156,7 +156,7 @@ pub fn judge_3_2_c(_case: &Case<'_>) -> Verdict {
     )
 }
 
-/// 3.3.a 受託者は、システム障害を未然に防止するための措置、（…を明示すること。）
+/// 3.3.a 受託者は、システム障害を未然に防止するための措置、
 pub fn judge_3_3_a(_case: &Case<'_>) -> Verdict {
     Verdict::unknown(
         Sentence::new(
@@ -170,7 +170,7 @@ pub fn judge_3_3_a(_case: &Case<'_>) -> Verdict {
     )
 }
 
-/// 3.3.b 障害発生を早期発見するための措置（…を明示すること。）
+/// 3.3.b 障害発生を早期発見するための措置
 pub fn judge_3_3_b(_case: &Case<'_>) -> Verdict {
     Verdict::unknown(
         Sentence::new(

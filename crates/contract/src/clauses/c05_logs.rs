@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::standing::{Sentence, Verdict};
 
-/// 5.a ログオンやログアウトなどの利用者の活動状況…のログを記録し、
+/// 5.a ログオンやログアウトなどの利用者の活動状況や
 pub fn judge_5_a(_case: &Case<'_>) -> Verdict {
     Verdict::unknown(
         Sentence::new(

@@ -3,9 +3,10 @@
 use super::{Ruling, Turned};
 use crate::act::Matter;
 use crate::case::Case;
-use crate::duty::DutyId;
+use crate::duty::{DutyId, MEASURES};
 use crate::evidence::agreement::Line;
 use crate::id::{EntryNumber, HostId, SystemId};
+use crate::parameter::ParameterId;
 use crate::standing::{EVIDENCE_SHOWN, EvidenceClass, Sentence, Standing, Tally, Verdict, jst};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -146,8 +147,14 @@ fn no_hosts(system: &SystemId) -> Verdict {
 }
 
 /// Without agreement on the numbers that decide, neither 適合 nor 不適合 may be said.
-pub(super) fn weaken(case: &Case<'_>, verdict: Verdict) -> Verdict {
-    let open = verdict.parameters.iter().find(|parameter| !case.is_agreed(**parameter));
+pub(super) fn weaken(case: &Case<'_>, duty: DutyId, verdict: Verdict) -> Verdict {
+    let numbers = |parameter: ParameterId| {
+        MEASURES.iter().filter(move |number| number.duty == duty.key() && number.parameter == parameter)
+    };
+    let open = verdict
+        .parameters
+        .iter()
+        .find(|parameter| numbers(**parameter).any(|number| !case.measure(**parameter, number.value).agreed));
     let (Some(open), Standing::Kept | Standing::Broken) = (open, &verdict.standing) else { return verdict };
     let (ja, en) = match verdict.standing {
         Standing::Kept => ("適合", "kept"),

@@ -2,7 +2,7 @@
 
 use super::{ClauseTerms, DutyTerms, Field, MAX_BYTES, ParameterTerms, Terms, TermsError, Vulnerability};
 use crate::calendar::Calendar;
-use crate::duty::{Clause, DutyId};
+use crate::duty::{Clause, DutyId, MEASURES, Measured};
 use crate::parameter::{ParameterId, Values};
 use jiff::civil::{Date, Time};
 use serde::Deserialize;
@@ -92,7 +92,7 @@ struct RawValue {
 #[serde(deny_unknown_fields)]
 struct RawVulnerability {
     key: Spanned<String>,
-    number: u8,
+    number: Spanned<u8>,
     ja: String,
     en: String,
     cwe: Vec<u32>,
@@ -136,8 +136,10 @@ pub(super) fn parse(text: &str) -> Result<Terms, TermsError> {
         ..Terms::default()
     };
     clauses(&lines, raw.clause, &mut terms)?;
+    let keys: Vec<Spanned<String>> = raw.duty.iter().map(|duty| duty.key.clone()).collect();
     duties(&lines, raw.duty, &mut terms)?;
     parameters(&lines, raw.parameter, &mut terms)?;
+    measures(&lines, &keys, &terms)?;
     vulnerabilities(&lines, raw.vulnerability, &mut terms)?;
     Ok(terms)
 }
@@ -166,10 +168,21 @@ fn calendar(lines: &Lines<'_>, raw: &RawCalendar) -> Result<Calendar, TermsError
         let day = format!("2024-{}", closed.get_ref()).parse::<Date>();
         let day =
             day.map_err(|_| lines.error(closed, format!("`{}` is no day: write 12-29", closed.get_ref())))?;
-        calendar.closed.insert((day.month(), day.day()));
+        if !calendar.closed.insert((day.month(), day.day())) {
+            return Err(lines.error(closed, format!("`{}` stands here twice", closed.get_ref())));
+        }
     }
     for holiday in &raw.holidays {
-        calendar.holidays.insert(date(&holiday.date)?, holiday.name.clone());
+        let day = date(&holiday.date)?;
+        if day > calendar.holidays_until {
+            let until = calendar.holidays_until;
+            return Err(
+                lines.error(&holiday.date, format!("the holiday {day} is after holidays_until, {until}"))
+            );
+        }
+        if let Some(other) = calendar.holidays.insert(day, holiday.name.clone()) {
+            return Err(lines.error(&holiday.date, format!("the holiday {day} stands here twice ({other})")));
+        }
     }
     Ok(calendar)
 }
@@ -225,6 +238,10 @@ fn parameters(lines: &Lines<'_>, raw: Vec<RawParameter>, terms: &mut Terms) -> R
         let (mut fields, mut defaults) = (Vec::new(), Values::new());
         for value in raw.values {
             let (key, range) = (value.key.get_ref().clone(), value.min..=value.max);
+            if range.is_empty() {
+                let reason = format!("min {} of {id} {key} is above max {}", value.min, value.max);
+                return Err(lines.error(&value.key, reason));
+            }
             if !range.contains(&value.default) {
                 let reason = format!(
                     "the default {} of {id} {key} is outside {} to {}",
@@ -246,6 +263,26 @@ fn parameters(lines: &Lines<'_>, raw: Vec<RawParameter>, terms: &mut Terms) -> R
     Ok(())
 }
 
+/// A duty whose numbers are not in the file could never be judged.
+fn measures(lines: &Lines<'_>, keys: &[Spanned<String>], terms: &Terms) -> Result<(), TermsError> {
+    for key in keys {
+        for measured in MEASURES.iter().filter(|measured| measured.duty == key.get_ref()) {
+            let Measured { duty, parameter, value } = measured;
+            let known =
+                terms.parameters.get(parameter).is_some_and(|terms| terms.defaults.contains_key(*value));
+            if !known {
+                let reason =
+                    format!("duty {duty} is measured by {parameter} {value}, which is not in this file");
+                return Err(lines.error(key, reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The list of the standard terms has 16 numbers.
+const NUMBERS: std::ops::RangeInclusive<u8> = 1..=16;
+
 fn vulnerabilities(
     lines: &Lines<'_>,
     raw: Vec<RawVulnerability>,
@@ -257,9 +294,21 @@ fn vulnerabilities(
         if !keys.insert(key.clone()) {
             return Err(lines.error(&raw.key, format!("`{key}` stands here twice")));
         }
+        let number = *raw.number.get_ref();
+        if !NUMBERS.contains(&number) {
+            return Err(lines.error(&raw.number, format!("number {number} of `{key}` is not 1 to 16")));
+        }
+        if !key.starts_with(&format!("v{number:02}")) {
+            return Err(
+                lines.error(&raw.number, format!("`{key}` does not begin with its number, v{number:02}"))
+            );
+        }
+        if terms.vulnerabilities.iter().any(|other| other.ja == raw.ja) {
+            return Err(lines.error(&raw.key, format!("「{}」 stands here twice", raw.ja)));
+        }
         terms.vulnerabilities.push(Vulnerability {
             key,
-            number: raw.number,
+            number,
             ja: raw.ja,
             en: raw.en,
             cwe: raw.cwe,
