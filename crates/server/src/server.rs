@@ -18,6 +18,11 @@ use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::server::{HostSilence, ServerStart, ServerStop, SessionClose};
 use yakujo_contract::id::ContractId;
 
+/// Whoever connects and then says nothing, or only half a request, is let go after this.
+const FIRST_REQUEST: Duration = Duration::from_secs(10);
+/// The same between requests of one connection. Agents speak every 15 seconds.
+const NEXT_REQUEST: Duration = Duration::from_secs(40);
+
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -111,16 +116,7 @@ impl Running {
         for (listener, tls, router) in routers {
             let door = Handle::new();
             let failed = |error| StartError::Listen(settings.listen, error);
-            let server = axum_server::from_tcp(listener)
-                .map_err(failed)?
-                .acceptor(WithPeer::new(tls))
-                .handle(door.clone());
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            tasks.spawn(async move {
-                if let Err(error) = server.serve(service).await {
-                    tracing::error!("a door of the server closed: {error}");
-                }
-            });
+            tasks.spawn(serve(listener, tls, router, door.clone()).map_err(failed)?);
             doors.push(door);
         }
         let (end, ended) = watch::channel(());
@@ -158,6 +154,26 @@ impl Running {
             office.stop().await;
         }
     }
+}
+
+/// Serves one door until its handle closes it.
+fn serve(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    router: axum::Router,
+    door: Handle<SocketAddr>,
+) -> std::io::Result<impl Future<Output = ()> + Send> {
+    let mut server = axum_server::from_tcp(listener)?
+        .acceptor(WithPeer::new(tls))
+        .first_request_timeout(FIRST_REQUEST)
+        .handle(door);
+    server.http_builder().http1().header_read_timeout(NEXT_REQUEST);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(async move {
+        if let Err(error) = server.serve(service).await {
+            tracing::error!("a door of the server closed: {error}");
+        }
+    })
 }
 
 /// Pages for people, and on the same door the enrolment of agents, who have no certificate yet.

@@ -17,12 +17,16 @@ use axum::response::Response;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use yakujo_contract::id::ContractId;
 
 /// The largest body of a form without file, in bytes.
 const FORM: usize = 256 * 1024;
 /// The largest file, in bytes.
 pub const FILE: usize = 32 * 1024 * 1024;
+
+/// Whoever sends his form more slowly than this gets no answer to it: a slow line carries a whole file in the time.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The contracts of this server, and the clock.
 pub struct Portal {
@@ -167,7 +171,8 @@ async fn through(route: Option<&'static Route>, mut visit: Visit, request: Reque
         if !comes_from_here(&request) {
             return Err(Refusal::Absent);
         }
-        read_body(&mut visit, request).await?;
+        let read = tokio::time::timeout(PATIENCE, read_body(&mut visit, request)).await;
+        read.map_err(|_| Refusal::Absent)??;
         if !holds_token(&visit) {
             return Err(Refusal::Absent);
         }

@@ -136,7 +136,7 @@ fn steps(text: &str) -> usize {
             (Some(a), Some(b)) => a.abs_diff(b) <= 1,
             _ => false,
         };
-        near(u32::from(before), u32::from(c)) || ROWS.iter().any(|row| on_keyboard(&row))
+        near(u32::from(before), u32::from(c)) || ROWS.iter().any(on_keyboard)
     };
     let pairs = text.chars().zip(text.chars().skip(1));
     1 + pairs.filter(|(before, c)| !follows(*before, *c)).count()

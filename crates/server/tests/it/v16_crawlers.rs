@@ -63,3 +63,24 @@ async fn while_many_ask_at_once_everybody_is_answered() {
     assert!(answers.iter().all(|status| [200, 303].contains(status)));
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_holds_a_connection_without_asking_is_let_go() {
+    use tokio::io::AsyncReadExt as _;
+    let site = Site::start().await;
+    let device = site.device("main", "web-1").await;
+    let silent = async {
+        let since = std::time::Instant::now();
+        let mut silent = tokio::net::TcpStream::connect(site.server.portal).await.unwrap();
+        let _ = silent.read_to_end(&mut Vec::new()).await;
+        since.elapsed()
+    };
+    let stranger = site.stranger();
+    let half = b"GET /c/main/sign-in HTTP/1.1\r\nHost: a\r\nX-Slow: ";
+    let (without_tls, nothing, half_a_request, half_of_a_device) =
+        tokio::join!(silent, stranger.wire.held(b""), stranger.wire.held(half), device.wire.held(half));
+    for held in [without_tls, nothing, half_a_request, half_of_a_device] {
+        assert!(held.as_secs() < 15, "{held:?}");
+    }
+    site.stop().await;
+}

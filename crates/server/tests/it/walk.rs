@@ -92,6 +92,11 @@ async fn walk(site: &Site, browser: &Browser, caller: Caller) {
                 assert_eq!(looks(&reply, &path), looks(&nothing, absent), "{what} shows that it exists");
             }
         }
+        if !admitted(route, "GET", caller) {
+            let english = browser.send("GET", &format!("{path}?lang=en"), &[], "").await;
+            let nothing = browser.send("GET", &format!("{absent}?lang=en"), &[], "").await;
+            assert_eq!(looks(&english, &path), looks(&nothing, absent), "{path} in English");
+        }
     }
 }
 

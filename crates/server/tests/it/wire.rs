@@ -68,6 +68,17 @@ impl Wire {
         Self { door, config: Arc::new(config) }
     }
 
+    /// How long the server holds a connection over which only this is sent.
+    pub async fn held(&self, begin: &[u8]) -> std::time::Duration {
+        let since = std::time::Instant::now();
+        let stream = TcpStream::connect(self.door).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(self.config.clone());
+        let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+        stream.write_all(begin).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        since.elapsed()
+    }
+
     /// Sends the bytes and reads the answer to its end. None: closed without an answer.
     pub async fn send(&self, request: &[u8]) -> Option<Reply> {
         let stream = TcpStream::connect(self.door).await.unwrap();
