@@ -60,6 +60,16 @@ impl Place {
     pub fn cargo(&self) -> Command {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = self.command(program);
+        // What cargo told this program about itself would make build scripts (ring's) run again, and half of the
+        // dependencies be compiled anew.
+        let told = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                .iter()
+                .any(|begin| name.as_encoded_bytes().starts_with(begin.as_bytes()))
+        });
+        told.for_each(|name| {
+            command.env_remove(name);
+        });
         command.env("CARGO_TARGET_DIR", &self.target).env("YAKUJO_AXE", self.axe());
         command
     }

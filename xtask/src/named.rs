@@ -15,19 +15,30 @@ struct Named {
     commands: &'static [&'static [&'static str]],
 }
 
-const BENCHES: &[Named] = &[Named {
-    name: "court",
-    what: "judging after one new fact with 10,000 hosts, and as the ledger grows older",
-    commands: &[&[
-        "run",
-        "--release",
-        "--locked",
-        "--package",
-        "yakujo-contract",
-        "--example",
-        "bench_court",
-    ]],
-}];
+const BENCHES: &[Named] = &[
+    Named {
+        name: "court",
+        what: "judging after one new fact with 10,000 hosts, and as the ledger grows older",
+        commands: &[COURT],
+    },
+    Named {
+        name: "ledger",
+        what: "append, replay, judge, pages, start and verification, as the ledger grows to 1,000,000 entries",
+        commands: &[
+            &example("yakujo-ledger", "bench_ledger"),
+            COURT,
+            &example("yakujo-server", "bench_server"),
+            &example("yakujo-ledger", "bench_verify"),
+        ],
+    },
+];
+
+const COURT: &[&str] = &example("yakujo-contract", "bench_court");
+
+/// An optimised example of a package.
+const fn example(package: &'static str, name: &'static str) -> [&'static str; 7] {
+    ["run", "--release", "--locked", "--package", package, "--example", name]
+}
 
 const SOAKS: &[Named] = &[
     Named {
@@ -49,7 +60,7 @@ const SOAKS: &[Named] = &[
     Named {
         name: "bytes",
         what: "every byte of every file of a small ledger changed: the full check finds each and names its file",
-        commands: &[&["run", "--release", "--locked", "--package", "yakujo-ledger", "--example", "soak"]],
+        commands: &[&example("yakujo-ledger", "soak")],
     },
 ];
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::BufWriter;
+use std::path::Path;
 use yakujo_ledger::bundle::{About, Header, Writer};
 use yakujo_ledger::checkpoint::Checkpoint;
 use yakujo_ledger::hash::leaf_hash;
@@ -24,13 +25,11 @@ fn entry(number: u64) -> Vec<u8> {
     .into_bytes()
 }
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, count, file] = arguments.as_slice() else {
-        eprintln!("usage: make_large COUNT FILE");
-        std::process::exit(2);
-    };
-    let count: u64 = count.parse().expect("a number");
+/// Writes a bundle of so many entries.
+///
+/// # Errors
+/// When the file cannot be made.
+pub fn write(count: u64, file: &Path) -> std::io::Result<()> {
     let mut nodes = HashMap::new();
     let mut frontier = Frontier::new();
     for number in 0..count {
@@ -45,10 +44,19 @@ fn main() {
     let about = About { made: "2026-11-23T00:00:00Z".to_owned(), policy, ..About::default() };
     let read = |level, index| Ok::<_, Infallible>(*nodes.get(&(level, index)).expect("a node"));
     let header = Header::of_tree(about, &note, &[], 0..count, &read).expect("it fits");
-    let out = BufWriter::new(File::create(file).expect("the file can be made"));
-    let mut writer = Writer::new(out, header).expect("it proves itself");
+    let mut writer = Writer::new(BufWriter::new(File::create(file)?), header).expect("it proves itself");
     for number in 0..count {
         writer.write_entry(&entry(number)).expect("an entry of the tree");
     }
     writer.finish().expect("all written");
+    Ok(())
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, count, file] = arguments.as_slice() else {
+        eprintln!("usage: make_large COUNT FILE");
+        std::process::exit(2);
+    };
+    write(count.parse().expect("a number"), Path::new(file)).expect("the file can be made");
 }

@@ -5,8 +5,11 @@ use anyhow::{Context, ensure};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::net::TcpListener;
-use std::process::Command;
+use std::net::{TcpListener, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use yakujo_contract::act::{AccountLine, AccountUse, Flow, Matter, Protocol, Trit};
 use yakujo_contract::fact::host::Login;
 use yakujo_contract::standing::Standing;
@@ -145,6 +148,95 @@ fn an_agent_that_stops_leaves_its_duties_unknown_since_then() -> anyhow::Result<
         city.until_stands("9.b", Standing::Kept).await?;
         let history = city.history("9.b").await?;
         assert!(history.ends_with(&["kept", "unknown", "kept"]), "{history:?}");
+        Ok(city)
+    })
+}
+
+/// A program of the private machine; it ends with that machine at the latest.
+fn start(program: &str, arguments: &[&str]) -> anyhow::Result<Child> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().with_context(|| format!("{program} cannot be started: is its Debian package installed?"))
+}
+
+/// A time source whose time can be moved: a real clock cannot be stepped for one test alone.
+fn time_source(ahead_ms: Arc<AtomicU64>) -> anyhow::Result<()> {
+    let socket = UdpSocket::bind("127.0.0.1:123")?;
+    std::thread::spawn(move || {
+        let mut request = [0_u8; 512];
+        while let Ok((48.., from)) = socket.recv_from(&mut request) {
+            let ahead = Duration::from_millis(ahead_ms.load(Ordering::SeqCst));
+            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + ahead;
+            let seconds = u32::try_from(time.as_secs() + 2_208_988_800).unwrap_or_default();
+            let fraction = u32::try_from((u64::from(time.subsec_nanos()) << 32) / 1_000_000_000);
+            let now = [seconds.to_be_bytes(), fraction.unwrap_or_default().to_be_bytes()].concat();
+            let [first, _, poll, ..] = request;
+            // RFC 4330: version of the request, mode 4, stratum 2; originate is the request's transmit time.
+            let mut answer = vec![first & 0x38 | 4, 2, poll, 0xec, 0, 0, 0, 1, 0, 0, 0, 1, 127, 0, 0, 1];
+            answer.extend(&now);
+            answer.extend(request.get(40..48).unwrap_or_default());
+            answer.extend(&now);
+            answer.extend(&now);
+            // A client that has gone asks again.
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    Ok(())
+}
+
+#[test]
+fn a_clock_that_left_its_source_is_a_breach_until_it_is_back() -> anyhow::Result<()> {
+    story("breaks::a_clock_that_left_its_source_is_a_breach_until_it_is_back", |city| async {
+        let ahead = Arc::new(AtomicU64::new(0));
+        time_source(ahead.clone())?;
+        let settings = "server 127.0.0.1 iburst minpoll 0 maxpoll 0\nport 0\npidfile /run/chronyd.pid\n";
+        std::fs::write("/etc/chrony/chrony.conf", settings)?;
+        // It may not touch the machine's clock, which is everybody's.
+        start("/usr/sbin/chronyd", &["-x", "-d", "-u", "root"])?;
+        city.agree_parameters(18, "breach_ms", 5_000).await?;
+        city.until_stands("6.a", Standing::Kept).await?;
+        ahead.store(6_000, Ordering::SeqCst);
+        city.until_stands("6.a", Standing::Broken).await?;
+        ahead.store(0, Ordering::SeqCst);
+        city.until_stands("6.a", Standing::Kept).await?;
+        let history = city.history("6.a").await?;
+        assert!(history.ends_with(&["kept", "broken", "kept"]), "{history:?}");
+        Ok(city)
+    })
+}
+
+/// Definitions of one signature in clamd's own container, made now: the agent reads their date.
+const DEFINITIONS: &str = r#"
+set -e
+mkdir /run/definitions
+cd /run
+head="ClamAV-VDB:23 Nov 2026 06-00 +0000:1:1:90"
+now=$(date +%s)
+printf 'Own.Test:0:*:796f6b6f6861\n' > own.ndb
+sum=$(sha256sum < own.ndb | cut -c1-64)
+printf '%s:X:X:own:%s\nown.ndb:26:%s\n' "$head" "$now" "$sum" > own.info
+tar --format=ustar -cf own.tar own.info own.ndb
+md5=$(md5sum < own.tar | cut -c1-32)
+{ printf '%-512s' "$head:$md5:X:own:$now"; cat own.tar; } > definitions/own.cud
+"#;
+
+#[test]
+fn a_scanner_that_stops_is_a_breach_until_it_runs_again() -> anyhow::Result<()> {
+    story("breaks::a_scanner_that_stops_is_a_breach_until_it_runs_again", |city| async {
+        run("/bin/sh", &["-c", DEFINITIONS])?;
+        let settings =
+            "LocalSocket /run/clamd.ctl\nDatabaseDirectory /run/definitions\nForeground yes\nUser root\n";
+        std::fs::write("/etc/clamav/clamd.conf", settings)?;
+        let mut clamd = start("/usr/sbin/clamd", &[])?;
+        city.agree_parameters(1, "breach_h", 48).await?;
+        city.until_stands("2.1.a", Standing::Kept).await?;
+        clamd.kill()?;
+        clamd.wait()?;
+        city.until_stands("2.1.a", Standing::Broken).await?;
+        start("/usr/sbin/clamd", &[])?;
+        city.until_stands("2.1.a", Standing::Kept).await?;
+        let history = city.history("2.1.a").await?;
+        assert!(history.ends_with(&["kept", "broken", "kept"]), "{history:?}");
         Ok(city)
     })
 }
