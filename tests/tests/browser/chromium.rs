@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -138,6 +139,24 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+
+    /// Ticks a box.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn tick(&self, css: &str) -> anyhow::Result<()> {
+        let found = self.driver.find(By::Css(css)).await.with_context(|| format!("finding {css}"))?;
+        Ok(found.click().await?)
+    }
+
+    /// Chooses a file.
+    ///
+    /// # Errors
+    /// When there is no such field.
+    pub async fn attach(&self, css: &str, file: &Path) -> anyhow::Result<()> {
+        let found = self.driver.find(By::Css(css)).await.with_context(|| format!("finding {css}"))?;
+        Ok(found.send_keys(file.display().to_string()).await?)
     }
 
     /// Types into a field.

@@ -29,7 +29,8 @@ impl Person {
         browser.go(link).await?;
         browser.until_heading("はじめてのサインインの準備").await?;
         let shown = browser.texts("main pre").await?;
-        let secret = Secret::try_from_base32(shown.first().context("no secret is shown")?.trim());
+        let shown = shown.first().context("no secret is shown")?;
+        let secret = Secret::try_from_base32(shown.replace(char::is_whitespace, ""));
         let secret = secret.map_err(|error| anyhow::anyhow!("the secret shown is none: {error:?}"))?;
         let authenticator = Builder::new().with_secret(secret).with_account_name(login).build()?;
         let mut person = Self { login: login.to_owned(), authenticator, used: 0, recovery: Vec::new() };
