@@ -46,7 +46,7 @@ impl Portal {
         let later = now + SignedDuration::from_secs(30);
         let code = code(later)?.to_string();
         let credentials =
-            Credentials { login: "city", password: PASSWORD, code: &code, address: "127.0.0.1" };
+            Credentials { login: "city", password: PASSWORD, code: &code, address: "127.0.0.1", device: "" };
         let day = SignedDuration::from_hours(24);
         let limits = SessionLimits { privileged: day, staff: day, absolute: day };
         let session = office.people.sign_in(&credentials, &limits, now).await?;
