@@ -40,6 +40,9 @@ pub enum DiscloseError {
     /// The key of the log.
     #[error("the key of the ledger cannot be read")]
     Key(#[from] LedgerError),
+    /// Heads the city cosigned.
+    #[error(transparent)]
+    Cosigned(#[from] crate::heads::HeadError),
     /// The policy.
     #[error("the policy could not be written")]
     Policy(#[from] yakujo_ledger::policy::PolicySyntax),
@@ -80,6 +83,10 @@ pub struct Source<'a> {
     pub log: &'a VerifierKey,
     /// The contract's id.
     pub contract: &'a str,
+    /// The key of the city's witness, once there is one.
+    pub witness: Option<VerifierKey>,
+    /// Heads the city cosigned before, oldest first.
+    pub cosigned: Vec<Note>,
 }
 
 /// Writes entries with their proof as a bundle. Returns which. `range.end` beyond the published end means the end.
@@ -99,15 +106,21 @@ pub fn write(
     if range.start > range.end {
         return Err(DiscloseError::Range { range, size: head.size() });
     }
+    let policy = match &from.witness {
+        // The newest head waits for its cosignature: the witness is named, and what it saw is carried beside.
+        Some(witness) => Policy::parse(&format!("log {}\nwitness city {witness}\nquorum none\n", from.log))?,
+        None => Policy::of_log(from.log)?,
+    };
+    let older: Vec<Note> = from.cosigned.iter().filter(|note| is_older(note, &head)).cloned().collect();
     let about = About {
         contract: from.contract.to_owned(),
         made: made.to_string(),
-        policy: Policy::of_log(from.log)?.text().to_owned(),
+        policy: policy.text().to_owned(),
         personal: Vec::new(),
         note_ja: None,
     };
     let header =
-        Header::of_tree(about, &note, &[], range.clone(), &|level, index| reader.hash(level, index))?;
+        Header::of_tree(about, &note, &older, range.clone(), &|level, index| reader.hash(level, index))?;
     let mut writer = Writer::new(out, header)?;
     for entry in reader.entries(range.clone()) {
         writer.write_entry(&entry?)?;
@@ -116,12 +129,22 @@ pub fn write(
     Ok(range)
 }
 
+fn is_older(note: &Note, head: &Checkpoint) -> bool {
+    Checkpoint::parse(note.text()).is_ok_and(|old| old.size() <= head.size())
+}
+
 /// Writes a bundle of a running office (see [`write`]).
 ///
 /// # Errors
 /// Any [`DiscloseError`].
 pub fn bundle(office: &Office, range: Range<u64>, out: impl Write) -> Result<Range<u64>, DiscloseError> {
     let log = yakujo_ledger::files::load_key(&office.folder().join("ledger"))?.verifier();
-    let from = Source { reader: office.reader(), log: &log, contract: office.id().as_str() };
+    let from = Source {
+        reader: office.reader(),
+        log: &log,
+        contract: office.id().as_str(),
+        witness: crate::heads::witness_key(office.folder())?,
+        cosigned: crate::heads::newest(office.folder(), u64::MAX)?,
+    };
     write(&from, range, office.now(), out)
 }

@@ -5,6 +5,7 @@ pub mod console;
 pub mod decide;
 pub mod disclose;
 mod doors;
+pub mod heads;
 pub mod intake;
 pub mod office;
 pub mod pages;

@@ -101,6 +101,7 @@ pub static ROUTES: &[Route] = &[
     row!(Get, "/c/{contract}/ledger/{number}", SignedIn, pages::ledger_entry::show),
     row!(Get, "/c/{contract}/bundle", SignedIn, pages::bundle::show),
     row!(Post, "/c/{contract}/bundle", Parties, pages::bundle::take),
+    row!(Post, "/c/{contract}/bundle/cosigned", City, pages::bundle::cosigned),
     row!(Get, "/c/{contract}/people", SignedIn, pages::people::show),
     row!(Get, "/c/{contract}/people/new", Leads, pages::people::form),
     row!(Post, "/c/{contract}/people/new", Leads, pages::people::enter),

@@ -24,7 +24,13 @@ pub fn run(data: &Path, arguments: &Bundle) -> anyhow::Result<ExitCode> {
     let file = std::fs::File::create_new(&arguments.output);
     let file =
         file.with_context(|| format!("{} cannot be made (does it exist?)", arguments.output.display()))?;
-    let from = yakujo_server::disclose::Source { reader: &reader, log: &key, contract: &arguments.contract };
+    let from = yakujo_server::disclose::Source {
+        reader: &reader,
+        log: &key,
+        contract: &arguments.contract,
+        witness: yakujo_server::heads::witness_key(&folder)?,
+        cosigned: yakujo_server::heads::newest(&folder, reader.size())?,
+    };
     let range =
         yakujo_server::disclose::write(&from, arguments.first..end, Timestamp::now(), BufWriter::new(file))?;
     println!("{}: {} 件（{} から）", arguments.output.display(), range.end - range.start, range.start);

@@ -1,10 +1,18 @@
 //! 証拠の持出し: everything with its proofs as one file, and the checkpoint to keep.
 
-use super::block::Block;
+use super::block::{Block, Field, Input};
 use super::frame::{self, Page};
 use super::list::attachment;
-use super::visit::{Answer, Visit};
+use super::visit::{Answer, Refusal, Visit};
+use super::words;
+use crate::audience::Audience;
 use crate::disclose;
+use crate::heads::{self, HeadError};
+use crate::office::Office;
+use axum::body::Body;
+use std::fs::File;
+use std::io::{BufWriter, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use yakujo_contract::act::Act;
 
 /// The page.
@@ -46,7 +54,54 @@ pub async fn show(visit: Visit) -> Answer {
     page.push(Block::Text(keep.to_owned()));
     visit.office.publish().await?;
     page.push(Block::Pre(visit.office.reader().signed_checkpoint().to_string()));
+    if visit.may(Audience::City) {
+        cosign(&visit, &mut page)?;
+    }
     frame::show(&visit, &page)
+}
+
+/// What the city's witness does, and the form to hand its cosignature in.
+fn cosign(visit: &Visit, page: &mut Page) -> Result<(), Refusal> {
+    page.push(Block::Heading(visit.of("市の立会署名を預ける", "Hand in the city's cosignature").to_owned()));
+    let text = visit.of(
+        "市の端末で yakujo-verify cosign を使い、上の照合値に立会署名をすると、市がこの時点の記録を見たことを後から誰でも確かめられます。署名した数行を貼り付けてください。鍵（秘密の方）は市から出しません。",
+        "Cosign the lines above with `yakujo-verify cosign` on a computer of the city and paste the result here: anybody can verify later that the city saw this state. The secret key never leaves the city.",
+    );
+    page.push(Block::Text(text.to_owned()));
+    let known = heads::witness_key(visit.office.folder())?.map_or_else(String::new, |key| key.to_string());
+    let fields = vec![
+        Field::line("witness", visit.of("市の公開鍵", "Public key of the city"), &known)
+            .hint(visit.of("最初に預けた鍵が登録されます。", "The first one is registered.")),
+        Field::new(
+            "note",
+            visit.of("立会署名した照合値", "Cosigned checkpoint"),
+            Input::Lines(String::new()),
+        ),
+    ];
+    let label = visit.of("立会署名を預ける", "Hand in");
+    page.push(Block::Form(visit.form("/bundle/cosigned", label, fields)));
+    Ok(())
+}
+
+/// Takes a cosigned head.
+///
+/// # Errors
+/// When it is not one of this ledger, or the signatures do not hold.
+pub async fn cosigned(visit: Visit) -> Answer {
+    // Browsers send line ends as CR LF; signed notes have LF.
+    let note = format!("{}\n", visit.typed("note").replace("\r\n", "\n"));
+    let act = heads::keep(&visit.office, visit.typed("witness"), &note);
+    let act = act.map_err(|error| match error {
+        HeadError::Read(_) | HeadError::File(_) | HeadError::Ledger(_) => Refusal::from(error),
+        HeadError::Note(_)
+        | HeadError::Checkpoint(_)
+        | HeadError::Key(_)
+        | HeadError::Policy(_)
+        | HeadError::Foreign
+        | HeadError::OtherKey => Refusal::Wrong(words::head(visit.lang, &error).to_owned()),
+    })?;
+    let entry = visit.act(act).await?;
+    visit.go(&format!("/ledger/{entry}"))
 }
 
 /// The file. Taking it away is recorded first.
@@ -57,9 +112,21 @@ pub async fn take(visit: Visit) -> Answer {
     let size = visit.office.publish().await?;
     visit.act(Act::BundleTaken { first: 0, count: size, size }).await?;
     let office = visit.office.clone();
-    let made = tokio::task::spawn_blocking(move || {
-        let mut bytes = Vec::new();
-        disclose::bundle(&office, 0..size, &mut bytes).map(|_| bytes)
-    });
-    attachment(made.await??, "text/plain; charset=utf-8", &format!("{}-{size}.yakujo", visit.office.id()))
+    let made = tokio::task::spawn_blocking(move || written(&office, size));
+    let file = tokio::fs::File::from_std(made.await??);
+    let body = Body::from_stream(tokio_util::io::ReaderStream::with_capacity(file, 64 * 1024));
+    attachment(body, "text/plain; charset=utf-8", &format!("{}-{size}.yakujo", visit.office.id()))
+}
+
+/// The bundle in a file without a name: a million entries do not fit the memory a server may use.
+fn written(office: &Office, size: u64) -> Result<File, Refusal> {
+    let path = office.folder().join(format!("{}.outgoing", crate::people::new_id('b')?));
+    let mut file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    std::fs::remove_file(&path)?;
+    let mut out = BufWriter::new(&file);
+    disclose::bundle(office, 0..size, &mut out)?;
+    out.flush()?;
+    drop(out);
+    file.rewind()?;
+    Ok(file)
 }

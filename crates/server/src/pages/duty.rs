@@ -4,12 +4,13 @@ use super::block::{Block, Cell, Chip, Finder, Link, Stretch, Table, Tone};
 use super::clause::card;
 use super::era;
 use super::frame::{self, Page};
+use super::list::escape;
 use super::visit::{Answer, Refusal, Visit};
 use super::words;
 use super::{block, board};
 use crate::views::Change;
 use jiff::{SignedDuration, Timestamp};
-use yakujo_contract::court::{Court, Ruling};
+use yakujo_contract::court::{Court, Ruling, Turned};
 use yakujo_contract::duty::DutyId;
 use yakujo_contract::id::SystemId;
 use yakujo_contract::standing::Standing;
@@ -75,7 +76,8 @@ pub async fn show(visit: Visit) -> Answer {
                 visit.of("まだ来ていない日時です。", "That moment has not come yet."),
             ));
         }
-        Some(at) => past(&visit, duty, at, &mut page)?,
+        Some(at) if visit.asked("again") == "yes" => judged_again(&visit, duty, at, &mut page).await?,
+        Some(at) => past(&visit, duty, at, &mut page).await?,
     }
     page.push(Block::Heading(visit.of("過去の時点", "A past moment").to_owned()));
     page.push(finder(&visit, &asked));
@@ -105,19 +107,44 @@ fn now(visit: &Visit, duty: DutyId, page: &mut Page) {
     standing(visit, &rulings, hosts, page);
 }
 
-fn past(visit: &Visit, duty: DutyId, at: Timestamp, page: &mut Page) -> Result<(), Refusal> {
-    let court = visit.office.court_at(at)?;
-    let text = match visit.lang {
-        words::Lang::Ja => format!(
-            "{}（{}）の時点の判定です。台帳の記録から計算し直しました。",
-            era::wareki(visit.lang, at),
-            era::exact(at)
-        ),
-        words::Lang::En => format!("As of {}, judged anew from the ledger.", era::exact(at)),
-    };
-    page.push(Block::note(Tone::Plain, "", text));
+/// As it was judged then: the last turn of each system up to that moment.
+async fn past(visit: &Visit, duty: DutyId, at: Timestamp, page: &mut Page) -> Result<(), Refusal> {
+    page.push(Block::note(Tone::Plain, "", as_of(visit, at, ("の時点の判定です。", ""))));
+    let mut rulings = Vec::new();
+    for system in board::system_names(visit).into_keys() {
+        let turn = visit.office.views().standing_at(duty, &system, at).await?;
+        rulings.extend(turn.map(|turn| Ruling {
+            duty,
+            system,
+            at,
+            since: turn.at,
+            verdict: turn.verdict,
+            turned: Turned::No,
+        }));
+    }
+    standing(visit, &rulings, Vec::new(), page);
+    let href = format!("{}?at={}&again=yes", visit.uri_path, escape(visit.asked("at")));
+    let words =
+        visit.of("台帳の記録から計算し直して、ホストごとに見る", "Judge anew from the ledger, host by host");
+    page.push(Block::Buttons(vec![(href, words.to_owned(), "second")]));
+    Ok(())
+}
+
+/// Judged anew from every entry up to that moment. It takes longer the longer the ledger is, so only when asked for.
+async fn judged_again(visit: &Visit, duty: DutyId, at: Timestamp, page: &mut Page) -> Result<(), Refusal> {
+    let office = visit.office.clone();
+    let court = tokio::task::spawn_blocking(move || office.court_at(at)).await??;
+    let words = ("の時点の判定です。台帳の記録から計算し直しました。", ", judged anew from the ledger");
+    page.push(Block::note(Tone::Plain, "", as_of(visit, at, words)));
     standing(visit, &of_duty(&court, duty), of_hosts(visit, &court, duty), page);
     Ok(())
+}
+
+fn as_of(visit: &Visit, at: Timestamp, (ja, en): (&str, &str)) -> String {
+    match visit.lang {
+        words::Lang::Ja => format!("{}（{}）{ja}", era::wareki(visit.lang, at), era::exact(at)),
+        words::Lang::En => format!("As of {}{en}.", era::exact(at)),
+    }
 }
 
 fn of_duty(court: &Court, duty: DutyId) -> Vec<Ruling> {

@@ -166,9 +166,9 @@ impl List {
 ///
 /// # Errors
 /// When the name is no header text.
-pub fn attachment(bytes: Vec<u8>, kind: &'static str, name: &str) -> Answer {
+pub fn attachment(content: impl Into<Body>, kind: &'static str, name: &str) -> Answer {
     let safe: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
-    let mut response = Response::new(Body::from(bytes));
+    let mut response = Response::new(content.into());
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{safe}\""));
     let disposition = disposition.map_err(|error| Refusal::Failed(error.to_string()))?;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -2,6 +2,7 @@
 //! things are here and nowhere else.
 
 use crate::decide::Refusal;
+use crate::heads::HeadError;
 use crate::people::passwords::Weak;
 use yakujo_contract::act::{
     AccountUse, DocumentKind, Environment, Importance, Protocol, ReviewOutcome, Role, Ruling, Segment, Trit,
@@ -355,6 +356,32 @@ pub fn entry(lang: Lang, entry: &Entry) -> &'static str {
             lang.of(ja, en)
         }
         Body::Act(act) => act_words(lang, act.kind()),
+    }
+}
+
+/// Why a cosigned head was not taken.
+#[must_use]
+pub fn head(lang: Lang, error: &HeadError) -> &'static str {
+    match error {
+        HeadError::Note(_) | HeadError::Checkpoint(_) | HeadError::Key(_) => lang.of(
+            "立会署名した照合値、または市の公開鍵として読み取れません。すべての行を貼り付けてください。",
+            "This is no cosigned checkpoint, or no public key. Paste all lines.",
+        ),
+        HeadError::Policy(_) => lang.of(
+            "署名が、この台帳と市の公開鍵のものではありません。",
+            "The signatures are not those of this ledger and this key.",
+        ),
+        HeadError::Foreign => lang.of(
+            "この照合値は、この台帳のものではありません。記録が巻き戻された疑いがあります。市の控えを保管し、受託者に説明を求めてください。",
+            "This ledger never had this head: it may have been rolled back. Keep the lines and ask the contractor.",
+        ),
+        HeadError::OtherKey => lang.of(
+            "市が最初に預けた公開鍵と違います。",
+            "The key is not the one the city registered first.",
+        ),
+        HeadError::Read(_) | HeadError::File(_) | HeadError::Ledger(_) => {
+            lang.of("サーバの側で失敗しました。", "The server failed.")
+        }
     }
 }
 
