@@ -56,7 +56,10 @@ pub const SIGNS_OF_LIFE: [&str; 7] =
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
     DutiesThatUse,
+    /// A beat puts off the instant of silence, which the deadlines find out by themselves, but tells of collectors.
     EveryHostDuty,
+    /// The host came, went, or changed its rhythm: systems whose judges ask whether hosts live, too.
+    EveryDutyAboutLife,
     /// The host was not heard before: its system as a whole may stand otherwise, too.
     Everything,
 }
@@ -148,13 +151,17 @@ impl Court {
     pub fn enter(&mut self, terms: &Terms, number: EntryNumber, entry: &Entry) -> Vec<Ruling> {
         let mut rulings = self.advance(terms, entry.received);
         let quiet = entry.host.as_ref().is_some_and(|host| self.is_quiet(terms, host));
+        let rhythm = entry.host.as_ref().and_then(|host| self.rhythm(host));
         self.evidence.enter(number, entry);
         match &entry.body {
             Body::Fact(fact) => match &entry.host {
                 Some(host) => {
                     let reach = match SIGNS_OF_LIFE.contains(&fact.kind()) {
                         _ if quiet => Reach::Everything,
-                        true => Reach::EveryHostDuty,
+                        true if fact.kind() == "agent.beat" && self.rhythm(host) == rhythm => {
+                            Reach::EveryHostDuty
+                        }
+                        true => Reach::EveryDutyAboutLife,
                         false => Reach::DutiesThatUse,
                     };
                     rulings.extend(self.after_host_fact(terms, host, fact.kind(), reach));
@@ -178,13 +185,17 @@ impl Court {
         HostCase { case: &case, place, host }.alive().is_err()
     }
 
+    /// How often the host says that it lives.
+    fn rhythm(&self, host: &HostId) -> Option<u32> {
+        self.evidence.hosts.get(host)?.beat.as_ref().map(|beat| beat.value.every_s)
+    }
+
     fn after_host_fact(&mut self, terms: &Terms, host: &HostId, kind: &str, reach: Reach) -> Vec<Ruling> {
         let Some(system) = self.system_of.get(host).cloned() else {
             return Vec::new();
         };
         let mut rulings = Vec::new();
-        // A beat only puts off the instant of silence, which the deadlines find out by themselves.
-        let life = SIGNS_OF_LIFE.contains(&kind) && kind != "agent.beat";
+        let life = reach == Reach::EveryDutyAboutLife;
         for duty in duties(terms) {
             let uses = duty.row().uses.iter().any(|used| *used == kind || life && *used == "life");
             let ruling = match duty.row().judge {

@@ -181,6 +181,14 @@ fn reading() -> impl Strategy<Value = String> {
         prop_oneof!["scanning", "blind", "silent", "absent"].prop_map(|state| format!(
             r#"{{"kind":"av.engine","product":"clamav","engine_version":"1.4.6","definition_time":"2026-11-21T23:00:00Z","databases":[],"daemon":"{state}","real_time":"off"}}"#
         )),
+        (prop_oneof![Just(60), Just(7_200)], -7_200_i64..0, prop::bool::ANY).prop_map(|(every, ago, whole)| {
+            let ran = "2026-11-22T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(ago);
+            let names: &[&str] = if whole { &["clock", "accounts", "packages", "listeners", "malware"] } else { &["clock"] };
+            let runs: Vec<String> =
+                names.iter().map(|name| format!(r#""{name}":{{"ran":"{ran}","outcome":"complete"}}"#)).collect();
+            let runs = runs.join(",");
+            format!(r#"{{"kind":"agent.beat","version":"1","every_s":{every},"waiting":0,"collectors":{{{runs}}},"cpu_ms":1,"rss":1}}"#)
+        }),
         Just(r#"{"kind":"agent.stop","reason":"asked"}"#.to_owned()),
         Just(r#"{"kind":"agent.start","version":"1","epoch":"e","rights":"root"}"#.to_owned()),
         Just(r#"{"kind":"host.boot","boot_id":"b","at":"2026-11-22T00:00:00Z"}"#.to_owned()),
