@@ -155,6 +155,12 @@ impl Line {
     /// # Errors
     /// Any [`DeliverError`]; the facts stay in the outbox.
     pub async fn deliver(&self, outbox: &Outbox) -> Result<usize, DeliverError> {
+        if outbox.is_untouched().await? {
+            let stored_to = self.pulse(outbox).await?;
+            if stored_to > 0 {
+                outbox.go_on_behind(stored_to).await?;
+            }
+        }
         let mut at_most = BATCH;
         let (facts, stored_to) = loop {
             let facts = outbox.take(at_most).await?;
@@ -166,19 +172,24 @@ impl Line {
                 Ok(stored_to) => break (facts, stored_to),
             }
         };
+        // What was offered under numbers that the server has from another outbox is not stored.
+        if outbox.depth().await?.1 <= stored_to {
+            outbox.go_on_behind(stored_to).await?;
+            return Ok(0);
+        }
         outbox.acked(stored_to).await?;
         Ok(facts.iter().filter(|fact| fact.seq <= stored_to).count())
     }
 
-    /// A sign of life.
+    /// A sign of life. Returns the number up to which the server has everything.
     ///
     /// # Errors
     /// Any [`DeliverError`].
-    pub async fn pulse(&self, outbox: &Outbox) -> Result<(), DeliverError> {
+    pub async fn pulse(&self, outbox: &Outbox) -> Result<u64, DeliverError> {
         let (waiting, next_seq) = outbox.depth().await?;
         let pulse = Pulse { epoch: outbox.epoch(), waiting, next_seq };
         let body = serde_json::to_vec(&pulse).map_err(|_| DeliverError::Answer)?;
-        self.send("/intake/v1/pulse", body).await.map(|_| ())
+        self.send("/intake/v1/pulse", body).await
     }
 }
 

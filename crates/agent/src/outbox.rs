@@ -15,10 +15,12 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Row, Sqlite, SqliteConnection};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::agent::AgentLoss;
 
 /// Most facts in one delivery.
 pub const BATCH_FACTS: i64 = 500;
@@ -228,6 +230,27 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether the server was never offered anything from here.
+    ///
+    /// # Errors
+    /// When the data base does not answer.
+    pub async fn is_untouched(&self) -> Result<bool, OutboxError> {
+        Ok(self.recall("offered").await?.is_none())
+    }
+
+    /// The server holds numbers up to `stored_to` that this outbox did not give: it is a new one (the disk was
+    /// replaced), or an old one was put back. Everything that waits gets numbers behind them, for the server takes a
+    /// number it knows for a fact it has. A loss of unknown size comes first: what waited in the other outbox is gone.
+    /// While nothing waits, nothing is done.
+    ///
+    /// # Errors
+    /// When the data base does not answer; nothing has changed then.
+    pub async fn go_on_behind(&self, stored_to: u64) -> Result<(), OutboxError> {
+        let mut connection = self.pool.acquire().await?;
+        let moved = renumber(&mut connection, stored_to).await;
+        end(connection, moved).await
+    }
+
     /// Facts that wait, and the next number.
     ///
     /// # Errors
@@ -315,6 +338,32 @@ async fn offer(write: &mut SqliteConnection, at_most: i64) -> Result<Vec<Numbere
     }
     commit(write).await?;
     Ok(taken)
+}
+
+async fn renumber(write: &mut SqliteConnection, stored_to: u64) -> Result<(), OutboxError> {
+    begin(write).await?;
+    let waiting: Vec<(i64, String)> =
+        sqlx::query_as("SELECT seq, observed FROM outbox ORDER BY seq").fetch_all(&mut *write).await?;
+    let Some((_, observed)) = waiting.first() else { return commit(write).await };
+    let at = observed.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    let first = stored_to.saturating_add(1);
+    let mut next = first.saturating_add(1);
+    // By way of negative numbers, which nobody else has.
+    for (seq, _) in waiting {
+        sqlx::query("UPDATE outbox SET seq = ? WHERE seq = ?")
+            .bind(-signed(next))
+            .bind(seq)
+            .execute(&mut *write)
+            .await?;
+        next = next.saturating_add(1);
+    }
+    sqlx::query("UPDATE outbox SET seq = -seq WHERE seq < 0").execute(&mut *write).await?;
+    let reason = "an earlier outbox is lost, with what waited in it".to_owned();
+    let loss = AgentLoss { count: 0, kinds: BTreeMap::new(), from: at, to: at, reason };
+    insert(write, first, at, &Fact::AgentLoss(loss)).await?;
+    remember(write, "next", &next.to_string()).await?;
+    remember(write, "offered", &stored_to.to_string()).await?;
+    commit(write).await
 }
 
 /// A folder only its owner can enter.

@@ -209,3 +209,19 @@ async fn what_could_not_be_taken_in_is_declared_once_though_the_process_ended_in
     last.put(at(6), &[stop(6)]).await.unwrap();
     assert_eq!(declared(&last.take(10).await.unwrap()).len(), 2, "the next loss is another one");
 }
+
+#[tokio::test]
+async fn a_new_outbox_goes_on_behind_the_numbers_the_server_has_and_says_that_something_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path(), Bound::default()).await;
+    outbox.put(at(1), &[change(1), change(2), change(3)]).await.unwrap();
+    assert!(outbox.is_untouched().await.unwrap());
+    outbox.go_on_behind(2).await.unwrap();
+    outbox.put(at(2), &[change(4)]).await.unwrap();
+    let taken = outbox.take(10).await.unwrap();
+    assert_eq!(taken.iter().map(|fact| fact.seq).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
+    assert!(matches!(&taken[0].fact, Fact::AgentLoss(loss) if loss.count == 0), "{:?}", taken[0]);
+    let changes: Vec<Fact> = taken.iter().skip(1).map(|fact| fact.fact.clone()).collect();
+    assert_eq!(changes, [change(1), change(2), change(3), change(4)]);
+    assert!(!outbox.is_untouched().await.unwrap());
+}
