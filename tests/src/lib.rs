@@ -174,14 +174,24 @@ impl City {
         Ok(began.elapsed())
     }
 
-    /// How a duty stood, one word for each turn, the oldest first.
+    /// How a duty stood, one word for each turn, the oldest first, up to how it stands now.
     ///
     /// # Errors
-    /// When the views do not answer.
+    /// When the views do not answer, or do not follow the court.
     pub async fn history(&self, duty: &str) -> anyhow::Result<Vec<&'static str>> {
         let office = self.office()?;
-        let turns = office.views().turns(DutyId::parse(duty)?, None, Timestamp::MAX, 100).await?;
-        Ok(turns.iter().rev().map(|turn| turn.verdict.standing.word()).collect())
+        let began = Instant::now();
+        loop {
+            let now = self.ruling(duty)?.verdict.standing.word();
+            let turns = office.views().turns(DutyId::parse(duty)?, None, Timestamp::MAX, 100).await?;
+            let words: Vec<_> = turns.iter().rev().map(|turn| turn.verdict.standing.word()).collect();
+            if words.last() == Some(&now) {
+                return Ok(words);
+            }
+            // The court knows first; the views are written after it.
+            anyhow::ensure!(began.elapsed() < Duration::from_secs(5), "{duty} is {now}, but: {words:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Stops everything in good order.

@@ -229,7 +229,8 @@ impl Outbox {
     }
 
     /// The server has everything up to `stored_to`, but other facts of this host up to `taken_to`: this outbox was set
-    /// back with its disk, or is a new one. What still waits gets free numbers, in the same order.
+    /// back with its disk, or is a new one. What still waits gets free numbers, in the same order, behind a declared loss
+    /// of unknown size: what waited in the other outbox is gone.
     ///
     /// # Errors
     /// When the data base does not answer; nothing has changed then.
@@ -332,10 +333,15 @@ async fn renumber(write: &mut SqliteConnection, stored_to: u64, taken_to: u64) -
     begin(write).await?;
     sqlx::query("DELETE FROM outbox WHERE seq <= ?").bind(signed(stored_to)).execute(&mut *write).await?;
     let next = number(write, "next").await?.max(1);
-    let lowest: Option<i64> =
-        sqlx::query_scalar("SELECT min(seq) FROM outbox").fetch_one(&mut *write).await?;
-    let lowest = lowest.map_or(next, unsigned);
-    let by = taken_to.saturating_add(1).saturating_sub(lowest);
+    let waiting: Option<(i64, String)> =
+        sqlx::query_as("SELECT seq, observed FROM outbox ORDER BY seq LIMIT 1")
+            .fetch_optional(&mut *write)
+            .await?;
+    let first = taken_to.saturating_add(1);
+    let by = match &waiting {
+        Some((lowest, _)) => first.saturating_add(1).saturating_sub(unsigned(*lowest)),
+        None => first.saturating_sub(next),
+    };
     // Over negative numbers: no number is held twice on the way.
     sqlx::query("UPDATE outbox SET seq = -(seq + ?)").bind(signed(by)).execute(&mut *write).await?;
     sqlx::query("UPDATE outbox SET seq = -seq").execute(&mut *write).await?;
@@ -343,6 +349,12 @@ async fn renumber(write: &mut SqliteConnection, stored_to: u64, taken_to: u64) -
     // What was offered under its old number stays protected from being dropped: the server may have looked at it.
     let offered = number(write, "offered").await?.saturating_add(by);
     remember(write, "offered", &offered.to_string()).await?;
+    if let Some((_, observed)) = waiting {
+        let at = observed.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+        let reason = "an earlier outbox is lost, with what waited in it".to_owned();
+        let loss = AgentLoss { count: 0, kinds: BTreeMap::new(), from: at, to: at, reason };
+        insert(write, first, at, &Fact::AgentLoss(loss)).await?;
+    }
     commit(write).await
 }
 

@@ -5,6 +5,7 @@ use anyhow::{Context, ensure};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -148,6 +149,30 @@ fn an_agent_that_stops_leaves_its_duties_unknown_since_then() -> anyhow::Result<
         city.until_stands("9.b", Standing::Kept).await?;
         let history = city.history("9.b").await?;
         assert!(history.ends_with(&["kept", "unknown", "kept"]), "{history:?}");
+        Ok(city)
+    })
+}
+
+#[test]
+fn an_agent_whose_disk_was_replaced_goes_on_and_says_that_something_is_lost() -> anyhow::Result<()> {
+    let test = "breaks::an_agent_whose_disk_was_replaced_goes_on_and_says_that_something_is_lost";
+    story(test, |mut city| async {
+        city.until_stands("9.b", Standing::Kept).await?;
+        city.stop_observing().await;
+        city.until_stands("9.b", Standing::Unknown).await?;
+        for file in ["outbox.db", "outbox.db-wal", "outbox.db-shm", "undeclared"] {
+            let gone = std::fs::remove_file(city.data.join("agent").join(file));
+            ensure!(!gone.is_err_and(|error| error.kind() != ErrorKind::NotFound), "{file} stays");
+        }
+        // Its numbers begin at 1 again, and the server has those: it must not take new facts for old ones.
+        city.observe().await?;
+        city.until_stands("9.b", Standing::Kept).await?;
+        let office = city.office()?;
+        let court = office.court();
+        let host = court.evidence().hosts.get(&"this-host".parse()?).context("this host was heard")?;
+        let loss = host.loss.as_ref().context("the loss was declared")?;
+        assert!(loss.value.reason.contains("an earlier outbox"), "{loss:?}");
+        drop(court);
         Ok(city)
     })
 }

@@ -58,10 +58,12 @@ fn whatever_happens_every_fact_is_stored_once_or_declared_as_lost() -> anyhow::R
     if !is_alone() {
         world::build()?;
     }
-    alone("losses::whatever_happens_every_fact_is_stored_once_or_declared_as_lost", || async { story() })
+    alone("losses::whatever_happens_every_fact_is_stored_once_or_declared_as_lost", || async {
+        story().await
+    })
 }
 
-fn story() -> anyhow::Result<()> {
+async fn story() -> anyhow::Result<()> {
     let (yakujo, load) = world::programs()?;
     let mut world = World::found(yakujo, load)?;
     let mut random = Random(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
@@ -80,7 +82,11 @@ fn story() -> anyhow::Result<()> {
             world.blow(blow, random.next())?;
         }
         world.heal()?;
-        let (now, wrong) = world.sent(|sent| compare(sent, &world.stored));
+        let (now, mut wrong) = world.sent(|sent| compare(sent, &world.stored));
+        let listed = world.listed().await?;
+        if listed < world.stored.entries {
+            wrong.push(format!("the pages list {listed} of {} entries", world.stored.entries));
+        }
         println!(
             "| {run} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {} |",
             BLOWS.len(),

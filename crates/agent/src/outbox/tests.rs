@@ -143,9 +143,11 @@ async fn a_set_back_outbox_gives_new_numbers_and_loses_nothing() {
     // The server holds 1 and 2 as they are here, and others up to 9.
     outbox.move_behind(2, 9).await.unwrap();
     outbox.put(at(6), &[change(6)]).await.unwrap();
-    let all = everything(&outbox).await;
+    let mut all = everything(&outbox).await;
+    let loss = all.remove(0);
+    assert!(loss.seq == 10 && matches!(&loss.fact, Fact::AgentLoss(loss) if loss.count == 0), "{loss:?}");
     let seen: Vec<(u64, Fact)> = all.into_iter().map(|fact| (fact.seq, fact.fact)).collect();
-    assert_eq!(seen, vec![(10, change(3)), (11, change(4)), (12, change(5)), (13, change(6))]);
+    assert_eq!(seen, vec![(11, change(3)), (12, change(4)), (13, change(5)), (14, change(6))]);
 }
 
 #[tokio::test]
@@ -233,4 +235,18 @@ async fn what_could_not_be_taken_in_is_declared_once_though_the_process_ended_in
     let last = open(folder.path(), Bound::default()).await;
     last.put(at(6), &[stop(6)]).await.unwrap();
     assert_eq!(declared(&last.take(10).await.unwrap()).len(), 2, "the next loss is another one");
+}
+
+#[tokio::test]
+async fn a_new_outbox_goes_on_behind_the_numbers_the_server_has_and_says_that_something_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path(), Bound::default()).await;
+    outbox.put(at(1), &[change(1), change(2), change(3)]).await.unwrap();
+    outbox.move_behind(0, 2).await.unwrap();
+    outbox.put(at(2), &[change(4)]).await.unwrap();
+    let taken = outbox.take(10).await.unwrap();
+    assert_eq!(taken.iter().map(|fact| fact.seq).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
+    assert!(matches!(&taken[0].fact, Fact::AgentLoss(loss) if loss.count == 0), "{:?}", taken[0]);
+    let changes: Vec<Fact> = taken.iter().skip(1).map(|fact| fact.fact.clone()).collect();
+    assert_eq!(changes, [change(1), change(2), change(3), change(4)]);
 }

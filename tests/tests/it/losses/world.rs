@@ -298,6 +298,20 @@ impl World {
         ensure!(report.damage.is_empty(), "{:?}", report.damage);
         Ok(())
     }
+
+    /// Entries that the pages list.
+    pub async fn listed(&self) -> anyhow::Result<u64> {
+        let views = self.server_disk.folder.join("data/contracts/main/views.db");
+        let views = yakujo_server::views::Views::open(&views).await?;
+        let mut filter = yakujo_server::views::EntryFilter { limit: 200, ..Default::default() };
+        let mut listed = 0;
+        loop {
+            let rows = views.list_entries(&filter).await?;
+            let Some(last) = rows.last() else { return Ok(listed) };
+            listed += rows.len() as u64;
+            filter.before = Some(last.number);
+        }
+    }
 }
 
 fn serve(yakujo: &Path, data: &Path, log: &Path) -> anyhow::Result<Child> {
