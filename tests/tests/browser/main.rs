@@ -1,6 +1,7 @@
 //! A real browser, Debian's Chromium, at the portal: every page for each side, the keyboard alone, no script, paper.
 
 mod chromium;
+mod cut;
 mod keyboard;
 mod laws;
 mod paper;

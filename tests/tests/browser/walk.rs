@@ -123,11 +123,12 @@ pub async fn register_a_procedure(browser: &Browser, city: &City) -> anyhow::Res
     browser.press("button.plain").await
 }
 
-async fn register(browser: &Browser) -> anyhow::Result<()> {
+pub async fn register(browser: &Browser) -> anyhow::Result<()> {
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all("起動：電源を入れ、監視画面の緑を確かめる。".as_bytes())?;
     browser.go("/c/main/documents/new?lang=ja").await?;
     browser.fill("#f-title", "サーバの起動と停止").await?;
+    browser.tick("#f-kind [value=procedure]").await?;
     browser.tick("[name=work][value=start_stop]").await?;
     browser.tick("[name=audience][value=operator]").await?;
     browser.fill("#f-version", "1.0").await?;
