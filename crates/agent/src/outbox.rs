@@ -15,10 +15,12 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Row, Sqlite, SqliteConnection};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::agent::AgentLoss;
 
 /// Most facts in one delivery.
 pub const BATCH_FACTS: i64 = 500;
