@@ -165,7 +165,7 @@ pub async fn show(visit: Visit) -> Answer {
         all.retain(|(_, proposal)| {
             proposal.matter().is_some_and(|matter| of.is_empty() || matter.word() == of)
         });
-        all.sort_by_key(|(id, proposal)| key(id, proposal));
+        all.sort_by_cached_key(|(id, proposal)| (place(proposal), *id));
         wanted.take(
             all.into_iter(),
             |(id, proposal)| key(id, proposal),
@@ -225,10 +225,16 @@ fn declare_buttons(visit: &Visit, of: &str) -> Vec<(String, String, &'static str
 }
 
 /// Open ones first, then the newest.
-fn key(id: &ProposalId, proposal: &Proposal) -> String {
+fn place(proposal: &Proposal) -> (u8, u64) {
     let open = if proposal.stage() == Stage::Open { 0 } else { 1 };
     let entry = proposal.proposed.as_ref().map_or(0, |proposed| proposed.stamp.entry.0);
-    format!("{open}{:020}{id}", u64::MAX - entry)
+    (open, u64::MAX - entry)
+}
+
+/// The place as text that sorts alike: where a page of the list goes on.
+fn key(id: &ProposalId, proposal: &Proposal) -> String {
+    let (open, newest) = place(proposal);
+    format!("{open}{newest:020}{id}")
 }
 
 fn row(visit: &Visit, id: &ProposalId, proposal: &Proposal) -> Vec<Cell> {

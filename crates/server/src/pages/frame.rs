@@ -172,6 +172,7 @@ fn menu(visit: &Visit, place: &str) -> Vec<(&'static str, Vec<Link>)> {
                 link("agreements", "申告と合意", "Declared and agreed"),
                 link("parameters", "基準値", "Parameters"),
                 link("documents", "手順書・文書", "Documents"),
+                link("disclosures", "提示の求め", "Requests"),
             ],
         ),
         (

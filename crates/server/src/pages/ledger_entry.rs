@@ -1,11 +1,14 @@
 //! One entry: what it says, its exact bytes, and the proof that it is in the tree.
 
-use super::block::{Block, Cell, Link};
+use super::block::{Block, Cell, Field, Form, Input, Link, Tone};
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
 use super::words;
+use crate::audience::Audience;
 use crate::disclose::{DiscloseError, prove};
+use yakujo_contract::act::Act;
 use yakujo_contract::entry::Entry;
+use yakujo_contract::id::EntryNumber;
 
 /// The page.
 ///
@@ -29,6 +32,13 @@ pub async fn show(visit: Visit) -> Answer {
         field("観測", "Observed", Cell::time(lang, entry.observed)),
         field("受信", "Received", Cell::time(lang, entry.received)),
     ]));
+    if visit.office.court().evidence().corrected.contains(&EntryNumber(number)) {
+        let text = visit.of(
+            "この記録には、後から訂正が付けられています。元の記録はそのまま残ります。",
+            "A later entry corrects this one, which stays as it was.",
+        );
+        page.push(Block::note(Tone::Warn, "", text));
+    }
     let pretty = serde_json::from_slice::<serde_json::Value>(&bytes)
         .and_then(|value| serde_json::to_string_pretty(&value))?;
     page.push(Block::Heading(visit.of("記録の内容", "Content").to_owned()));
@@ -49,5 +59,32 @@ pub async fn show(visit: Visit) -> Answer {
         }
         Err(error) => return Err(error.into()),
     }
+    if visit.may(Audience::Parties) {
+        page.push(Block::Heading(visit.of("訂正を付ける", "Correct").to_owned()));
+        let text = visit.of(
+            "誤りがあったときは、正しい内容と理由を別の記録として付けます（見え消し）。元の記録は消えません。",
+            "If this is wrong, say what is right and why in another entry. This one stays.",
+        );
+        page.push(Block::Text(text.to_owned()));
+        let reason = visit.of("正しい内容と理由", "What is right, and why");
+        let fields = vec![Field::new("reason", reason, Input::Lines(String::new()))];
+        let label = visit.of("訂正を記録する", "Record the correction");
+        let form = visit.form(&format!("/ledger/{number}/correct"), label, fields);
+        page.push(Block::Form(Form { class: "second", ..form }));
+    }
     frame::show(&visit, &page)
+}
+
+/// Adds a correction: the entry itself stays.
+///
+/// # Errors
+/// Absent, where there is no such entry.
+pub async fn correct(visit: Visit) -> Answer {
+    let entry: u64 = visit.part("number")?.parse().map_err(|_| Refusal::Absent)?;
+    if entry >= visit.office.size() {
+        return Err(Refusal::Absent);
+    }
+    let reason = visit.typed("reason").to_owned();
+    let correction = visit.act(Act::EntryCorrected { entry, reason }).await?;
+    visit.go(&format!("/ledger/{correction}"))
 }

@@ -11,6 +11,7 @@ pub mod board;
 pub mod bundle;
 pub mod clause;
 pub mod devices;
+pub mod disclosures;
 pub mod document;
 pub mod documents;
 pub mod door;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use totp_rs::{Builder, Secret};
 use yakujo_contract::act::{Act, Document, DocumentKind, Environment, Role, WorkType};
+use yakujo_contract::duty::DutyId;
 use yakujo_server::console::enrol;
+use yakujo_server::decide::Actor;
 use yakujo_server::office::Office;
 use yakujo_server::people::role_word;
 use yakujo_server::server::Running;
@@ -84,6 +86,7 @@ impl Site {
         let site = Self { server, clock, folder };
         for contract in contracts {
             site.register_document(contract).await;
+            site.ask_and_show(contract).await;
         }
         site
     }
@@ -104,6 +107,28 @@ impl Site {
             reason: "新規".to_owned(),
         };
         office.decide(None, Act::DocumentRegistered(document), None).await.unwrap();
+    }
+
+    /// Somebody of the city asks to be shown something, and somebody of the contractor hands it over.
+    async fn ask_and_show(&self, contract: &str) {
+        let office = self.office(contract);
+        let mut actors = Vec::new();
+        for login in ["city", "contractor"] {
+            let person = office.people.by_login(login).await.unwrap();
+            actors.push(Some(Actor { person: person.id, role: person.role, post: None }));
+        }
+        let [city, contractor] = <[_; 2]>::try_from(actors).unwrap();
+        let act = Act::DisclosureRequested {
+            request: "r-1".parse().unwrap(),
+            duty: DutyId::parse("9.b").unwrap(),
+            system: "main".parse().unwrap(),
+            detail: "10月の利用率".to_owned(),
+            due: self.clock.now() + SignedDuration::from_hours(24 * 30),
+        };
+        office.decide(city, act, None).await.unwrap();
+        let digest = Shelf::of(office.folder()).keep("利用率".as_bytes()).unwrap();
+        let act = Act::DisclosureDelivered { request: "r-1".parse().unwrap(), digest };
+        office.decide(contractor, act, None).await.unwrap();
     }
 
     pub fn office(&self, contract: &str) -> Arc<Office> {

@@ -37,6 +37,7 @@ fn part(site: &Site, name: &str) -> String {
         "secret" => "no-link-needs-to-exist-its-page-is-for-anyone".to_owned(),
         "system" => "main".to_owned(),
         "matter" => "flow".to_owned(),
+        "request" => court.evidence().disclosures.keys().next().unwrap().to_string(),
         "document" => court.evidence().documents.all().next().unwrap().0.to_string(),
         "person" => court.evidence().people.keys().next().unwrap().0.to_string(),
         other => panic!("say in `part` which {{{other}}} exists"),
