@@ -1,6 +1,6 @@
 //! Tables: every number a judge measures by stands in the contract, and every kind of fact has somebody who makes it and
 //! somebody who weighs it, or stands on a list that only shrinks.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what a test needs fails like the test")]
+#![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
