@@ -412,7 +412,7 @@ fn disturb(value: &mut serde_json::Value, seeds: &mut impl Iterator<Item = u64>)
         leaf => {
             let seed = seeds.next().unwrap();
             // Few at once: a number that does not fit its field makes the whole entry unreadable.
-            if seed % 4 != 0 {
+            if !seed.is_multiple_of(4) {
                 return;
             }
             let seed = seed / 4;
@@ -447,7 +447,7 @@ fn any_entry(place: usize, which: usize, seeds: &[u16]) -> Option<Entry> {
     let foreign = odd(8).is_some();
     let author = match (*body, foreign) {
         ("fact", false) => r#"{"agent":"web-1"}"#,
-        ("act", false) if place % 2 == 0 => r#"{"person":{"id":"p-tanaka","party":"contractor"}}"#,
+        ("act", false) if place.is_multiple_of(2) => r#"{"person":{"id":"p-tanaka","party":"contractor"}}"#,
         ("act", false) => r#"{"person":{"id":"p-sato","party":"city"}}"#,
         _ => r#""server""#,
     };
