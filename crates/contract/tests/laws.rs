@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 use yakujo_contract::court::{Court, Ruling};
-use yakujo_contract::duty::{Clause, DutyId, Judge};
+use yakujo_contract::duty::{Clause, DUTIES, DutyId, Judge};
 use yakujo_contract::entry::Entry;
 use yakujo_contract::id::{EntryNumber, SystemId};
 use yakujo_contract::standing::{Sentence, Standing};
@@ -384,7 +384,12 @@ static GOLDEN: LazyLock<Vec<(&'static str, serde_json::Value)>> = LazyLock::new(
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/golden").join(folder);
         for file in std::fs::read_dir(path).unwrap() {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-            golden.push((body, serde_json::from_str(&text).unwrap()));
+            let sample: serde_json::Value = serde_json::from_str(&text).unwrap();
+            // Kinds that judges weigh come often; one after which nothing is judged any more would hide the others.
+            let kind = sample["kind"].as_str().unwrap();
+            let weighed = DUTIES.iter().any(|row| row.uses.contains(&kind));
+            let times = if weighed { 6 } else { usize::from(kind != "agent.stop") };
+            golden.extend(std::iter::repeat_n((body, sample), times));
         }
     }
     golden
@@ -406,6 +411,11 @@ fn disturb(value: &mut serde_json::Value, seeds: &mut impl Iterator<Item = u64>)
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| disturb(item, seeds)),
         leaf => {
             let seed = seeds.next().unwrap();
+            // Few at once: a number that does not fit its field makes the whole entry unreadable.
+            if !seed.is_multiple_of(4) {
+                return;
+            }
+            let seed = seed / 4;
             *leaf = match leaf {
                 serde_json::Value::Number(_) => match seed % 6 {
                     0 => 0.into(),
@@ -424,40 +434,43 @@ fn disturb(value: &mut serde_json::Value, seeds: &mut impl Iterator<Item = u64>)
     }
 }
 
-fn any_entry() -> impl Strategy<Value = Option<Entry>> {
-    let seeds = prop::collection::vec(any::<u16>(), 64);
-    (0..GOLDEN.len(), seeds, 0..INSTANTS.len(), 0..INSTANTS.len(), 0_usize..4).prop_map(
-        |(which, seeds, observed, received, author)| {
-            let (body, sample) = &GOLDEN[which];
-            let mut sample = sample.clone();
-            let mut next = seeds.iter().map(|seed| u64::from(*seed)).cycle();
-            // Half of them as they are, so that they meet each other's ids and values.
-            if seeds[0] % 2 == 0 {
-                disturb(&mut sample, &mut next);
-            }
-            let author = [
-                r#""server""#,
-                r#"{"agent":"web-1"}"#,
-                r#"{"person":{"id":"p-tanaka","party":"contractor"}}"#,
-                r#"{"person":{"id":"p-sato","party":"city"}}"#,
-            ][author];
-            let (observed, received, seq) = (INSTANTS[observed], INSTANTS[received], next.next().unwrap());
-            let text = format!(
-                r#"{{"v":1,"author":{author},"host":"web-1","seq":{seq},"observed":"{observed}","received":"{received}","{body}":{sample}}}"#
-            );
-            Entry::from_bytes(text.as_bytes()).ok()
-        },
-    )
+/// An entry of any kind, at its place in a story: mostly by whom and when it may be, sometimes by anybody at any time.
+fn any_entry(place: usize, which: usize, seeds: &[u16]) -> Option<Entry> {
+    let (body, sample) = &GOLDEN[which % GOLDEN.len()];
+    let mut sample = sample.clone();
+    let mut next = seeds.iter().map(|seed| u64::from(*seed)).cycle();
+    let mut odd = |times: u64| next.next().filter(|seed| seed % times == 0);
+    let instant = |seed: u64| INSTANTS[usize::try_from(seed).unwrap() % INSTANTS.len()].to_owned();
+    let now = BEGIN.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(i64::try_from(place).unwrap());
+    let observed = odd(8).map_or(now.to_string(), |seed| instant(seed / 8));
+    let received = odd(16).map_or(now.to_string(), |seed| instant(seed / 16));
+    let foreign = odd(8).is_some();
+    let author = match (*body, foreign) {
+        ("fact", false) => r#"{"agent":"web-1"}"#,
+        ("act", false) if place.is_multiple_of(2) => r#"{"person":{"id":"p-tanaka","party":"contractor"}}"#,
+        ("act", false) => r#"{"person":{"id":"p-sato","party":"city"}}"#,
+        _ => r#""server""#,
+    };
+    let seq = place + 1;
+    disturb(&mut sample, &mut next);
+    let text = format!(
+        r#"{{"v":1,"author":{author},"host":"web-1","seq":{seq},"observed":"{observed}","received":"{received}","{body}":{sample}}}"#
+    );
+    Entry::from_bytes(text.as_bytes()).ok()
 }
 
 proptest! {
-    #![proptest_config(few())]
+    #![proptest_config(ProptestConfig { cases: 200, ..few() })]
 
     #[test]
-    fn no_entry_makes_the_court_panic(entries in prop::collection::vec(any_entry(), 1..60)) {
+    fn no_entry_makes_the_court_panic(
+        seeds in prop::collection::vec((any::<usize>(), prop::collection::vec(any::<u16>(), 64)), 1..60)
+    ) {
         let mut run = Run::of(&[declared_system(), declared_host("web-1")]);
-        for entry in entries.into_iter().flatten() {
-            run.enter(&entry);
+        for (place, (which, seeds)) in seeds.iter().enumerate() {
+            if let Some(entry) = any_entry(place, *which, seeds) {
+                run.enter(&entry);
+            }
         }
         run.advance(Timestamp::MAX);
         for ruling in run.rulings().into_iter().filter(|ruling| ruling.system == main_system()) {
