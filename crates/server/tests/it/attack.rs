@@ -1,26 +1,25 @@
 //! Puts one text into everything a visitor can fill in: parts of paths, fields of queries and forms, cookies, headers.
 
-use super::browser::{Browser, OWN_FORM, escape, form};
+use super::browser::{Browser, OWN_FORM, escape};
 use super::site::{PASSWORD, Site};
 use super::walk::concrete;
 use super::wire::Reply;
+use std::collections::BTreeSet;
 use yakujo_contract::act::Role;
 use yakujo_server::routes::{ROUTES, Verb};
 
-/// Names of fields that some page reads from its query.
-const ASKED: [&str; 9] = ["find", "after", "of", "id", "lang", "format", "at", "next", "url"];
-/// Names of fields that some form carries.
-const TYPED: [&str; 9] = ["login", "password", "again", "code", "reason", "session", "id", "from", "find"];
+/// Names of fields that some page reads from its query and no form shows.
+const ASKED: [&str; 10] = ["find", "after", "of", "id", "lang", "format", "at", "next", "url", "show"];
 
 /// Where the text was put, and the answer.
 pub type Tried = Vec<(String, Reply)>;
 
-/// Every place, as a stranger and as somebody of the city. Signing out comes last by not being tried at all.
+/// Every place, as a stranger, as this person, and as somebody of the contractor. Signing out is not tried.
 pub async fn everywhere(site: &Site, browser: &Browser, text: &str) -> Tried {
     let mut tried = Vec::new();
-    for browser in [&site.stranger(), browser] {
-        queries(site, browser, text, &mut tried).await;
-        paths(site, browser, text, &mut tried).await;
+    for browser in [site.stranger(), browser.clone(), site.contractor().await] {
+        queries(site, &browser, text, &mut tried).await;
+        paths(site, &browser, text, &mut tried).await;
         forms(site, browser, text, &mut tried).await;
     }
     let mut odd = site.stranger();
@@ -59,13 +58,15 @@ async fn paths(site: &Site, browser: &Browser, text: &str, tried: &mut Tried) {
     }
 }
 
-async fn forms(site: &Site, browser: &Browser, text: &str, tried: &mut Tried) {
-    let mut browser = browser.clone();
-    if browser.cookie("__Host-yakujo").is_none() {
-        browser.get("/c/main/sign-in").await;
+/// Every form with every field that any page of this visitor shows.
+async fn forms(site: &Site, mut browser: Browser, text: &str, tried: &mut Tried) {
+    let mut names: BTreeSet<String> = ["find", "of"].map(str::to_owned).into();
+    for (_, page) in pages(site, &mut browser).await {
+        let found = page.body.split("name=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        names.extend(found.filter(|name| !["csrf", "seen", "viewport"].contains(name)).map(str::to_owned));
     }
-    let fields: Vec<(&str, &str)> = TYPED.iter().map(|name| (*name, text)).collect();
-    let (body, unsigned) = (form(&browser.csrf, &fields), form(text, &fields));
+    let fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), text)).collect();
+    let (body, unsigned) = (browser.form(&browser.csrf, &fields), browser.form(text, &fields));
     for route in ROUTES.iter().filter(|route| route.verb == Verb::Post) {
         let path = concrete(site, route.path);
         tried.push((format!("forged {path}"), browser.send("POST", &path, OWN_FORM, &unsigned).await));

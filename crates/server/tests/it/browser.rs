@@ -11,11 +11,13 @@ pub struct Browser {
     pub cookies: BTreeMap<String, String>,
     /// The token of the last page with a form.
     pub csrf: String,
+    /// The head of the ledger on the last page with an act.
+    pub seen: String,
 }
 
 impl Browser {
     pub fn new(wire: Wire) -> Self {
-        Self { wire, cookies: BTreeMap::new(), csrf: String::new() }
+        Self { wire, cookies: BTreeMap::new(), csrf: String::new(), seen: "0".to_owned() }
     }
 
     /// Any request, with cookies and these headers.
@@ -31,8 +33,7 @@ impl Browser {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Option<Reply> {
-        let mut request =
-            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.wire.door);
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.wire.door);
         if !self.cookies.is_empty() {
             let pairs: Vec<String> =
                 self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -46,7 +47,7 @@ impl Browser {
         }
         request.push_str("\r\n");
         request.push_str(body);
-        self.wire.send(request.as_bytes()).await
+        self.wire.ask(request.as_bytes()).await
     }
 
     /// Opens a page; keeps its cookies and the token of its forms.
@@ -58,10 +59,17 @@ impl Browser {
 
     /// Sends a form as the page of the portal would: with its token, from the same origin.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
-        let body = form(&self.csrf, fields);
+        let body = self.form(&self.csrf, fields);
         let reply = self.send("POST", path, OWN_FORM, &body).await;
         self.learn(&reply);
         reply
+    }
+
+    /// The body of a form of a page, with this token.
+    pub fn form(&self, csrf: &str, fields: &[(&str, &str)]) -> String {
+        let mut all = vec![("seen", self.seen.as_str())];
+        all.extend(fields);
+        form(csrf, &all)
     }
 
     fn learn(&mut self, reply: &Reply) {
@@ -76,6 +84,10 @@ impl Browser {
         let token = reply.between("name=\"csrf\" value=\"", "\"");
         if !token.is_empty() {
             token.clone_into(&mut self.csrf);
+        }
+        let seen = reply.between("name=\"seen\" value=\"", "\"");
+        if !seen.is_empty() {
+            seen.clone_into(&mut self.seen);
         }
     }
 
@@ -95,8 +107,7 @@ pub const OWN_FORM: &[(&str, &str)] = &[
 
 /// The body of a form.
 pub fn form(csrf: &str, fields: &[(&str, &str)]) -> String {
-    // Every ledger once had no entry: as old as a page can be.
-    let mut pairs = vec![format!("csrf={}", escape(csrf)), "seen=0".to_owned()];
+    let mut pairs = vec![format!("csrf={}", escape(csrf))];
     pairs.extend(fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))));
     pairs.join("&")
 }

@@ -82,12 +82,14 @@ async fn a_token_of_this_contract_does_not_carry_a_form_into_the_other() {
     let site = two().await;
     let here = site.person("main", Role::CitySecurity).await;
     let there = site.person("other", Role::CitySecurity).await;
-    let (mut both, other) = (site.sign_in(&here).await, site.sign_in(&there).await);
+    let (mut both, mut other) = (site.sign_in(&here).await, site.sign_in(&there).await);
     both.cookies.extend(other.cookies.clone());
-    let body = super::browser::form(&both.csrf, &[]);
+    both.get("/c/main/bundle").await;
+    other.get("/c/other/bundle").await;
+    let body = other.form(&both.csrf, &[]);
     let reply = both.send("POST", "/c/other/bundle", OWN_FORM, &body).await;
     assert_eq!(reply.status, 404, "the token is of main");
-    let body = super::browser::form(&other.csrf, &[]);
+    let body = other.form(&other.csrf, &[]);
     assert_eq!(both.send("POST", "/c/other/bundle", OWN_FORM, &body).await.status, 200);
     site.stop().await;
 }

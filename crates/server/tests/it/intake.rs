@@ -182,6 +182,8 @@ async fn what_is_too_large_or_not_an_agents_to_say_is_refused_and_nothing_of_it_
     for (body, status) in [
         (large, 422),
         (facts("e1", &many), 422),
+        (facts("e1", &[2, 1]), 422),
+        (facts("e1", &[1, 1]), 422),
         (heard, 422),
         (failure, 422),
         (odd, 422),

@@ -5,6 +5,7 @@ use super::wire::{Reply, ServersTime, Wire};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::OnceCell;
 use totp_rs::{Builder, Secret};
 use yakujo_contract::act::{Act, Document, DocumentKind, Environment, Role, WorkType};
 use yakujo_contract::duty::DutyId;
@@ -38,6 +39,7 @@ pub struct Site {
     pub server: Running,
     pub clock: Clock,
     pub folder: tempfile::TempDir,
+    contractor: OnceCell<Browser>,
 }
 
 /// Somebody with password and authenticator.
@@ -83,7 +85,7 @@ impl Site {
         // Handshakes look at the machine's own clock, so the test's begins there.
         let clock = Clock(Arc::new(AtomicI64::new(Timestamp::now().as_second())));
         let server = Running::start(settings(folder.path(), &clock)).await.unwrap();
-        let site = Self { server, clock, folder };
+        let site = Self { server, clock, folder, contractor: OnceCell::new() };
         for contract in contracts {
             site.register_document(contract).await;
             site.ask_and_show(contract).await;
@@ -139,6 +141,12 @@ impl Site {
     pub fn stranger(&self) -> Browser {
         let time = Arc::new(ServersTime(self.clock.clone()));
         Browser::new(Wire::new(self.server.portal, self.server.house.authority.pem(), time, None))
+    }
+
+    /// The contractor's security lead of the first contract, signed in.
+    pub async fn contractor(&self) -> Browser {
+        let sign_in = async { self.sign_in(&self.person("main", Role::SecurityLead).await).await };
+        self.contractor.get_or_init(|| sign_in).await.clone()
     }
 
     /// A new person of a contract; an auditor for an hour.

@@ -16,6 +16,7 @@ const TEXTS: [&str; 8] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn no_parameter_becomes_part_of_a_statement() {
     let (site, browser) = city().await;
+    site.contractor().await;
     let before = site.office("main").people.everybody().await.unwrap();
     for text in TEXTS {
         for (place, reply) in everywhere(&site, &browser, text).await {

@@ -47,6 +47,7 @@ async fn only_those_who_decide_agree_and_only_to_what_the_other_party_proposed()
         let person = if role == Role::SecurityLead { &lead } else { &site.person("main", role).await };
         let mut browser = site.sign_in(person).await;
         let before = site.entries("main", 0).len();
+        browser.get("/c/main/bundle").await;
         let claims = [("role", "city_approver"), ("person", "p-1"), ("party", "city")];
         let reply = browser.post("/c/main/agreements/by-contractor/agree", &claims).await;
         assert_eq!(reply.status == 303, allowed, "{role:?}: {}", reply.status);

@@ -4,9 +4,10 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ impl Reply {
 pub struct Wire {
     pub door: SocketAddr,
     config: Arc<ClientConfig>,
+    /// Connections that wait for the next request.
+    idle: Arc<Mutex<Vec<TlsStream<TcpStream>>>>,
 }
 
 impl Wire {
@@ -65,45 +68,102 @@ impl Wire {
                 builder.with_client_auth_cert(vec![certificate], key.into()).unwrap()
             }
         };
-        Self { door, config: Arc::new(config) }
+        Self { door, config: Arc::new(config), idle: Arc::default() }
+    }
+
+    async fn connect(&self) -> Option<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(self.door).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(self.config.clone());
+        connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.ok()
     }
 
     /// How long the server holds a connection over which only this is sent.
     pub async fn held(&self, begin: &[u8]) -> std::time::Duration {
         let since = std::time::Instant::now();
-        let stream = TcpStream::connect(self.door).await.unwrap();
-        let connector = tokio_rustls::TlsConnector::from(self.config.clone());
-        let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+        let mut stream = self.connect().await.unwrap();
         stream.write_all(begin).await.unwrap();
         let _ = stream.read_to_end(&mut Vec::new()).await;
         since.elapsed()
     }
 
-    /// Sends the bytes and reads the answer to its end. None: closed without an answer.
+    /// Sends the bytes and reads the answer to the end of the connection. None: closed without an answer.
     pub async fn send(&self, request: &[u8]) -> Option<Reply> {
-        let stream = TcpStream::connect(self.door).await.unwrap();
-        let connector = tokio_rustls::TlsConnector::from(self.config.clone());
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut stream = connector.connect(name, stream).await.ok()?;
+        let mut stream = self.connect().await?;
         // A server that has refused already may close while a long body is still being sent.
         let _ = stream.write_all(request).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
         (!answer.is_empty()).then(|| reply(&answer))
     }
+
+    /// Sends a whole request over a connection that may have served others, as browsers and agents do.
+    pub async fn ask(&self, request: &[u8]) -> Option<Reply> {
+        let waiting = self.idle.lock().unwrap().pop();
+        if let Some(stream) = waiting
+            && let Some(reply) = self.exchange(stream, request).await
+        {
+            return Some(reply);
+        }
+        self.exchange(self.connect().await?, request).await
+    }
+
+    async fn exchange(&self, mut stream: TlsStream<TcpStream>, request: &[u8]) -> Option<Reply> {
+        let _ = stream.write_all(request).await;
+        let (mut answer, mut wanted, mut piece) = (Vec::new(), None, [0_u8; 16 * 1024]);
+        while wanted.is_none_or(|wanted| answer.len() < wanted) {
+            match stream.read(&mut piece).await {
+                Ok(read) if read > 0 => answer.extend_from_slice(&piece[..read]),
+                _ => return (!answer.is_empty()).then(|| reply(&answer)),
+            }
+            wanted = wanted.or_else(|| length(&answer, request.starts_with(b"HEAD")));
+        }
+        let reply = reply(&answer);
+        if reply.header("connection") != "close" {
+            self.idle.lock().unwrap().push(stream);
+        }
+        Some(reply)
+    }
+}
+
+/// The length of a whole answer, once its head has come.
+fn length(answer: &[u8], only_head: bool) -> Option<usize> {
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let reply = reply(&answer[..head]);
+    if only_head || reply.status == 204 {
+        return Some(head);
+    }
+    if reply.header("transfer-encoding") == "chunked" {
+        return answer.ends_with(b"\r\n0\r\n\r\n").then_some(answer.len());
+    }
+    Some(head + reply.header("content-length").parse::<usize>().unwrap_or(0))
 }
 
 fn reply(answer: &[u8]) -> Reply {
-    let text = String::from_utf8_lossy(answer);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let mut lines = head.split("\r\n");
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let text = String::from_utf8_lossy(&answer[..head]);
+    let mut lines = text.split("\r\n");
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let header = |line: &str| {
         let (name, value) = line.split_once(':').unwrap();
         (name.to_ascii_lowercase(), value.trim().to_owned())
     };
     let headers = lines.map(header).filter(|(name, _)| name != "date").collect();
-    Reply { status, headers, body: body.to_owned() }
+    let mut reply = Reply { status, headers, body: String::new() };
+    let body = &answer[head + 4..];
+    let whole = if reply.header("transfer-encoding") == "chunked" { chunks(body) } else { body.to_vec() };
+    reply.body = String::from_utf8_lossy(&whole).into_owned();
+    reply
+}
+
+/// The pieces of a streamed body, put together.
+fn chunks(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(line) = body.windows(2).position(|two| two == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&body[..line]).unwrap(), 16).unwrap();
+        whole.extend_from_slice(&body[line + 2..line + 2 + size]);
+        body = &body[line + 4 + size..];
+    }
+    whole
 }
 
 /// The time of the test, for the client's look at certificates.
