@@ -29,6 +29,21 @@ pub struct City {
     agent: Option<yakujo_agent::Handle>,
 }
 
+/// An agent that ends from one instruction to the next, without a word, when this is dropped.
+pub struct Mortal {
+    machine: Option<tokio::runtime::Runtime>,
+    /// Dropped after its machine: dropped before, it would end in good order.
+    _agent: yakujo_agent::Handle,
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        if let Some(machine) = self.machine.take() {
+            machine.shutdown_background();
+        }
+    }
+}
+
 impl City {
     /// Starts a server on free ports.
     ///
@@ -59,6 +74,23 @@ impl City {
     /// # Errors
     /// When the agent is refused.
     pub async fn observe(&mut self) -> anyhow::Result<()> {
+        let settings = self.enrolled().await?;
+        self.agent = Some(yakujo_agent::start(settings).await?);
+        Ok(())
+    }
+
+    /// As [`City::observe`], with an agent that is killed when the result is dropped.
+    ///
+    /// # Errors
+    /// When the agent is refused.
+    pub async fn observe_until_killed(&self) -> anyhow::Result<Mortal> {
+        let settings = self.enrolled().await?;
+        let machine = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let agent = machine.spawn(yakujo_agent::start(settings)).await??;
+        Ok(Mortal { machine: Some(machine), _agent: agent })
+    }
+
+    async fn enrolled(&self) -> anyhow::Result<yakujo_agent::Settings> {
         let folder = self.data.join("agent");
         if !yakujo_agent::enrol::is_enrolled(&folder) {
             let office = self.office()?;
@@ -73,15 +105,13 @@ impl City {
             let (server, into) = (format!("https://{}", self.server.portal), folder.clone());
             tokio::task::spawn_blocking(move || yakujo_agent::enrol::enrol(&into, &server, &code)).await??;
         }
-        let settings = yakujo_agent::Settings {
+        Ok(yakujo_agent::Settings {
             folder,
             intake: Some(self.server.intake),
             sources: yakujo_agent::reading::Sources::of_this_host(),
             clock: Arc::new(Timestamp::now),
             home: yakujo_agent::Home::WithServer,
-        };
-        self.agent = Some(yakujo_agent::start(settings).await?);
-        Ok(())
+        })
     }
 
     /// Stops the agent in good order.

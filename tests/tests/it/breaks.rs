@@ -154,6 +154,31 @@ fn an_agent_that_stops_leaves_its_duties_unknown_since_then() -> anyhow::Result<
 }
 
 #[test]
+fn an_agent_that_is_killed_is_silent_within_a_minute_since_its_last_sign_of_life() -> anyhow::Result<()> {
+    let test = "breaks::an_agent_that_is_killed_is_silent_within_a_minute_since_its_last_sign_of_life";
+    story(test, |mut city| async {
+        city.stop_observing().await;
+        let agent = city.observe_until_killed().await?;
+        city.until_stands("9.b", Standing::Kept).await?;
+        let killed = city.office()?.now();
+        drop(agent);
+        city.until_stands("9.b", Standing::Unknown).await?;
+        let cause = city.ruling("9.b")?.verdict.cause.en;
+        let since = {
+            let office = city.office()?;
+            let court = office.court();
+            let host = court.evidence().hosts.get(&"this-host".parse()?).context("this host was heard")?;
+            host.silence.as_ref().context("the silence is a fact")?.value.since
+        };
+        assert!(cause.contains("silent since") && since <= killed, "{cause}: {since}, killed at {killed}");
+        assert!(killed.duration_since(since) < SignedDuration::from_secs(20), "{since}, killed at {killed}");
+        city.observe().await?;
+        city.until_stands("9.b", Standing::Kept).await?;
+        Ok(city)
+    })
+}
+
+#[test]
 fn an_agent_whose_disk_was_replaced_goes_on_and_says_that_something_is_lost() -> anyhow::Result<()> {
     let test = "breaks::an_agent_whose_disk_was_replaced_goes_on_and_says_that_something_is_lost";
     story(test, |mut city| async {
