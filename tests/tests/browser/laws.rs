@@ -43,7 +43,10 @@ impl Findings {
             let widest = browser.run(WIDEST).await?;
             self.faults.insert(format!("{at}: at 320 px the page is {width:?} px wide: {widest}"));
         }
-        self.check(browser, &at, "320").await?;
+        // What a narrow screen changes in a page does not depend on its language.
+        if lang == "ja" {
+            self.check(browser, &at, "320").await?;
+        }
         browser.look_at(Screen::Desk).await
     }
 

@@ -1,5 +1,5 @@
 //! Paper: what the city's approver prints fits one A4 page and carries seals, time and head of the ledger. Where
-//! `YAKUJO_PICTURES` names a folder, the README's pictures are taken on the way.
+//! `YAKUJO_PICTURES` names a folder, the pictures of `docs/pictures` are taken on the way (`pngquant` makes them small).
 
 use crate::chromium::{Browser, Screen, Script, story};
 use crate::person::Person;
@@ -17,16 +17,15 @@ enum Shot {
 }
 
 /// The README's pictures: name, path, how.
-const PICTURES: [(&str, &str, Shot); 11] = [
+const PICTURES: [(&str, &str, Shot); 10] = [
     ("first", "/c/main", Shot::On(Screen::Desk)),
     ("first-320", "/c/main", Shot::On(Screen::Narrow)),
     ("first-paper", "/c/main", Shot::Paper),
     ("board", "/c/main/board", Shot::On(Screen::Desk)),
-    ("clause", "/c/main/clause/c06_clocks", Shot::On(Screen::Desk)),
     ("duty", "/c/main/duty/6.a", Shot::On(Screen::Desk)),
     ("duty-320", "/c/main/duty/6.a", Shot::On(Screen::Narrow)),
-    ("host", "/c/main/hosts/this-host", Shot::On(Screen::Desk)),
-    ("agreements", "/c/main/agreements", Shot::On(Screen::Desk)),
+    ("guide", "/c/main/guide/c06_clocks", Shot::On(Screen::Desk)),
+    ("host", "/c/main/hosts/this-host?tab=accounts", Shot::On(Screen::Desk)),
     ("ledger", "/c/main/ledger", Shot::On(Screen::Desk)),
     ("bundle", "/c/main/bundle", Shot::On(Screen::Desk)),
 ];
@@ -41,6 +40,7 @@ async fn the_sheet_for_those_who_decide_is_one_page_with_seals() -> anyhow::Resu
             take_waiting(browser, &folder).await?;
         }
         agree_to_everything(browser).await?;
+        city.office()?.publish().await?;
         if let Some(folder) = folder() {
             take(browser, &folder).await?;
         }
@@ -89,7 +89,7 @@ async fn take(browser: &Browser, folder: &Path) -> anyhow::Result<()> {
                 let sheet = tempfile::NamedTempFile::new()?;
                 std::fs::write(sheet.path(), browser.paper().await?)?;
                 let picture = folder.join(name);
-                let wish = ["-png", "-r", "80"].map(Path::new);
+                let wish = ["-png", "-singlefile", "-r", "80"].map(Path::new);
                 said("pdftoppm", &[wish.as_slice(), &[sheet.path(), &picture]].concat())?;
             }
         }
