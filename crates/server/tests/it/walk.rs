@@ -36,7 +36,6 @@ fn part(site: &Site, name: &str) -> String {
         "matter" => "flow".to_owned(),
         "proposal" => court.evidence().agreements.all().next().unwrap().0.to_string(),
         "number" => "0".to_owned(),
-        "system" => "main".to_owned(),
         "request" => court.evidence().disclosures.keys().next().unwrap().to_string(),
         "document" => court.evidence().documents.all().next().unwrap().0.to_string(),
         "person" => court.evidence().people.keys().next().unwrap().0.to_string(),
