@@ -2,6 +2,7 @@
 
 use super::attack::city;
 use super::site::Site;
+use super::wire::HELD;
 use std::collections::BTreeSet;
 use tokio::task::JoinSet;
 
@@ -72,7 +73,7 @@ async fn whoever_holds_a_connection_without_asking_is_let_go() {
     let silent = async {
         let since = std::time::Instant::now();
         let mut silent = tokio::net::TcpStream::connect(site.server.portal).await.unwrap();
-        let _ = silent.read_to_end(&mut Vec::new()).await;
+        let _ = tokio::time::timeout(HELD, silent.read_to_end(&mut Vec::new())).await;
         since.elapsed()
     };
     let stranger = site.stranger();

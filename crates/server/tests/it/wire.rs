@@ -9,6 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+/// Longer than a server may hold a connection that says nothing.
+pub const HELD: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -82,7 +85,7 @@ impl Wire {
         let since = std::time::Instant::now();
         let mut stream = self.connect().await.unwrap();
         stream.write_all(begin).await.unwrap();
-        let _ = stream.read_to_end(&mut Vec::new()).await;
+        let _ = tokio::time::timeout(HELD, stream.read_to_end(&mut Vec::new())).await;
         since.elapsed()
     }
 
