@@ -118,3 +118,27 @@ async fn parameters_count_once_the_other_party_agreed_and_two_cannot_agree_at_on
     city.stop().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_snapshot_is_passed_over_and_everything_is_judged_anew() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let mut city = City::start(&data).await?;
+    city.observe().await?;
+    city.until(MINUTE, "capacity is seen", |city| Ok(city.ruling("9.b")?.verdict.standing == Standing::Kept))
+        .await?;
+    let since = city.ruling("9.b")?.since;
+    city.stop().await;
+    let snapshot = data.join("contracts/main/snapshot/court.json");
+    let kept = std::fs::read(&snapshot)?;
+    for damaged in [kept.get(..kept.len() / 2).unwrap_or_default(), b"{}".as_slice(), b""] {
+        std::fs::write(&snapshot, damaged)?;
+        let city = City::start(&data).await?;
+        let office = city.office()?;
+        let turns = office.views().turns(DutyId::parse("9.b")?, None, jiff::Timestamp::MAX, 10).await?;
+        assert!(turns.iter().any(|turn| turn.at == since), "its history is there");
+        assert_eq!(office.views().entries().await?, office.size());
+        city.stop().await;
+    }
+    Ok(())
+}

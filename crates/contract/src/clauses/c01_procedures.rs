@@ -78,12 +78,7 @@ pub fn judge_1_a(case: &Case<'_>) -> Verdict {
         if let Some(unwatched) = unwatched(case) {
             return unwatched.with_evidence(EvidenceClass::E3, entries);
         }
-        let (count, works) = (procedures.len(), recurring.len());
-        return Verdict::kept(Sentence::new(
-            format!("繰り返し行われた作業 {works} 種すべてに承認済みの手順書があります（登録 {count} 件）。"),
-            format!("All {works} kinds of recurring work have an approved procedure ({count} registered)."),
-        ))
-        .with_evidence(EvidenceClass::E3, entries);
+        return documented(&procedures, recurring.len()).with_evidence(EvidenceClass::E3, entries);
     };
     let (name_ja, name_en) = work_name(**work);
     let times = seen.len();
@@ -98,6 +93,38 @@ pub fn judge_1_a(case: &Case<'_>) -> Verdict {
         ),
     )
     .with_evidence(EvidenceClass::E1, seen.iter().copied())
+}
+
+/// No work without a procedure was seen. That alone keeps nothing while the city has not approved a single one.
+fn documented(procedures: &[Procedure<'_>], works: usize) -> Verdict {
+    let approved = procedures.iter().filter(|procedure| procedure.registered.approval().is_some()).count();
+    if approved == 0 {
+        return Verdict::unknown(
+            Sentence::new(
+                "登録された操作手順書を、市がまだ一つも承認していません。",
+                "The city has not approved any of the registered procedures yet.",
+            ),
+            Sentence::new(
+                "市は、登録された操作手順書を確かめて承認してください。",
+                "The city looks at the registered procedures and approves them.",
+            ),
+        );
+    }
+    let cause = if works == 0 {
+        Sentence::new(
+            format!(
+                "承認済みの操作手順書が {approved} 件あります。繰り返し行われた作業は、まだ観測されていません。"
+            ),
+            format!("{approved} procedures are approved. No recurring work was seen yet."),
+        )
+    } else {
+        let count = procedures.len();
+        Sentence::new(
+            format!("繰り返し行われた作業 {works} 種すべてに承認済みの手順書があります（登録 {count} 件）。"),
+            format!("All {works} kinds of recurring work have an approved procedure ({count} registered)."),
+        )
+    };
+    Verdict::kept(cause)
 }
 
 fn recurring_work(case: &Case<'_>) -> BTreeMap<WorkType, Vec<EntryNumber>> {

@@ -47,12 +47,17 @@ pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
         return *unknown;
     }
     let (id, count) = (case.id(), usable.count());
-    Verdict::kept(Sentence::new(
-        format!("{id} のログインできるアカウント {count} 件すべてが、合意した台帳にあります。"),
-        format!("All {count} accounts of {id} that can log in stand in the agreed ledger."),
-    ))
-    .measured_by([P27])
-    .with_evidence(EvidenceClass::E1, accounts.entries)
+    let cause = match count {
+        0 => Sentence::new(
+            format!("{id} に、ログインできるアカウントはありません。"),
+            format!("No account of {id} can be used to log in."),
+        ),
+        count => Sentence::new(
+            format!("{id} のログインできるアカウント {count} 件すべてが、合意した台帳にあります。"),
+            format!("All {count} accounts of {id} that can log in stand in the agreed ledger."),
+        ),
+    };
+    Verdict::kept(cause).measured_by([P27]).with_evidence(EvidenceClass::E1, accounts.entries)
 }
 
 /// Accounts beyond the list, and privilege given by rules that could not be read, are not known. An unreadable shadow

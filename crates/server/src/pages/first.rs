@@ -7,7 +7,8 @@ use super::duty;
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
-use yakujo_contract::act::Role;
+use crate::decide::may;
+use yakujo_contract::act::{Act, Role};
 use yakujo_contract::court::Ruling;
 use yakujo_contract::duty::Clause;
 use yakujo_contract::entry::Party;
@@ -97,12 +98,12 @@ async fn sheet(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
 fn three_sentences(visit: &Visit, rulings: &[Ruling]) -> [String; 3] {
     let count = |word: &str| rulings.iter().filter(|ruling| ruling.verdict.standing.word() == word).count();
     let (broken, unknown, kept) = (count("broken"), count("unknown"), count("kept"));
-    let waits = proposals_for(visit, visit.party()).len();
+    let waits = proposals_for(visit, visit.party()).len() + documents_for(visit).len();
     if visit.lang == Lang::En {
         return [
             format!("{broken} duties are broken, {kept} are kept."),
             format!("{unknown} are unknown: there is no evidence that they are kept."),
-            format!("{waits} proposals wait for this side's agreement."),
+            format!("{waits} proposals and documents wait for this side."),
         ];
     }
     let first = if broken == 0 {
@@ -113,7 +114,7 @@ fn three_sentences(visit: &Visit, rulings: &[Ruling]) -> [String; 3] {
     [
         first,
         format!("未確認は {unknown} 件です。守られているという証拠が、まだありません。"),
-        format!("こちらの合意を待っている申告・提案は {waits} 件です。"),
+        format!("こちらの合意・承認・確認を待っているものは {waits} 件です。"),
     ]
 }
 
@@ -203,18 +204,42 @@ pub fn proposals_for(visit: &Visit, party: Option<Party>) -> Vec<(String, String
     .collect()
 }
 
+/// Documents that wait for the visitor: to be approved, or to be read.
+fn documents_for(visit: &Visit) -> Vec<(String, String, &'static str)> {
+    let Ok(session) = visit.session() else { return Vec::new() };
+    let (role, person) = (session.person.role, &session.person.id);
+    let court = visit.office.court();
+    let mut waits = Vec::new();
+    for (id, registered, newest) in court.evidence().documents.in_use() {
+        let document = &newest.value;
+        let version = document.version.clone();
+        let approve = Act::DocumentApproved { document: id.clone(), version: version.clone() };
+        let what = format!("{}（{version}）", document.title);
+        if registered.approval().is_none() && may(role, &approve) {
+            waits.push((id.to_string(), what, visit.lang.of("文書の承認", "To approve")));
+        } else if document.audience.contains(&role)
+            && !registered.read.contains_key(&(version, person.clone()))
+        {
+            waits.push((id.to_string(), what, visit.lang.of("文書の確認（読了）", "To read")));
+        }
+    }
+    waits
+}
+
 fn waiting(visit: &Visit, page: &mut Page) {
     let waits = proposals_for(visit, visit.party());
-    page.push(Block::Heading(
-        visit.of("こちらの合意を待っているもの", "Waiting for this side's agreement").to_owned(),
-    ));
+    let documents = documents_for(visit);
+    page.push(Block::Heading(visit.of("こちらを待っているもの", "Waiting for this side").to_owned()));
+    let of_document = |(id, text, kind): &(String, String, &'static str)| {
+        vec![Cell::link(format!("{}/documents/{id}", visit.base()), text.as_str()), Cell::text(*kind)]
+    };
     let row = |(id, text, kind): &(String, String, &'static str)| {
         vec![Cell::link(format!("{}/agreements/{id}", visit.base()), text.as_str()), Cell::text(*kind)]
     };
     page.push(Block::Table(Table {
         caption: visit.of("合意待ち", "Waiting").to_owned(),
         heads: vec![visit.of("内容", "What").to_owned(), visit.of("種類", "Kind").to_owned()],
-        rows: waits.iter().take(20).map(row).collect(),
+        rows: documents.iter().map(of_document).chain(waits.iter().map(row)).take(20).collect(),
         empty: visit.of("待っているものはありません。", "Nothing waits.").to_owned(),
     }));
 }

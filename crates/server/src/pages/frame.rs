@@ -23,6 +23,18 @@ pub struct Page {
     pub trail: Vec<Link>,
     /// The pieces.
     pub blocks: Vec<Block>,
+    /// The pieces are Japanese, whatever the language of the frame.
+    pub speaks: Speaks,
+}
+
+/// In which language the pieces of a page are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Speaks {
+    /// In that of the frame.
+    #[default]
+    Same,
+    /// In Japanese, always.
+    Japanese,
 }
 
 impl Page {
@@ -74,6 +86,7 @@ struct PageView<'a> {
     trail: &'a [Link],
     seals: Vec<&'a [String]>,
     blocks: Vec<BlockView<'a>>,
+    speaks: Speaks,
     shown_at: String,
     head: Option<Head>,
 }
@@ -140,6 +153,7 @@ fn render(visit: &Visit, page: &Page) -> Result<String, Refusal> {
         trail: &page.trail,
         seals: seals.collect(),
         blocks: page.blocks.iter().map(|block| BlockView { lang, block }).collect(),
+        speaks: page.speaks,
         shown_at: era::wareki(lang, visit.now),
         head: signed_in.map(|_| {
             let seen = visit.office.seen_head();

@@ -1,7 +1,7 @@
 //! 手引き: what is observed, what is agreed, what decides, for each clause: the pages of `docs/guides`, as they are.
 
 use super::block::{Block, Cell, Link, Table};
-use super::frame::{self, Page};
+use super::frame::{self, Page, Speaks};
 use super::visit::{Answer, Refusal, Visit};
 use super::words;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
@@ -39,8 +39,9 @@ pub async fn show(visit: Visit) -> Answer {
         Link::new(format!("{}/clause/{}", visit.base(), clause.key()), name),
     ];
     if visit.lang == words::Lang::En {
-        page.push(Block::Text("The guides are written in Japanese.".to_owned()));
+        page.lead = "The guides are written in Japanese.".to_owned();
     }
+    page.speaks = Speaks::Japanese;
     page.blocks.extend(blocks(text(clause)));
     frame::show(&visit, &page)
 }

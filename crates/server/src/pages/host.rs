@@ -220,7 +220,7 @@ fn listeners(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted:
         vec![
             Cell::code(format!("{}/{}", item.port, words::protocol(item.protocol))),
             Cell::code(item.address.to_string()),
-            Cell::text(item.program.clone().unwrap_or_default()),
+            Cell::text(item.program.clone().unwrap_or_else(|| visit.of("不明", "Unknown").to_owned())),
             declared_socket(visit, court, id, item),
         ]
     };
@@ -296,7 +296,7 @@ fn capacity(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
     let cells = |row: &yakujo_contract::fact::host::ResourceUse| {
         vec![
             Cell::code(row.resource.as_str()),
-            Cell::number(row.limit),
+            Cell::number(words::amount(&row.resource, row.limit)),
             Cell::number(percent(row.mean, row.limit)),
             Cell::number(percent(row.p95, row.limit)),
             Cell::number(percent(row.max, row.limit)),

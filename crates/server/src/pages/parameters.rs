@@ -175,7 +175,11 @@ pub async fn form(visit: Visit) -> Answer {
         .map(|field| {
             let now = visit.office.measure(id, &field.key);
             let label = format!("{}（{}）", lang.of(&field.ja, &field.en), field.unit);
-            let hint = format!("{}–{}", field.range.start(), field.range.end());
+            let (least, most) = (field.range.start(), field.range.end());
+            let hint = match lang {
+                Lang::Ja => format!("{least}から{most}まで"),
+                Lang::En => format!("{least} to {most}"),
+            };
             Field::line(&format!("v-{}", field.key), &label, &now.to_string()).hint(&hint)
         })
         .collect();

@@ -143,14 +143,18 @@ fn form_page(visit: &Visit, wrong: &str) -> Page {
             "2 to 32 of a-z, 0-9, '-', '.'",
         )),
         Field::one_of("role", visit.of("役割", "Role"), choices),
-        Field::line("post", visit.of("職", "Post"), "").optional().hint(visit.of(
-            "決裁者の場合の職を、半角で。例：jouhou-kachou（台帳に残ります）",
-            "The post of an approver, for example it-head; it stays in the ledger",
-        )),
         Field::line("until", visit.of("終了", "Until"), "").optional().hint(
             visit.of("監査人は必ず入力します。例：R9.3.31", "Always for an auditor, for example 2027-03-31"),
         ),
     ];
+    let mut fields = fields;
+    if visit.may(Audience::City) {
+        let post = Field::line("post", visit.of("職", "Post"), "").optional().hint(visit.of(
+            "決裁者の場合の職を、半角で。例：jouhou-kachou（台帳に残ります）",
+            "The post of an approver, for example it-head; it stays in the ledger",
+        ));
+        fields.insert(3, post);
+    }
     let fields = fields.into_iter().map(|field| {
         let name = field.name.clone();
         let values: Vec<&str> = visit.typed_all(&name).collect();

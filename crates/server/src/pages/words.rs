@@ -359,6 +359,20 @@ pub fn entry(lang: Lang, entry: &Entry) -> &'static str {
     }
 }
 
+/// An amount of a resource of `capacity.sample` in the unit people use: GiB, cores, or a count.
+#[must_use]
+pub fn amount(resource: &str, amount: u64) -> String {
+    let tenths = |of: u64| {
+        let tenths = u128::from(amount) * 10 / u128::from(of);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    };
+    match resource.split(':').next().unwrap_or_default() {
+        "disk" | "memory" | "swap" => format!("{} GiB", tenths(1 << 30)),
+        "cpu" => format!("{} cores", tenths(1_000)),
+        _ => amount.to_string(),
+    }
+}
+
 /// Why a cosigned head was not taken.
 #[must_use]
 pub fn head(lang: Lang, error: &HeadError) -> &'static str {
@@ -432,6 +446,13 @@ fn act_words(lang: Lang, kind: &str) -> &'static str {
 mod tests {
     use super::*;
     use yakujo_contract::act::Act;
+
+    #[test]
+    fn amounts_are_in_the_unit_people_use() {
+        assert_eq!(amount("disk:/", 97_572_749_312), "90.8 GiB");
+        assert_eq!(amount("cpu", 2_000), "2.0 cores");
+        assert_eq!(amount("inodes:/", 16_777_216), "16777216");
+    }
 
     #[test]
     fn every_kind_of_entry_has_a_name_in_both_languages() {

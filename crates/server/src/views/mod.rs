@@ -14,6 +14,7 @@ use std::path::Path;
 use yakujo_contract::court::{Ruling, Turned};
 use yakujo_contract::duty::DutyId;
 use yakujo_contract::entry::{Author, Body, Entry, Party};
+use yakujo_contract::fact::Fact;
 use yakujo_contract::id::{HostId, SystemId};
 use yakujo_contract::standing::Verdict;
 
@@ -201,10 +202,10 @@ impl Views {
                 sqlx::query("SELECT * FROM entry WHERE number < ?1 ORDER BY number DESC LIMIT ?5")
             }
             (By::People, None, None, None, None) => sqlx::query(
-                "SELECT * FROM entry WHERE number < ?1 AND person IS NOT NULL ORDER BY number DESC LIMIT ?5",
+                "SELECT * FROM entry WHERE number < ?1 AND party IS NOT NULL ORDER BY number DESC LIMIT ?5",
             ),
             (By::Server, None, None, None, None) => sqlx::query(
-                "SELECT * FROM entry WHERE number < ?1 AND person IS NULL AND seq IS NULL ORDER BY number DESC LIMIT ?5",
+                "SELECT * FROM entry WHERE number < ?1 AND party IS NULL AND seq IS NULL ORDER BY number DESC LIMIT ?5",
             ),
             (By::Agents, None, None, None, None) => sqlx::query(
                 "SELECT * FROM entry WHERE number < ?1 AND seq IS NOT NULL ORDER BY number DESC LIMIT ?5",
@@ -212,7 +213,7 @@ impl Views {
             (_, _, _, _, None) => sqlx::query(
                 "SELECT * FROM entry WHERE number < ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR host = ?3)
                  AND (?4 IS NULL OR person = ?4) AND (?7 = 0 OR (?7 = 1 AND seq IS NOT NULL)
-                 OR (?7 = 2 AND person IS NOT NULL) OR (?7 = 3 AND person IS NULL AND seq IS NULL))
+                 OR (?7 = 2 AND party IS NOT NULL) OR (?7 = 3 AND party IS NULL AND seq IS NULL))
                  ORDER BY number DESC LIMIT ?5",
             ),
         };
@@ -320,9 +321,15 @@ async fn insert_entry(change: &mut SqliteConnection, stored: &Stored<'_>) -> Res
         Body::Fact(fact) => fact.kind(),
         Body::Act(act) => act.kind(),
     };
-    let (person, party) = match &entry.author {
-        Author::Person { id, party, .. } => (Some(id.as_str()), Some(party_word(*party))),
-        Author::Agent(_) | Author::Server => (None, None),
+    let (person, party) = match (&entry.author, &entry.body) {
+        (Author::Person { id, party, .. }, _) => (Some(id.as_str()), Some(party_word(*party))),
+        // What the server says of somebody is found where that person's acts are.
+        (Author::Server, Body::Fact(Fact::SessionOpen(open))) => (Some(open.person.as_str()), None),
+        (Author::Server, Body::Fact(Fact::SessionClose(close))) => (Some(close.person.as_str()), None),
+        (Author::Server, Body::Fact(Fact::AuthFailure(failure))) => {
+            (failure.person.as_ref().map(|person| person.as_str()), None)
+        }
+        (Author::Agent(_) | Author::Server, _) => (None, None),
     };
     sqlx::query("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(i64::try_from(stored.number).map_err(damaged)?)

@@ -7,8 +7,8 @@ CREATE INDEX IF NOT EXISTS entry_kind ON entry(kind, number);
 CREATE INDEX IF NOT EXISTS entry_host ON entry(host, number);
 CREATE INDEX IF NOT EXISTS entry_seq ON entry(host, seq) WHERE seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entry_person ON entry(person, number);
-CREATE INDEX IF NOT EXISTS entry_by_people ON entry(number) WHERE person IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entry_by_server ON entry(number) WHERE person IS NULL AND seq IS NULL;
+CREATE INDEX IF NOT EXISTS entry_by_people ON entry(number) WHERE party IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entry_by_server ON entry(number) WHERE party IS NULL AND seq IS NULL;
 CREATE INDEX IF NOT EXISTS entry_received ON entry(received);
 CREATE TABLE IF NOT EXISTS change (
   duty TEXT NOT NULL, system TEXT NOT NULL, at INTEGER NOT NULL, standing TEXT NOT NULL, verdict TEXT NOT NULL,

@@ -113,6 +113,22 @@ async fn a_number_that_was_used_for_another_fact_is_no_repetition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn views_that_were_behind_are_brought_up_from_the_ledger() {
+    let site = Site::start().await;
+    let device = site.device("main", "web-1").await;
+    let file = site.office("main").folder().join("views.db");
+    let other = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    sqlx::query("ALTER TABLE entry RENAME TO gone").execute(&other).await.unwrap();
+    assert_eq!(stored_to(&send(&device, &facts("e1", &[1, 2])).await), 2, "the ledger has them");
+    sqlx::query("ALTER TABLE gone RENAME TO entry").execute(&other).await.unwrap();
+    assert_eq!(stored_to(&send(&device, &facts("e1", &[3])).await), 3);
+    let views = site.office("main");
+    let numbered = views.views().numbered(&"web-1".parse().unwrap(), 1..=3).await.unwrap();
+    assert_eq!(numbered.into_keys().collect::<Vec<_>>(), vec![1, 2, 3]);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn facts_come_in_the_order_of_their_numbers() {
     let site = Site::start().await;
     let device = site.device("main", "web-1").await;
