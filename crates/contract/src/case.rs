@@ -6,6 +6,7 @@
 use crate::act::{HostPlace, Importance, Matter, Segment, System, Trit};
 use crate::calendar::Due;
 use crate::evidence::Evidence;
+use crate::evidence::agreement::Line;
 use crate::evidence::host::Host;
 use crate::fact::Coverage;
 use crate::fact::agent::RunOutcome;
@@ -106,12 +107,11 @@ impl<'a> Case<'a> {
         self.places.values().map(move |place| (place, evidence.hosts.get(&place.host)))
     }
 
-    /// The system as it was declared.
+    /// The system as both parties agreed, else as it was declared.
     #[must_use]
     pub fn system_line(&self) -> Option<&'a System> {
-        let newest =
-            self.evidence.agreements.of_system("system", self.system).filter(|line| line.is_declared());
-        match newest.max_by_key(|line| line.proposed)?.matter {
+        let lines = self.evidence.agreements.of_system("system", self.system).filter(Line::is_declared);
+        match lines.max_by_key(Line::weight)?.matter {
             Matter::System(system) => Some(system),
             _ => None,
         }

@@ -90,6 +90,13 @@ impl Line<'_> {
         matches!(self.stage, Stage::Agreed(_))
     }
 
+    /// Which of several declarations of one thing counts: a newer one, but never before one that both parties agreed on.
+    /// Otherwise the contractor could move a host, or call a network closed, by its own word.
+    #[must_use]
+    pub fn weight(&self) -> (bool, Stamp) {
+        (self.is_agreed(), self.proposed)
+    }
+
     /// Proposed and neither refused nor ended.
     #[must_use]
     pub fn is_declared(&self) -> bool {
@@ -262,13 +269,13 @@ impl Agreements {
             .filter_map(|id| self.line(id))
     }
 
-    /// Systems that were declared and not ended, newest declaration of each.
+    /// Systems that were declared and not ended, the declaration of each that counts.
     #[must_use]
     pub fn systems(&self) -> BTreeMap<SystemId, Line<'_>> {
         let mut systems: BTreeMap<SystemId, Line<'_>> = BTreeMap::new();
         for line in self.of_any("system").filter(Line::is_declared) {
             let Matter::System(System { system, .. }) = line.matter else { continue };
-            let newer = systems.get(system).is_none_or(|known| known.proposed < line.proposed);
+            let newer = systems.get(system).is_none_or(|known| known.weight() < line.weight());
             if newer {
                 systems.insert(system.clone(), line);
             }
@@ -276,14 +283,14 @@ impl Agreements {
         systems
     }
 
-    /// The newest declaration of where a host belongs.
+    /// The declaration that counts of where a host belongs.
     #[must_use]
     pub fn place_line(&self, host: &HostId) -> Option<Line<'_>> {
         let lines = self.places_of.get(host).into_iter().flatten().filter_map(|id| self.line(id));
-        lines.filter(Line::is_declared).max_by_key(|line| line.proposed)
+        lines.filter(Line::is_declared).max_by_key(Line::weight)
     }
 
-    /// The place of a host, by its newest declaration.
+    /// The place of a host, by the declaration that counts.
     #[must_use]
     pub fn place_of(&self, host: &HostId) -> Option<&HostPlace> {
         match self.place_line(host)?.matter {
