@@ -34,7 +34,7 @@ fn part(site: &Site, name: &str) -> String {
         "duty" => "6.a".to_owned(),
         "host" => "this-host".to_owned(),
         "matter" => "flow".to_owned(),
-        "proposal" => court.evidence().agreements.all().next().unwrap().0.to_string(),
+        "proposal" => court.evidence().agreements.of_any("parameters").next().unwrap().id.to_string(),
         "number" => "0".to_owned(),
         "request" => court.evidence().disclosures.keys().next().unwrap().to_string(),
         "document" => court.evidence().documents.all().next().unwrap().0.to_string(),
@@ -157,7 +157,7 @@ async fn permitted(site: &Site, person: &Person, role: Role) {
             site.sign_in(person).await;
         }
         let mut all = fields(route).to_vec();
-        let session = sessions(site, person).await.pop().unwrap();
+        let session = site.sessions(person).await.pop().unwrap();
         all.push(("session", &session));
         let mut path = concrete(site, route.path);
         if route.path.contains("{person}") {
@@ -196,13 +196,6 @@ async fn device_of_this_host(site: &Site, route: &Route) -> String {
     site.device("main", "this-host").await;
     let devices = site.office("main").people.devices().await.unwrap();
     devices.into_iter().find(|device| device.revoked.is_none()).unwrap().id.to_string()
-}
-
-async fn sessions(site: &Site, person: &Person) -> Vec<String> {
-    let office = site.office(&person.contract);
-    let id = office.people.by_login(&person.login).await.unwrap().id;
-    let running = office.people.sessions_of(&id, &office.session_limits()).await.unwrap();
-    running.into_iter().map(|session| session.name).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
