@@ -268,3 +268,22 @@ async fn the_person_of_another_contract_is_nobody_here() {
     walk(&site, &browser, Caller::Nobody).await;
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_outside_the_table_answers_with_the_same_headers() {
+    let site = Site::start().await;
+    let stranger = site.stranger();
+    let sign_in = stranger.send("GET", "/c/main/sign-in", &[], "").await;
+    let style = sign_in.between("<link rel=\"stylesheet\" href=\"", "\"");
+    for path in ["/", style, "/static/0/none.css", "/nothing", "/c/none", "/enrol/v1", "//", "/c/main//board"]
+    {
+        for method in METHODS {
+            let reply = stranger.send(method, path, &[], "").await;
+            assert_secure(&reply, &format!("{method} {path}"));
+            assert!(reply.status < 500, "{method} {path}: {}", reply.status);
+        }
+    }
+    let kept = stranger.send("GET", style, &[], "").await;
+    assert_eq!((kept.status, kept.header("cache-control")), (200, "public, max-age=31536000, immutable"));
+    site.stop().await;
+}
