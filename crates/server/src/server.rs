@@ -183,7 +183,14 @@ fn portal_router(house: &Arc<House>, settings: &Settings) -> axum::Router {
         clock: settings.clock.clone(),
         authority: house.authority.fingerprint().into(),
     };
-    crate::routes::router(Arc::new(portal)).merge(crate::routes::enrolment(house.clone()))
+    let enrolment = crate::routes::enrolment(house.clone()).layer(axum::middleware::map_response(secured));
+    crate::routes::router(Arc::new(portal)).merge(enrolment)
+}
+
+/// What stands on the portal's door answers with the portal's headers.
+async fn secured(mut response: axum::response::Response) -> axum::response::Response {
+    crate::pages::frame::secure(response.headers_mut());
+    response
 }
 
 /// The portal's listener and, on the next port, the intake's.

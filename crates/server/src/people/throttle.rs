@@ -29,7 +29,7 @@ struct Rule {
 const OWN: Rule = Rule { free: 3, forgets_s: 600, longest_s: 60 };
 const NAME: Rule = Rule { free: 30, forgets_s: 60, longest_s: 30 };
 const ADDRESS: Rule = Rule { free: 100, forgets_s: 20, longest_s: 30 };
-const ALL: Rule = Rule { free: 600, forgets_s: 1, longest_s: 2 };
+const ALL: Rule = Rule { free: 200, forgets_s: 1, longest_s: 2 };
 
 /// Counts remembered at most; beyond it the smallest are forgotten.
 const REMEMBERED: usize = 50_000;

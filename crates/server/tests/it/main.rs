@@ -11,6 +11,7 @@ mod browser;
 mod certificate;
 mod contracts;
 mod intake;
+mod leaving;
 mod site;
 mod v01_sql_injection;
 mod v02_os_command_injection;

@@ -179,6 +179,14 @@ impl Site {
         device.generate(self.clock.now().as_second().try_into().unwrap()).to_string()
     }
 
+    /// What the ledger calls the running sessions of a person.
+    pub async fn sessions(&self, person: &Person) -> Vec<String> {
+        let office = self.office(&person.contract);
+        let id = office.people.by_login(&person.login).await.unwrap().id;
+        let running = office.people.sessions_of(&id, &office.session_limits()).await.unwrap();
+        running.into_iter().map(|session| session.name).collect()
+    }
+
     /// The six digits of a person now.
     pub fn code_of(&self, person: &Person) -> String {
         self.code(&person.totp)

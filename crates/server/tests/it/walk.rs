@@ -34,7 +34,7 @@ fn part(site: &Site, name: &str) -> String {
         "duty" => "6.a".to_owned(),
         "host" => "this-host".to_owned(),
         "matter" => "flow".to_owned(),
-        "proposal" => court.evidence().agreements.all().next().unwrap().0.to_string(),
+        "proposal" => court.evidence().agreements.of_any("parameters").next().unwrap().id.to_string(),
         "number" => "0".to_owned(),
         "request" => court.evidence().disclosures.keys().next().unwrap().to_string(),
         "document" => court.evidence().documents.all().next().unwrap().0.to_string(),
@@ -157,7 +157,7 @@ async fn permitted(site: &Site, person: &Person, role: Role) {
             site.sign_in(person).await;
         }
         let mut all = fields(route).to_vec();
-        let session = sessions(site, person).await.pop().unwrap();
+        let session = site.sessions(person).await.pop().unwrap();
         all.push(("session", &session));
         let mut path = concrete(site, route.path);
         if route.path.contains("{person}") {
@@ -196,13 +196,6 @@ async fn device_of_this_host(site: &Site, route: &Route) -> String {
     site.device("main", "this-host").await;
     let devices = site.office("main").people.devices().await.unwrap();
     devices.into_iter().find(|device| device.revoked.is_none()).unwrap().id.to_string()
-}
-
-async fn sessions(site: &Site, person: &Person) -> Vec<String> {
-    let office = site.office(&person.contract);
-    let id = office.people.by_login(&person.login).await.unwrap().id;
-    let running = office.people.sessions_of(&id, &office.session_limits()).await.unwrap();
-    running.into_iter().map(|session| session.name).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -273,5 +266,24 @@ async fn the_person_of_another_contract_is_nobody_here() {
     let session = browser.cookie("__Host-yakujo-other").unwrap().to_owned();
     browser.cookies.insert("__Host-yakujo-main".to_owned(), session);
     walk(&site, &browser, Caller::Nobody).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_outside_the_table_answers_with_the_same_headers() {
+    let site = Site::start().await;
+    let stranger = site.stranger();
+    let sign_in = stranger.send("GET", "/c/main/sign-in", &[], "").await;
+    let style = sign_in.between("<link rel=\"stylesheet\" href=\"", "\"");
+    for path in ["/", style, "/static/0/none.css", "/nothing", "/c/none", "/enrol/v1", "//", "/c/main//board"]
+    {
+        for method in METHODS {
+            let reply = stranger.send(method, path, &[], "").await;
+            assert_secure(&reply, &format!("{method} {path}"));
+            assert!(reply.status < 500, "{method} {path}: {}", reply.status);
+        }
+    }
+    let kept = stranger.send("GET", style, &[], "").await;
+    assert_eq!((kept.status, kept.header("cache-control")), (200, "public, max-age=31536000, immutable"));
     site.stop().await;
 }
