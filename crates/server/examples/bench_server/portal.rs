@@ -14,6 +14,8 @@ use totp_rs::{Builder, Secret};
 use yakujo_server::people::sessions::{Credentials, SessionLimits};
 use yakujo_server::server::Running;
 
+use super::beside::median;
+
 /// Pages asked for one figure, which is the median.
 const TIMES: usize = 31;
 const PASSWORD: &str = "kaze-no-toorimichi-2026";
@@ -86,8 +88,7 @@ impl Portal {
                 return Err(format!("{path}: {}", answer.lines().next().unwrap_or_default()).into());
             }
         }
-        times.sort_by(f64::total_cmp);
-        Ok(times.get(TIMES / 2).copied().unwrap_or_default())
+        Ok(median(&mut times))
     }
 }
 
