@@ -2,8 +2,9 @@
 //! `YAKUJO_PICTURES` names a folder, the pictures of `docs/pictures` are taken on the way (`pngquant` makes them small).
 
 use crate::chromium::{Browser, Screen, Script, story};
+use crate::paperwork::agree_to_everything;
 use crate::person::Person;
-use crate::walk::{agree_to_everything, first_link, observed};
+use crate::walk::{first_link, observed};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
