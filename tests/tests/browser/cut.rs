@@ -1,8 +1,9 @@
 //! Before an idle session is cut the person is told, and can go on without losing what was typed (4.2.a, WCAG 2.2.1).
 
 use crate::chromium::{Browser, Script, story};
+use crate::paperwork::{agree_to_everything, sign_out};
 use crate::person::Person;
-use crate::walk::{agree_to_everything, first_link};
+use crate::walk::first_link;
 use anyhow::{Context, ensure};
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ async fn whoever_is_about_to_be_cut_is_told_and_goes_on_with_what_was_typed() ->
         person.sign_in(browser).await?;
         agree_to_everything(browser).await?;
         ensure!(left(browser).await?.is_none(), "ten minutes before the cut it is said already");
-        browser.press("button.plain").await?;
+        sign_out(browser).await?;
         let mut contractor = Person::prepare(browser, "contractor", &first_link(city, "contractor")?).await?;
         contractor.sign_in(browser).await?;
         browser.go("/c/main/parameters/propose?id=P-11").await?;
         browser.fill("#f-v-admin_min", "2").await?;
         browser.press("form.sheet .button").await?;
-        browser.press("button.plain").await?;
+        sign_out(browser).await?;
         person.sign_in(browser).await?;
         agree_to_everything(browser).await?;
         browser.go("/c/main/parameters/propose?id=P-11").await?;

@@ -5,6 +5,7 @@ mod cut;
 mod keyboard;
 mod laws;
 mod paper;
+mod paperwork;
 mod person;
 mod plain;
 mod walk;

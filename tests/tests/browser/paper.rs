@@ -2,11 +2,16 @@
 //! `YAKUJO_PICTURES` names a folder, the pictures of `docs/pictures` are taken on the way (`pngquant` makes them small).
 
 use crate::chromium::{Browser, Screen, Script, story};
+use crate::paperwork::agree_to_everything;
 use crate::person::Person;
-use crate::walk::{agree_to_everything, first_link, observed};
+use crate::walk::{first_link, observed};
 use anyhow::{Context, ensure};
+use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use yakujo_contract::act::{Act, Matter};
+use yakujo_contract::parameter::ParameterId;
+use yakujo_stories::City;
 
 /// What is on a picture.
 enum Shot {
@@ -25,7 +30,7 @@ const PICTURES: [(&str, &str, Shot); 10] = [
     ("duty", "/c/main/duty/6.a", Shot::On(Screen::Desk)),
     ("duty-320", "/c/main/duty/6.a", Shot::On(Screen::Narrow)),
     ("guide", "/c/main/guide/c06_clocks", Shot::On(Screen::Desk)),
-    ("host", "/c/main/hosts/this-host?tab=accounts", Shot::On(Screen::Desk)),
+    ("host", "/c/main/hosts/this-host?tab=listeners", Shot::On(Screen::Desk)),
     ("ledger", "/c/main/ledger", Shot::On(Screen::Desk)),
     ("bundle", "/c/main/bundle", Shot::On(Screen::Desk)),
 ];
@@ -36,13 +41,12 @@ async fn the_sheet_for_those_who_decide_is_one_page_with_seals() -> anyhow::Resu
         observed(city).await?;
         let mut person = Person::prepare(browser, "city", &first_link(city, "city")?).await?;
         person.sign_in(browser).await?;
-        if let Some(folder) = folder() {
-            take_waiting(browser, &folder).await?;
-        }
         agree_to_everything(browser).await?;
         city.office()?.publish().await?;
         if let Some(folder) = folder() {
             take(browser, &folder).await?;
+            browser.look_at(Screen::Desk).await?;
+            take_decision(city, browser, &folder).await?;
         }
         browser.look_at(Screen::Desk).await?;
         browser.go("/c/main").await?;
@@ -70,9 +74,15 @@ fn folder() -> Option<PathBuf> {
     std::env::var_os("YAKUJO_PICTURES").map(PathBuf::from)
 }
 
-async fn take_waiting(browser: &Browser, folder: &Path) -> anyhow::Result<()> {
-    browser.go("/c/main").await?;
-    browser.press("main th a[href*='/agreements/']").await?;
+/// What a city decides on most often: one number, proposed beside the one in force.
+async fn take_decision(city: &City, browser: &Browser, folder: &Path) -> anyhow::Result<()> {
+    let office = city.office()?;
+    let idle_cut = ParameterId::new(11);
+    let mut values = office.terms().parameters.get(&idle_cut).context("P-11")?.defaults.clone();
+    values.insert("staff_min".to_owned(), 20);
+    let matter = Matter::Parameters { from: Timestamp::now(), values: [(idle_cut, values)].into() };
+    office.decide(None, Act::Proposed { proposal: "a-pictures".parse()?, matter }, None).await?;
+    browser.go("/c/main/agreements/a-pictures").await?;
     Ok(std::fs::write(folder.join("decision.png"), browser.picture().await?)?)
 }
 

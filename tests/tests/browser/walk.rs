@@ -3,13 +3,14 @@
 
 use crate::chromium::{Browser, Script, story};
 use crate::laws::Findings;
+use crate::paperwork::{agree_to_everything, ask, hand_over, register, sign_out};
 use crate::person::Person;
 use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::Write as _;
 use std::time::Duration;
 use yakujo_contract::act::Role;
+use yakujo_contract::entry::Party;
 use yakujo_server::audience::Caller;
 use yakujo_server::routes::{ROUTES, Verb};
 use yakujo_stories::City;
@@ -21,53 +22,78 @@ const LANGUAGES: [(&str, usize); 2] = [("ja", 2), ("en", 1)];
 const ON_THE_WAY_IN: [&str; 2] = ["/c/{contract}/sign-in", "/c/{contract}/link/{secret}"];
 
 /// Routes that answer with a file to be saved: a link to them is enough.
-const FILES: [&str; 1] = ["/c/{contract}/documents/{document}/file"];
+const FILES: [&str; 2] =
+    ["/c/{contract}/documents/{document}/file", "/c/{contract}/disclosures/{request}/file"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_citys_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
-    story(Script::On, async |city, browser| {
-        observed(city).await?;
-        register_a_procedure(browser, city).await?;
-        let link = first_link(city, "city")?;
-        let mut findings = Findings::default();
-        way_in(browser, &link, "city", &mut findings).await?;
-        agree_to_everything(browser).await?;
-        walk_both(browser, Role::CitySecurity, &mut findings).await?;
-        findings.close()
-    })
-    .await
+    look_around("city", Role::CitySecurity).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contractors_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
+    look_around("contractor", Role::SecurityLead).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_auditors_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
+    look_around("auditor", Role::Auditor).await
+}
+
+/// Both parties leave something to look at, each through its own pages; then one side walks.
+async fn look_around(who: &str, role: Role) -> anyhow::Result<()> {
     story(Script::On, async |city, browser| {
         observed(city).await?;
-        let link = first_link(city, "contractor")?;
         let mut findings = Findings::default();
-        way_in(browser, &link, "contractor", &mut findings).await?;
+        let mut client = arrive(browser, city, "city", who, &mut findings).await?;
+        ask(browser, "10月の資源の利用率").await?;
+        ask(browser, "11月の資源の利用率").await?;
+        if who == "city" {
+            agree_to_everything(browser).await?;
+        }
+        sign_out(browser).await?;
+        arrive(browser, city, "contractor", who, &mut findings).await?;
         register(browser).await?;
-        walk_both(browser, Role::SecurityLead, &mut findings).await?;
+        hand_over(browser).await?;
+        match role.party() {
+            Party::Contractor => {}
+            Party::City => {
+                sign_out(browser).await?;
+                client.sign_in(browser).await?;
+            }
+            Party::Auditor => {
+                sign_out(browser).await?;
+                arrive(browser, city, "auditor", who, &mut findings).await?;
+            }
+        }
+        walk_both(browser, role, &mut findings).await?;
         findings.close()
     })
     .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_auditors_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
-    story(Script::On, async |city, browser| {
-        observed(city).await?;
-        register_a_procedure(browser, city).await?;
-        let office = city.office()?;
-        let until = Timestamp::now().checked_add(SignedDuration::from_hours(24))?;
-        let secret =
-            office.enter_person(None, "auditor", "監査 花子", Role::Auditor, None, Some(until)).await?;
-        let link = yakujo_server::console::link(&city.server.house, &office, &secret);
-        let mut findings = Findings::default();
-        way_in(browser, &link, "auditor", &mut findings).await?;
-        walk_both(browser, Role::Auditor, &mut findings).await?;
-        findings.close()
-    })
-    .await
+/// A person comes for the first time; the way in is looked at where it is the side whose pages are.
+async fn arrive(
+    browser: &Browser,
+    city: &City,
+    login: &str,
+    who: &str,
+    findings: &mut Findings,
+) -> anyhow::Result<Person> {
+    let link = if login == "auditor" { auditors_link(city).await? } else { first_link(city, login)? };
+    if login == who {
+        return way_in(browser, &link, login, findings).await;
+    }
+    let mut person = Person::prepare(browser, login, &link).await?;
+    person.sign_in(browser).await?;
+    Ok(person)
+}
+
+async fn auditors_link(city: &City) -> anyhow::Result<String> {
+    let office = city.office()?;
+    let until = Some(Timestamp::now().checked_add(SignedDuration::from_hours(24))?);
+    let secret = office.enter_person(None, "auditor", "監査 花子", Role::Auditor, None, until).await?;
+    Ok(yakujo_server::console::link(&city.server.house, &office, &secret))
 }
 
 /// The one-time link of a first person, as the server prints it at its first start.
@@ -90,7 +116,12 @@ pub async fn observed(city: &City) -> anyhow::Result<()> {
 }
 
 /// Link, recovery codes, a refused sign-in, sign-in: each looked at.
-async fn way_in(browser: &Browser, link: &str, login: &str, findings: &mut Findings) -> anyhow::Result<()> {
+async fn way_in(
+    browser: &Browser,
+    link: &str,
+    login: &str,
+    findings: &mut Findings,
+) -> anyhow::Result<Person> {
     browser.go(link).await?;
     findings.add(browser, "ja").await?;
     let mut person = Person::prepare(browser, login, link).await?;
@@ -109,50 +140,8 @@ async fn way_in(browser: &Browser, link: &str, login: &str, findings: &mut Findi
     person.sign_in(browser).await?;
     browser.go("/c/main/no-such-page").await?;
     browser.until_heading("ページが見つかりません").await?;
-    findings.add(browser, "ja").await
-}
-
-/// The contractor comes, registers a procedure, and goes: whoever comes next has a document to look at.
-///
-/// # Errors
-/// When the portal refuses.
-pub async fn register_a_procedure(browser: &Browser, city: &City) -> anyhow::Result<()> {
-    let mut contractor = Person::prepare(browser, "contractor", &first_link(city, "contractor")?).await?;
-    contractor.sign_in(browser).await?;
-    register(browser).await?;
-    browser.press("button.plain").await
-}
-
-pub async fn register(browser: &Browser) -> anyhow::Result<()> {
-    let mut file = tempfile::NamedTempFile::new()?;
-    file.write_all("起動：電源を入れ、監視画面の緑を確かめる。".as_bytes())?;
-    browser.go("/c/main/documents/new?lang=ja").await?;
-    browser.fill("#f-title", "サーバの起動と停止").await?;
-    browser.tick("#f-kind [value=procedure]").await?;
-    browser.tick("[name=work][value=start_stop]").await?;
-    browser.tick("[name=audience][value=operator]").await?;
-    browser.fill("#f-version", "1.0").await?;
-    browser.fill("#f-reason", "初版").await?;
-    browser.attach("#f-file", file.path()).await?;
-    browser.press("form.sheet .button").await?;
-    browser.until_heading("サーバの起動と停止").await
-}
-
-/// Agrees to whatever waits on the first page.
-///
-/// # Errors
-/// When the portal refuses.
-pub async fn agree_to_everything(browser: &Browser) -> anyhow::Result<()> {
-    for _ in 0..20 {
-        browser.go("/c/main").await?;
-        let waiting =
-            browser.run("return document.querySelector('main th a[href*=\"/agreements/\"]')?.href").await?;
-        let Some(address) = waiting.as_str() else { return Ok(()) };
-        browser.go(address).await?;
-        browser.press("form[action$='/agree'] .button").await?;
-        ensure!(browser.texts("dl.fields dd").await?.iter().any(|text| text == "合意済み"), "not agreed");
-    }
-    anyhow::bail!("there is no end to what waits")
+    findings.add(browser, "ja").await?;
+    Ok(person)
 }
 
 async fn walk_both(browser: &Browser, role: Role, findings: &mut Findings) -> anyhow::Result<()> {
