@@ -504,6 +504,14 @@ pub enum Act {
         /// The name.
         name: Withheld,
     },
+    /// A person got a link to set password and authenticator anew, from somebody who looks after people.
+    #[serde(rename = "person.linked")]
+    PersonLinked {
+        /// Who.
+        person: PersonId,
+        /// Role.
+        role: Role,
+    },
     /// A person leaves a role.
     #[serde(rename = "person.left")]
     PersonLeft {
@@ -604,7 +612,7 @@ pub enum Act {
 
 impl Act {
     /// All kinds there are, in the words of `kind`.
-    pub const KINDS: [&'static str; 20] = [
+    pub const KINDS: [&'static str; 21] = [
         "proposed",
         "agreed",
         "refused",
@@ -615,6 +623,7 @@ impl Act {
         "document.acknowledged",
         "document.withdrawn",
         "person.entered",
+        "person.linked",
         "person.left",
         "device.enrolled",
         "device.revoked",
@@ -641,6 +650,7 @@ impl Act {
             Self::DocumentAcknowledged { .. } => "document.acknowledged",
             Self::DocumentWithdrawn { .. } => "document.withdrawn",
             Self::PersonEntered { .. } => "person.entered",
+            Self::PersonLinked { .. } => "person.linked",
             Self::PersonLeft { .. } => "person.left",
             Self::DeviceEnrolled { .. } => "device.enrolled",
             Self::DeviceRevoked { .. } => "device.revoked",

@@ -152,7 +152,10 @@ impl Evidence {
             Act::AccessReviewed { .. }
             | Act::DisclosureRequested { .. }
             | Act::DisclosureDelivered { .. } => {}
-            Act::BundleTaken { .. } | Act::HeadCosigned { .. } | Act::PersonalErased { .. } => {}
+            Act::PersonLinked { .. }
+            | Act::BundleTaken { .. }
+            | Act::HeadCosigned { .. }
+            | Act::PersonalErased { .. } => {}
         }
     }
 

@@ -187,6 +187,8 @@ async fn perform(house: &House, office: &Office, ask: Ask) -> Result<serde_json:
         }
         Ask::UserLink { login } => {
             let person = office.people.by_login(&login).await.map_err(words)?;
+            let act = Act::PersonLinked { person: person.id.clone(), role: person.role };
+            office.decide(None, act, None).await.map_err(words)?;
             let secret =
                 office.people.grant_link(&person.id, office.now(), CODE_LIVES).await.map_err(words)?;
             value(link(house, office, &secret))

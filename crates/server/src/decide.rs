@@ -4,7 +4,7 @@
 //! at the door, and an auditor never acts.
 
 use jiff::Timestamp;
-use yakujo_contract::act::{Act, Matter, Role};
+use yakujo_contract::act::{Act, Matter, Role, Ruling, SoftwareLine};
 use yakujo_contract::court::Court;
 use yakujo_contract::entry::{Author, Body, Entry, Party, SeenHead};
 use yakujo_contract::evidence::agreement::Stage;
@@ -117,7 +117,7 @@ pub fn check(court: &Court, terms: &Terms, decision: &Decision, now: Timestamp) 
             }
             Ok(())
         }
-        Act::Ended { proposal, .. } => check_end(court, proposal, decision.party()),
+        Act::Ended { proposal, .. } => may_end(court, proposal, decision.party()),
         Act::DocumentApproved { document, version } | Act::DocumentAcknowledged { document, version } => {
             let newest = court.evidence().documents.get(document).and_then(|known| known.in_use());
             let current = newest.is_some_and(|newest| newest.value.version == *version);
@@ -145,7 +145,8 @@ pub fn check(court: &Court, terms: &Terms, decision: &Decision, now: Timestamp) 
             if ends_after { Ok(()) } else { Err(Refusal::Value("until".to_owned())) }
         }
         // What these refer to is looked up by the caller, in people.db and in the tree.
-        Act::PersonLeft { .. }
+        Act::PersonLinked { .. }
+        | Act::PersonLeft { .. }
         | Act::DeviceEnrolled { .. }
         | Act::DeviceRevoked { .. }
         | Act::BundleTaken { .. }
@@ -173,7 +174,9 @@ pub fn may(role: Role, act: &Act) -> bool {
         }
         Act::DocumentApproved { .. } => matches!(role, Role::CityApprover | Role::CitySecurity),
         Act::DocumentAcknowledged { .. } => city || contractor,
-        Act::PersonEntered { role: entered, .. } | Act::PersonLeft { role: entered, .. } => {
+        Act::PersonEntered { role: entered, .. }
+        | Act::PersonLinked { role: entered, .. }
+        | Act::PersonLeft { role: entered, .. } => {
             // Each party looks after its own people; auditors are let in by the city.
             let own = entered.party() == role.party() || (entered.party() == Party::Auditor && city);
             own && decides
@@ -200,7 +203,10 @@ fn open_proposal(court: &Court, id: &ProposalId) -> Result<Party, Refusal> {
 
 /// An open proposal is taken back by its own party. An agreed line of the contractor's ledgers is ended by either; what
 /// both agreed on as a rule (parameters, exceptions, 対象外) is changed by a new proposal.
-fn check_end(court: &Court, id: &ProposalId, party: Party) -> Result<(), Refusal> {
+///
+/// # Errors
+/// The [`Refusal`].
+pub fn may_end(court: &Court, id: &ProposalId, party: Party) -> Result<(), Refusal> {
     let proposal = court.evidence().agreements.proposal(id).ok_or(Refusal::NoSuchProposal)?;
     let proposed = proposal.proposed.as_ref().ok_or(Refusal::NoSuchProposal)?;
     match proposal.stage() {
@@ -208,11 +214,29 @@ fn check_end(court: &Court, id: &ProposalId, party: Party) -> Result<(), Refusal
         Stage::Open => Err(Refusal::NotYours),
         Stage::Agreed(_) => match &proposed.value.1 {
             Matter::Parameters { .. } => Err(Refusal::NotOpen),
-            // Ending an exception or 対象外 only makes the contract stricter: the city may, at any time.
-            Matter::Exemption { .. } | Matter::NotApplicable { .. } if party != Party::City => {
+            // Without these, less is judged, or less strictly: the contractor cannot end them alone. An exception or
+            // 対象外 only makes the contract stricter when it ends: the city may, at any time.
+            Matter::System(_)
+            | Matter::Host(_)
+            | Matter::DeviceNeed(_)
+            | Matter::Limit(_)
+            | Matter::Software(SoftwareLine { ruling: Ruling::Refused, .. })
+            | Matter::Exemption { .. }
+            | Matter::NotApplicable { .. }
+                if party != Party::City =>
+            {
                 Err(Refusal::NotYours)
             }
-            _ => Ok(()),
+            Matter::System(_)
+            | Matter::Host(_)
+            | Matter::DeviceNeed(_)
+            | Matter::Limit(_)
+            | Matter::Exemption { .. }
+            | Matter::NotApplicable { .. }
+            | Matter::Software(_)
+            | Matter::Flow(_)
+            | Matter::Account(_)
+            | Matter::Support(_) => Ok(()),
         },
         Stage::Refused | Stage::Ended => Err(Refusal::NotOpen),
     }
@@ -270,6 +294,7 @@ fn texts(act: &Act) -> Vec<&str> {
         Act::HeadCosigned { key, .. } => vec![key],
         Act::Agreed { .. }
         | Act::PersonEntered { .. }
+        | Act::PersonLinked { .. }
         | Act::DeviceEnrolled { .. }
         | Act::DisclosureDelivered { .. }
         | Act::BundleTaken { .. } => Vec::new(),

@@ -1,16 +1,27 @@
 //! A snapshot of the court, so that starting does not take longer as the ledger grows. Rebuildable: one that does not
 //! fit the ledger, or that another version wrote, is passed over and everything is judged anew.
 
+use crate::people::hex;
 use crate::settings::{private_folder, write_private};
 use crate::writer::NextNumbers;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::path::Path;
+use std::sync::OnceLock;
 use yakujo_contract::court::Court;
 use yakujo_ledger::Hash;
 use yakujo_ledger::files::Reader;
 
-/// Changes whenever judging changes: an old snapshot would keep old verdicts.
-const FORMAT: &str = concat!("yakujo-snapshot/1/", env!("CARGO_PKG_VERSION"));
+/// Names the program that judged: an old snapshot would keep the verdicts of old judges. Another build judges anew once.
+/// None where the program cannot be read: then no snapshot is kept and none fits.
+fn format() -> Option<&'static str> {
+    static FORMAT: OnceLock<Option<String>> = OnceLock::new();
+    let format = FORMAT.get_or_init(|| {
+        let program = std::fs::read(std::env::current_exe().ok()?).ok()?;
+        Some(format!("yakujo-snapshot/1/{}", hex(&Sha256::digest(program))))
+    });
+    format.as_deref()
+}
 
 /// What is kept.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,7 +60,8 @@ impl Snapshot {
         court: &Court,
     ) -> std::io::Result<()> {
         let terms = terms_digest(folder)?;
-        let kept = Kept { format: FORMAT, terms, size, root: root.to_string(), next, court };
+        let format = format().ok_or_else(|| std::io::Error::other("the program cannot be read"))?;
+        let kept = Kept { format, terms, size, root: root.to_string(), next, court };
         let bytes = serde_json::to_vec(&kept)?;
         private_folder(&folder.join("snapshot"))?;
         write_private(&folder.join("snapshot/court.json"), &bytes)
@@ -66,7 +78,7 @@ impl Snapshot {
                 return None;
             }
         };
-        let fits = snapshot.format == FORMAT
+        let fits = format() == Some(snapshot.format.as_str())
             && terms_digest(folder).is_ok_and(|terms| terms == snapshot.terms)
             && reader.root(snapshot.size).is_ok_and(|root| root.to_string() == snapshot.root);
         fits.then_some(snapshot)
@@ -74,6 +86,5 @@ impl Snapshot {
 }
 
 fn terms_digest(folder: &Path) -> std::io::Result<String> {
-    use sha2::{Digest, Sha256};
-    Ok(crate::people::hex(&Sha256::digest(std::fs::read(folder.join("contract.toml"))?)))
+    Ok(hex(&Sha256::digest(std::fs::read(folder.join("contract.toml"))?)))
 }

@@ -92,6 +92,7 @@ fn account(
     coverage: &mut Coverage,
 ) -> Account {
     let (keys, trouble) = keys_of(sources, &user.home);
+    let keys_are_known = trouble.is_none();
     if let Some(trouble) = trouble {
         missed(coverage, trouble);
     }
@@ -101,8 +102,10 @@ fn account(
         _ if !has_shell => Login::None,
         None => Login::Unreadable,
         Some(Some((Password::Usable | Password::Empty, _))) => Login::Possible,
-        Some(Some((Password::Locked, _)) | None) if keys.is_empty() => Login::Locked,
-        Some(Some((Password::Locked, _)) | None) => Login::Possible,
+        Some(Some((Password::Locked, _)) | None) if !keys.is_empty() => Login::Possible,
+        Some(Some((Password::Locked, _)) | None) if keys_are_known => Login::Locked,
+        // A key that could not be read may open it.
+        Some(Some((Password::Locked, _)) | None) => Login::Unreadable,
     };
     let in_named = groups.iter().any(|group| named.contains(&format!("%{group}")));
     let administrator = groups.iter().any(|group| ADMINISTRATORS.contains(&group.as_str()));

@@ -1,6 +1,6 @@
 //! 自分のアカウント: own sessions, a new password or authenticator, language.
 
-use super::block::{Act, Block, Cell, Table};
+use super::block::{Act, Block, Cell, Field, Form, Input, Table};
 use super::door::set_cookie;
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::SignedDuration;
 use yakujo_contract::fact::Fact;
-use yakujo_contract::fact::server::{CloseReason, SessionClose};
+use yakujo_contract::fact::server::{AuthFailure, CloseReason, SessionClose};
 
 /// How long a link to set a new password is valid.
 const RENEWAL: SignedDuration = SignedDuration::from_mins(30);
@@ -20,6 +20,10 @@ const RENEWAL: SignedDuration = SignedDuration::from_mins(30);
 /// # Errors
 /// When the database fails.
 pub async fn show(visit: Visit) -> Answer {
+    frame::show(&visit, &page(&visit, "").await?)
+}
+
+async fn page(visit: &Visit, wrong: &str) -> Result<Page, Refusal> {
     let lang = visit.lang;
     let session = visit.session()?;
     let person = &session.person;
@@ -84,13 +88,10 @@ pub async fn show(visit: Visit) -> Answer {
             )
             .to_owned(),
     ));
-    page.push(Block::Acts(vec![Act {
-        action: format!("{}/account/link", visit.base()),
-        csrf: visit.csrf.clone(),
-        hidden: Vec::new(),
-        label: visit.of("設定し直す", "Set anew").to_owned(),
-        class: "second",
-    }]));
+    let label = visit.of("いまのパスワード", "Current password");
+    let fields = vec![Field::new("password", label, Input::Secret("current-password")).wrong(wrong)];
+    let form = visit.form("/account/link", visit.of("設定し直す", "Set anew"), fields);
+    page.push(Block::Form(Form { class: "second", ..form }));
     page.push(Block::Heading(visit.of("表示の言語", "Language").to_owned()));
     let other = lang.other();
     let href = format!("{}?lang={}", visit.uri_path, other.code());
@@ -99,7 +100,7 @@ pub async fn show(visit: Visit) -> Answer {
         Lang::En => "Show in English",
     };
     page.push(Block::Buttons(vec![(href, words.to_owned(), "second")]));
-    frame::show(&visit, &page)
+    Ok(page)
 }
 
 /// Ends one of the own sessions.
@@ -121,12 +122,19 @@ pub async fn end(visit: Visit) -> Answer {
     visit.go("/account")
 }
 
-/// A link to set password and authenticator anew.
+/// A link to set password and authenticator anew. Whoever finds an open session does not know the password.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn renew(visit: Visit) -> Answer {
     let id = &visit.session()?.person.id;
+    let password = super::visit::find(&visit.form, "password");
+    if !visit.office.people.is_password_of(id, password).await? {
+        let failure = AuthFailure { person: Some(id.clone()), from: visit.address.clone(), count: 1 };
+        visit.office.state(None, Fact::AuthFailure(failure)).await?;
+        let wrong = visit.of("パスワードが違います。", "The password is wrong.");
+        return frame::show_wrong(&visit, &page(&visit, wrong).await?);
+    }
     let secret = visit.office.people.grant_link(id, visit.now, RENEWAL).await?;
     visit.go(&format!("/link/{}", *secret))
 }

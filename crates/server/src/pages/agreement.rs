@@ -106,7 +106,8 @@ fn decision(visit: &Visit, id: &ProposalId, proposal: &Proposal, page: &mut Page
         }
         Stage::Open | Stage::Agreed(_) => {
             let act = Act::Ended { proposal: id.clone(), reason: "x".to_owned() };
-            if crate::decide::may(role, &act) {
+            let allowed = crate::decide::may_end(&visit.office.court(), id, role.party()).is_ok();
+            if allowed && crate::decide::may(role, &act) {
                 page.push(Block::Heading(visit.of("取り下げる・終わらせる", "Take back or end").to_owned()));
                 page.push(form("end", reason(), visit.of("終わらせる", "End this"), "grave"));
             }

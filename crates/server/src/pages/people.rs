@@ -20,10 +20,11 @@ use yakujo_contract::id::{Digest, PostId};
 /// When the database fails.
 pub async fn show(visit: Visit) -> Answer {
     let wanted = Wanted::of(&visit);
-    let people = visit.office.people.everybody().await?;
+    let mut people = visit.office.people.everybody().await?;
+    people.sort_by_key(|person| (role_word(person.role), person.id.clone()));
     let (rows, next) = wanted.take(
         people.iter(),
-        |person| format!("{}|{}", role_word(person.role), person.login),
+        |person| format!("{}|{}", role_word(person.role), person.id),
         |person| row(&visit, person),
     );
     let heads = [

@@ -95,8 +95,8 @@ fn actions(visit: &Visit, person: &Person, page: &mut Page) {
     }
     page.push(Block::Heading(visit.of("サインインのリンク", "Link to sign in").to_owned()));
     let text = visit.of(
-        "パスワードや認証アプリをなくしたとき、または最初のリンクの期限が過ぎたときに発行します。前のリンクは使えなくなります。",
-        "For somebody who lost password or authenticator, or whose first link expired. Earlier links stop working.",
+        "パスワードや認証アプリをなくしたとき、または最初のリンクの期限が過ぎたときに発行します。前のリンクは使えなくなります。誰が誰に発行したかは台帳に記録されます。",
+        "For somebody who lost password or authenticator, or whose first link expired. Earlier links stop working. Who issued it for whom is recorded in the ledger.",
     );
     page.push(Block::Text(text.to_owned()));
     let label = visit.of("新しいリンクを発行する", "Issue a new link");
@@ -124,6 +124,7 @@ pub async fn link(visit: Visit) -> Answer {
     if person.left.is_some() {
         return Err(Refusal::Absent);
     }
+    visit.act(Act::PersonLinked { person: person.id.clone(), role: person.role }).await?;
     let secret = visit.office.people.grant_link(&person.id, visit.now, FIRST_LINK_LIVES).await?;
     show_link(&visit, &name(&person), &secret)
 }

@@ -428,6 +428,7 @@ fn act_words(lang: Lang, kind: &str) -> &'static str {
         "document.acknowledged" => lang.of("文書の確認（読了）", "Document read"),
         "document.withdrawn" => lang.of("文書の廃止", "Document withdrawn"),
         "person.entered" => lang.of("就任・登録", "Person entered"),
+        "person.linked" => lang.of("リンクの再発行", "New link to sign in"),
         "person.left" => lang.of("離任・終了", "Person left"),
         "device.enrolled" => lang.of("機器証明書の発行", "Device enrolled"),
         "device.revoked" => lang.of("機器証明書の失効", "Device revoked"),

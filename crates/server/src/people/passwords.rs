@@ -3,9 +3,11 @@
 use super::{People, PeopleError, random};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use sqlx::Row as _;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
+use yakujo_contract::id::PersonId;
 use zeroize::Zeroizing;
 
 /// Shortest password, in characters.
@@ -155,6 +157,16 @@ impl People {
     }
 
     /// Whether the password is the one of the hash. Without a hash it takes as long and says no.
+    /// Whether this is the password of somebody who is signed in: asked again before his credentials change.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_password_of(&self, id: &PersonId, password: &str) -> Result<bool, PeopleError> {
+        let row = sqlx::query("SELECT password FROM person WHERE id = ?").bind(id.as_str());
+        let hash = row.fetch_optional(&self.pool).await?.map(|row| row.try_get("password")).transpose()?;
+        self.verify(password, hash.flatten()).await
+    }
+
     pub(super) async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool, PeopleError> {
         let _turn = self.hashing.acquire().await.map_err(|_| PeopleError::Hashing)?;
         let normal: Zeroizing<String> = Zeroizing::new(password.chars().take(LONGEST).nfkc().collect());
