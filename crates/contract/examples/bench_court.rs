@@ -21,6 +21,7 @@ fn main() {
     let ages = if named.is_empty() { vec![10_000, 100_000, 1_000_000] } else { named };
     let terms = Terms::standard();
     let mut bench = Bench::with_hosts(&terms, hosts);
+    let first = bench.first_contacts(&terms, hosts);
     println!("{:>12} {:>16} {:>14}", "entries", "µs per fact", "entries/s");
     let mut costs = Vec::new();
     for age in ages {
@@ -40,7 +41,7 @@ fn main() {
     }
     let growth = costs.last().copied().unwrap_or_default() / costs.first().copied().unwrap_or(1.0);
     println!(
-        "bench court hosts={hosts} fact_us={:.1} growth={growth:.2} peer=absent",
+        "bench court hosts={hosts} judge_us={:.1} judge_growth={growth:.2} first_contact_us={first:.0} peer=absent",
         costs.last().unwrap_or(&0.0)
     );
 }
@@ -81,8 +82,22 @@ impl Bench {
         self.enter(terms, Author::Server, None, Body::Act(act));
     }
 
+    /// The first fact of every host, which may change how its system stands as a whole; µs for each.
+    fn first_contacts(&mut self, terms: &Terms, hosts: u64) -> f64 {
+        let began = Instant::now();
+        for number in 0..hosts {
+            self.fact_of(terms, host(number));
+        }
+        let each = began.elapsed().as_secs_f64() * 1e6 / hosts as f64;
+        println!("the first fact of each host: {each:.0} µs");
+        each
+    }
+
     fn fact(&mut self, terms: &Terms, hosts: u64) {
-        let id = host(self.next.wrapping_mul(2_654_435_761) % hosts);
+        self.fact_of(terms, host(self.next.wrapping_mul(2_654_435_761) % hosts));
+    }
+
+    fn fact_of(&mut self, terms: &Terms, id: HostId) {
         self.now += SignedDuration::from_millis(20);
         let state = ClockState {
             daemon: "chrony".to_owned(),
