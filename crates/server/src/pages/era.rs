@@ -20,6 +20,23 @@ pub fn wareki(lang: Lang, instant: Timestamp) -> String {
     calendar::wareki(instant)
 }
 
+/// `令和8年11月22日（日）`, or `2026-11-22`: for paper, where the hour does not matter.
+#[must_use]
+pub fn day(lang: Lang, instant: Timestamp) -> String {
+    let whole = wareki(lang, instant);
+    let end = match lang {
+        Lang::Ja => whole.find('）').map_or(whole.len(), |at| at + '）'.len_utf8()),
+        Lang::En => whole.find(' ').unwrap_or(whole.len()),
+    };
+    whole
+        .chars()
+        .scan(0, |at, c| {
+            *at += c.len_utf8();
+            (*at <= end).then_some(c)
+        })
+        .collect()
+}
+
 /// Reads what a person typed: `2026-11-22 14:05`, `2026/11/22`, `令和8年11月22日14時05分`, `R8.11.22`, `8/11/22`, or an
 /// RFC 3339 instant. A date alone means the start of that day.
 #[must_use]
@@ -75,6 +92,13 @@ pub fn half_width(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_has_no_hour() {
+        let instant: Timestamp = "2026-11-22T05:05:03Z".parse().unwrap();
+        assert_eq!(day(Lang::Ja, instant), "令和8年11月22日（日）");
+        assert_eq!(day(Lang::En, instant), "2026-11-22");
+    }
 
     #[test]
     fn the_same_moment_is_read_in_every_form() {

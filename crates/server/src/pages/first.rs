@@ -3,10 +3,10 @@
 use super::block::{Block, Cell, Chip, DutyCard, Figure, Link, Table, Tone};
 use super::board;
 use super::clause::card;
-use super::duty;
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
+use super::{duty, era};
 use crate::decide::may;
 use yakujo_contract::act::{Act, Role};
 use yakujo_contract::court::Ruling;
@@ -17,6 +17,8 @@ use yakujo_contract::standing::Standing;
 
 /// Turns shown.
 const TURNS: u32 = 10;
+/// Turns shown on the sheet of those who decide, which is one page of paper.
+const TURNS_ON_PAPER: u32 = 3;
 /// Duties shown to the contractor at first.
 const DUTIES: usize = 12;
 
@@ -45,7 +47,7 @@ async fn staff(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
     page.push(board::figures(visit, rulings));
     waiting(visit, &mut page);
     silent(visit, &mut page);
-    turns(visit, &mut page).await?;
+    turns(visit, &mut page, TURNS).await?;
     Ok(page)
 }
 
@@ -73,7 +75,7 @@ async fn sheet(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
             Cell::number(of.iter().map(|square| square.broken).sum::<usize>()),
             Cell::number(of.iter().map(|square| square.unknown).sum::<usize>()),
             Cell::number(of.iter().map(|square| square.all).sum::<usize>()),
-            Cell::time(visit.lang, worst.since),
+            Cell::text(era::day(visit.lang, worst.since)),
         ]);
     }
     let heads = [
@@ -91,7 +93,7 @@ async fn sheet(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
         empty: String::new(),
     }));
     waiting(visit, &mut page);
-    turns(visit, &mut page).await?;
+    turns(visit, &mut page, TURNS_ON_PAPER).await?;
     Ok(page)
 }
 
@@ -151,7 +153,7 @@ async fn contractor(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> 
         };
         page.push(Block::Buttons(vec![(format!("{}/board?of=open", visit.base()), text, "second")]));
     }
-    turns(visit, &mut page).await?;
+    turns(visit, &mut page, TURNS).await?;
     Ok(page)
 }
 
@@ -257,8 +259,8 @@ fn silent(visit: &Visit, page: &mut Page) {
     page.push(Block::note(Tone::Bad, head, quiet.join("、")));
 }
 
-async fn turns(visit: &Visit, page: &mut Page) -> Result<(), Refusal> {
-    let turns = visit.office.views().newest_turns(visit.now, TURNS).await?;
+async fn turns(visit: &Visit, page: &mut Page, at_most: u32) -> Result<(), Refusal> {
+    let turns = visit.office.views().newest_turns(visit.now, at_most).await?;
     page.push(Block::Heading(visit.of("最近の変化", "Turned lately").to_owned()));
     let row = |turn: &crate::views::Change| {
         vec![
