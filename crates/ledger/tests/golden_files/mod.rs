@@ -1,7 +1,7 @@
 //! The golden bundles, made from fixed keys: one ledger of 300 entries, and what a dishonest keeper could do to it.
 
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::ops::Range;
 use yakujo_ledger::bundle::{About, Header, Personal, Writer, personal_digest};
@@ -106,7 +106,20 @@ fn entry(number: u64, ledger: &[Vec<u8>], word: &str) -> Vec<u8> {
         json!({"v":1,"author":{"agent":"web01"},"host":"web01","seq":number + 1,"observed":observed,
             "received":received,"fact":{"kind":"clock.state","offset_ms":number % 7,"word":word}})
     };
-    value.to_string().into_bytes()
+    sorted(value).to_string().into_bytes()
+}
+
+/// With the fields of objects in the order of their names, whatever order the library keeps them in: another program of
+/// the same build may ask it to keep that of their making.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let by_name: BTreeMap<String, Value> = fields.into_iter().collect();
+            Value::Object(by_name.into_iter().map(|(name, value)| (name, sorted(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        plain => plain,
+    }
 }
 
 /// A ledger of `size` entries that says `word` from entry `from` on, so that two of them fork there.

@@ -28,13 +28,7 @@ pub fn day(lang: Lang, instant: Timestamp) -> String {
         Lang::Ja => whole.find('）').map_or(whole.len(), |at| at + '）'.len_utf8()),
         Lang::En => whole.find(' ').unwrap_or(whole.len()),
     };
-    whole
-        .chars()
-        .scan(0, |at, c| {
-            *at += c.len_utf8();
-            (*at <= end).then_some(c)
-        })
-        .collect()
+    whole.get(..end).unwrap_or(&whole).to_owned()
 }
 
 /// Reads what a person typed: `2026-11-22 14:05`, `2026/11/22`, `令和8年11月22日14時05分`, `R8.11.22`, `8/11/22`, or an
