@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{mpsc, oneshot, watch};
 use yakujo_contract::act::{Act, Environment, HostPlace, Importance, Matter, Role, Segment, System, Trit};
 use yakujo_contract::court::Court;
-use yakujo_contract::entry::{Author, Entry, Party, SeenHead};
+use yakujo_contract::entry::{Author, Body, Entry, Party, SeenHead};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::id::{ContractId, DeviceId, EntryNumber, HostId, PostId, SystemId};
 use yakujo_contract::parameter::ParameterId;
@@ -506,6 +506,10 @@ async fn judge_ledger(
         rulings.extend(judged.court.enter(terms, EntryNumber(number), &entry));
         if let (Author::Agent(host), Some(seq)) = (&entry.author, entry.seq) {
             judged.next.insert(host.clone(), seq.saturating_add(1));
+        }
+        // A gap was told once: numbers go on behind it.
+        if let (Some(host), Body::Fact(Fact::AgentGap(gap))) = (&entry.host, &entry.body) {
+            judged.next.insert(host.clone(), gap.to.saturating_add(1));
         }
         chunk.push((number, entry, bytes));
         if chunk.len() == 1_000 {

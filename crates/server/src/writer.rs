@@ -147,6 +147,8 @@ impl Writer {
             if let Some(stopped) = stop {
                 self.publish();
                 self.keep_snapshot();
+                // The ledger's lock is free before anybody hears of the end: he may start again at once.
+                drop(self);
                 // Nobody waiting for the end is no reason not to end.
                 let _ = stopped.send(());
                 return;

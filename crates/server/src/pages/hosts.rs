@@ -28,9 +28,9 @@ pub async fn show(visit: Visit) -> Answer {
     let (rows, next) = {
         let court = visit.office.court();
         let evidence = court.evidence();
-        let declared = evidence.agreements.declared_hosts().cloned();
-        let all: BTreeSet<HostId> = declared.chain(evidence.hosts.keys().cloned()).collect();
-        let row = |id: &HostId| row(&visit, &court, id);
+        let all: BTreeSet<&HostId> =
+            evidence.agreements.declared_hosts().chain(evidence.hosts.keys()).collect();
+        let row = |id: &&HostId| row(&visit, &court, id);
         wanted.take(all.into_iter(), |id| id.to_string(), row)
     };
     let heads = [
