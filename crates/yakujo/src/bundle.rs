@@ -8,15 +8,11 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::process::ExitCode;
 use yakujo_ledger::files::{Reader, load_key};
-use yakujo_server::console::Ask;
 
 /// Runs the command.
 pub fn run(data: &Path, arguments: &Bundle) -> anyhow::Result<ExitCode> {
     let folder = folder::contract(data, &arguments.contract)?;
-    // A running server publishes what is waiting; without one, everything was published when it stopped.
-    if let Err(error) = crate::console::ask::<u64>(data, &arguments.contract, &Ask::Publish) {
-        tracing::debug!("the last checkpoint is used: {error:#}");
-    }
+    crate::console::publish(data, &arguments.contract);
     let ledger = folder.join("ledger");
     let key = load_key(&ledger).context("the key of the ledger")?.verifier();
     let reader = Reader::open(&ledger, &key).context("the ledger")?;

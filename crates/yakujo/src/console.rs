@@ -22,3 +22,11 @@ pub fn ask<T: serde::de::DeserializeOwned>(data: &Path, contract: &str, ask: &As
         Answer::Failed(reason) => bail!("{reason}"),
     }
 }
+
+/// A running server publishes what is waiting, so that the files show it; without one, everything was published when it
+/// stopped.
+pub fn publish(data: &Path, contract: &str) {
+    if let Err(error) = ask::<u64>(data, contract, &Ask::Publish) {
+        tracing::debug!("the last checkpoint is used: {error:#}");
+    }
+}

@@ -19,6 +19,7 @@ const PROGRESS_EVERY: u64 = 100_000;
 /// Runs the command.
 pub fn run(data: &Path, arguments: &Status) -> anyhow::Result<ExitCode> {
     let folder = folder::contract(data, &arguments.contract)?;
+    crate::console::publish(data, &arguments.contract);
     let at = arguments.at.unwrap_or_else(Timestamp::now);
     let terms = crate::replay::load_terms(Some(&folder.join("contract.toml")))?;
     let court = judge(&terms, &folder.join("ledger"), at)?;
