@@ -230,11 +230,9 @@ fn contradicting(files: &mut Files, honest: &Tree, whole: &str) {
     // A decision that was made under another tree than the one it now stands in.
     let mut entries = honest.entries.clone();
     let root = honest.root(250).to_string();
-    entries[260] =
-        json!({"v":1,"author":"server","observed":"2026-11-22T03:04:20Z","received":"2026-11-22T03:04:20Z",
-        "seen":{"size":249,"root":root},"act":{"kind":"approved"}})
-        .to_string()
-        .into_bytes();
+    let decision = json!({"v":1,"author":"server","observed":"2026-11-22T03:04:20Z","received":"2026-11-22T03:04:20Z",
+        "seen":{"size":249,"root":root},"act":{"kind":"approved"}});
+    entries[260] = sorted(decision).to_string().into_bytes();
     let tree = Tree::of(entries);
     let bundle = tree.bundle(&tree.cosigned(300), &[], 0..300);
     files.case("forked-decision", &bundle, &[], json!({"verdict": "forked", "at": 260}));
@@ -284,6 +282,6 @@ impl Files {
         expected["heads"] = json!(heads);
         expected["policy"] = json!(policy);
         self.text(&format!("{name}.yakujo"), bundle.to_owned());
-        self.text(&format!("{name}.expected.json"), format!("{expected:#}\n"));
+        self.text(&format!("{name}.expected.json"), format!("{:#}\n", sorted(expected)));
     }
 }
