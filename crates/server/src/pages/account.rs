@@ -45,6 +45,14 @@ async fn page(visit: &Visit, wrong: &str) -> Result<Page, Refusal> {
         ),
         (visit.of("この接続の上限", "This session ends").to_owned(), Cell::time(lang, session.absolute_ends)),
     ]));
+    sessions(visit, &mut page).await?;
+    credentials(visit, wrong, &mut page);
+    Ok(page)
+}
+
+async fn sessions(visit: &Visit, page: &mut Page) -> Result<(), Refusal> {
+    let (lang, session) = (visit.lang, visit.session()?);
+    let person = &session.person;
     page.push(Block::Heading(visit.of("サインイン中の接続", "Running sessions").to_owned()));
     let limits = visit.office.session_limits();
     let sessions = visit.office.people.sessions_of(&person.id, &limits).await?;
@@ -79,6 +87,11 @@ async fn page(visit: &Visit, wrong: &str) -> Result<Page, Refusal> {
         rows: rows.collect(),
         empty: String::new(),
     }));
+    Ok(())
+}
+
+fn credentials(visit: &Visit, wrong: &str, page: &mut Page) {
+    let lang = visit.lang;
     page.push(Block::Heading(visit.of("パスワードと認証アプリ", "Password and authenticator").to_owned()));
     page.push(Block::Text(
         visit
@@ -100,7 +113,6 @@ async fn page(visit: &Visit, wrong: &str) -> Result<Page, Refusal> {
         Lang::En => "Show in English",
     };
     page.push(Block::Buttons(vec![(href, words.to_owned(), "second")]));
-    Ok(page)
 }
 
 /// Ends one of the own sessions.
