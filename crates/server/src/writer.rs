@@ -215,6 +215,9 @@ impl Writer {
     fn compare(&self, host: &HostId, repeated: &[&NumberedFact], next: u64) -> Result<(), NotTaken> {
         let failed = |error: &dyn std::fmt::Display| NotTaken::from(NotStored(error.to_string()));
         let (Some(first), Some(last)) = (repeated.first(), repeated.last()) else { return Ok(()) };
+        if self.behind.is_some() {
+            return Err(failed(&"the views are behind the ledger: nothing can be compared"));
+        }
         let rows = self.shared.views.numbered(host, first.seq..=last.seq);
         let rows = self.runtime.block_on(rows).map_err(|error| failed(&error))?;
         for fact in repeated {
