@@ -1,10 +1,10 @@
 //! What an operator types on the server's own machine while the server runs: one line of JSON each way over a Unix
 //! socket in the data folder, which only its owner may enter. The same functions as the pages, the same ledger.
 
-use crate::office::Office;
+use crate::office::{ONE_TIME_LIVES, Office};
 use crate::people::{PeopleError, role_from, role_word};
 use crate::server::House;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +17,6 @@ use yakujo_contract::id::{DeviceId, HostId, SystemId};
 pub const SOCKET: &str = "console.sock";
 /// Longest request, bytes.
 const MAX_LINE: u64 = 64 * 1024;
-/// An enrolment code counts so long.
-const CODE_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -190,7 +188,7 @@ async fn perform(house: &House, office: &Office, ask: Ask) -> Result<serde_json:
             let act = Act::PersonLinked { person: person.id.clone(), role: person.role };
             office.decide(None, act, None).await.map_err(words)?;
             let secret =
-                office.people.grant_link(&person.id, office.now(), CODE_LIVES).await.map_err(words)?;
+                office.people.grant_link(&person.id, office.now(), ONE_TIME_LIVES).await.map_err(words)?;
             value(link(house, office, &secret))
         }
         Ask::Hosts => value(hosts(office).await.map_err(words)?),
@@ -282,7 +280,7 @@ pub async fn enrol(
         let matter = Matter::Host(HostPlace { host: host.clone(), system, environment });
         office.decide(None, Act::Proposed { proposal, matter }, None).await.map_err(words)?;
     }
-    office.people.issue_enrolment(&host, office.now(), CODE_LIVES).await.map_err(words)
+    office.people.issue_enrolment(&host, office.now(), ONE_TIME_LIVES).await.map_err(words)
 }
 
 /// Refuses a device from now on.

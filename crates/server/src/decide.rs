@@ -222,21 +222,14 @@ pub fn may_end(court: &Court, id: &ProposalId, party: Party) -> Result<(), Refus
             | Matter::Limit(_)
             | Matter::Software(SoftwareLine { ruling: Ruling::Refused, .. })
             | Matter::Exemption { .. }
-            | Matter::NotApplicable { .. }
-                if party != Party::City =>
-            {
-                Err(Refusal::NotYours)
+            | Matter::NotApplicable { .. } => {
+                if party == Party::City {
+                    Ok(())
+                } else {
+                    Err(Refusal::NotYours)
+                }
             }
-            Matter::System(_)
-            | Matter::Host(_)
-            | Matter::DeviceNeed(_)
-            | Matter::Limit(_)
-            | Matter::Exemption { .. }
-            | Matter::NotApplicable { .. }
-            | Matter::Software(_)
-            | Matter::Flow(_)
-            | Matter::Account(_)
-            | Matter::Support(_) => Ok(()),
+            Matter::Software(_) | Matter::Flow(_) | Matter::Account(_) | Matter::Support(_) => Ok(()),
         },
         Stage::Refused | Stage::Ended => Err(Refusal::NotOpen),
     }

@@ -24,8 +24,8 @@ use yakujo_contract::terms::Terms;
 use yakujo_ledger::files::{Ledger, LedgerError, Reader, load_key, store_key};
 use yakujo_ledger::note::SigningKey;
 
-/// How long a one-time link counts.
-pub const FIRST_LINK_LIVES: SignedDuration = SignedDuration::from_hours(24);
+/// How long a one-time link, or a one-time code of a host, counts.
+pub const ONE_TIME_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why an office could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -202,7 +202,7 @@ impl Office {
             // A first link that was lost is replaced at the next start: nobody could sign in otherwise.
             let (login, secret) = match own.next() {
                 Some(first) => {
-                    let secret = self.people.grant_link(&first.id, self.now(), FIRST_LINK_LIVES).await?;
+                    let secret = self.people.grant_link(&first.id, self.now(), ONE_TIME_LIVES).await?;
                     (first.login.clone(), secret)
                 }
                 None => {
@@ -247,7 +247,7 @@ impl Office {
             self.people.withdraw(&id).await?;
             return Err(refusal.into());
         }
-        Ok(self.people.grant_link(&id, now, FIRST_LINK_LIVES).await?)
+        Ok(self.people.grant_link(&id, now, ONE_TIME_LIVES).await?)
     }
 
     /// Refuses a device from now on; its act stands in the ledger. `devices` are all that are known.
@@ -348,13 +348,6 @@ impl Office {
     #[must_use]
     pub fn title(&self, lang: crate::pages::words::Lang) -> String {
         lang.of(&self.shared.terms.title_ja, &self.shared.terms.title_en).to_owned()
-    }
-
-    /// Size and root of the published head.
-    #[must_use]
-    pub fn head_words(&self) -> (u64, String) {
-        let head = self.reader.checkpoint();
-        (head.size(), head.root().to_string())
     }
 
     /// Told each time entries or standings changed.

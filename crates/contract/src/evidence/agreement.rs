@@ -115,9 +115,8 @@ pub struct Agreements {
 }
 
 impl Matter {
-    /// All words of [`Matter::word`].
+    /// All words of [`Matter::word`], in the order pages list them.
     pub const WORDS: [&'static str; 11] = [
-        "parameters",
         "system",
         "host",
         "flow",
@@ -128,6 +127,7 @@ impl Matter {
         "support",
         "exemption",
         "not_applicable",
+        "parameters",
     ];
 
     /// The word used in `DutyRow::uses`, after `matter:`.

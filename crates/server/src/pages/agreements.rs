@@ -12,21 +12,6 @@ use yakujo_contract::evidence::agreement::Proposal;
 use yakujo_contract::evidence::agreement::Stage;
 use yakujo_contract::id::ProposalId;
 
-/// Kinds of matters, in the order of the tabs, by their words in the ledger.
-pub const MATTERS: [&str; 11] = [
-    "system",
-    "host",
-    "flow",
-    "account",
-    "software",
-    "limit",
-    "device_need",
-    "support",
-    "exemption",
-    "not_applicable",
-    "parameters",
-];
-
 /// What a kind of matter is called.
 #[must_use]
 pub fn kind_name(lang: Lang, word: &str) -> &'static str {
@@ -158,7 +143,7 @@ pub fn summary(lang: Lang, matter: &Matter) -> String {
 pub async fn show(visit: Visit) -> Answer {
     let lang = visit.lang;
     let wanted = Wanted::of(&visit);
-    let of = MATTERS.into_iter().find(|word| *word == visit.asked("of")).unwrap_or("");
+    let of = Matter::WORDS.into_iter().find(|word| *word == visit.asked("of")).unwrap_or("");
     let (rows, next) = {
         let court = visit.office.court();
         let mut all: Vec<(&ProposalId, &Proposal)> = court.evidence().agreements.all().collect();
@@ -200,7 +185,7 @@ pub async fn show(visit: Visit) -> Answer {
             if word.is_empty() { visit.uri_path.clone() } else { format!("{}?of={word}", visit.uri_path) };
         Link::new(href, kind_name(lang, word)).here_if(of == word)
     };
-    page.push(Block::Tabs(std::iter::once("").chain(MATTERS).map(tab).collect()));
+    page.push(Block::Tabs(std::iter::once("").chain(Matter::WORDS).map(tab).collect()));
     if visit.may(Audience::Parties) {
         page.push(Block::Buttons(declare_buttons(&visit, of)));
     }

@@ -132,13 +132,9 @@ fn form_page(visit: &Visit, wrong: &str) -> Page {
     if !wrong.is_empty() {
         page.push(Block::note(Tone::Bad, "", wrong));
     }
-    let fields = matter::fields(visit, "host").into_iter().map(|field| {
-        let name = field.name.clone();
-        let values: Vec<&str> = visit.given(&name).collect();
-        if values.is_empty() { field } else { field.refill(&values) }
-    });
+    let fields = visit.prefilled(matter::fields(visit, "host"));
     let label = visit.of("加えて登録コードを発行する", "Add and issue a code");
-    page.push(Block::Form(visit.form("/hosts/new", label, fields.collect())));
+    page.push(Block::Form(visit.form("/hosts/new", label, fields)));
     page
 }
 
@@ -177,7 +173,7 @@ async fn code(visit: &Visit, place: HostPlace) -> Answer {
         let proposal = crate::people::new_id('a')?.try_into()?;
         visit.act(Act::Proposed { proposal, matter: Matter::Host(place) }).await?;
     }
-    let lives = crate::office::FIRST_LINK_LIVES;
+    let lives = crate::office::ONE_TIME_LIVES;
     let code = visit.office.people.issue_enrolment(&host, visit.now, lives).await?;
     let title = visit.of("エージェントを登録してください", "Enrol the agent");
     let mut page = Page::new("hosts", title, "");

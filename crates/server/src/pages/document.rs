@@ -102,7 +102,13 @@ fn actions(
         ));
         let text = visit.of("ファイルを開いて読んでから押してください。", "Open and read the file first.");
         page.push(Block::Text(text.to_owned()));
-        page.push(plain(visit, id, "read", visit.of("この版を読みました", "I have read this version")));
+        page.push(plain(
+            visit,
+            id,
+            document,
+            "read",
+            visit.of("この版を読みました", "I have read this version"),
+        ));
     }
     let approve = Act::DocumentApproved { document: id_.clone(), version };
     if may(role, &approve) && registered.approval().is_none() {
@@ -112,27 +118,32 @@ fn actions(
             "Once approved, this version counts as the procedure.",
         );
         page.push(Block::note(Tone::Warn, "", text));
-        page.push(plain(visit, id, "approve", visit.of("この版を承認する", "Approve this version")));
+        page.push(plain(
+            visit,
+            id,
+            document,
+            "approve",
+            visit.of("この版を承認する", "Approve this version"),
+        ));
     }
     if may(role, &Act::DocumentWithdrawn { document: id_, reason: String::new() }) {
-        contractor(visit, id, page);
+        contractor(visit, id, document, page);
     }
     Ok(())
 }
 
-fn plain(visit: &Visit, id: &DocumentId, action: &str, label: &str) -> Block {
-    Block::Form(with_version(visit, visit.form(&format!("/documents/{id}/{action}"), label, Vec::new())))
+fn plain(visit: &Visit, id: &DocumentId, document: &Document, action: &str, label: &str) -> Block {
+    let form = visit.form(&format!("/documents/{id}/{action}"), label, Vec::new());
+    Block::Form(with_version(form, &document.version))
 }
 
 /// The version the reader has before his eyes: a newer one that was registered meanwhile is not meant.
-fn with_version(visit: &Visit, mut form: Form) -> Form {
-    if let Ok((_, _, newest)) = found(visit) {
-        form.hidden.push(("version".to_owned(), newest.value.version));
-    }
+fn with_version(mut form: Form, version: &str) -> Form {
+    form.hidden.push(("version".to_owned(), version.to_owned()));
     form
 }
 
-fn contractor(visit: &Visit, id: &DocumentId, page: &mut Page) {
+fn contractor(visit: &Visit, id: &DocumentId, document: &Document, page: &mut Page) {
     let href = format!("{}/documents/new?of={id}", visit.base());
     page.push(Block::Heading(visit.of("改定と見直し", "New versions and reviews").to_owned()));
     page.push(Block::Buttons(vec![(
@@ -148,10 +159,8 @@ fn contractor(visit: &Visit, id: &DocumentId, page: &mut Page) {
         reason(visit.of("理由", "Reason")),
     ];
     let label = visit.of("見直しを記録する", "Record the review");
-    page.push(Block::Form(with_version(
-        visit,
-        visit.form(&format!("/documents/{id}/review"), label, fields),
-    )));
+    let form = visit.form(&format!("/documents/{id}/review"), label, fields);
+    page.push(Block::Form(with_version(form, &document.version)));
     page.push(Block::Heading(visit.of("使用を終える", "Withdraw").to_owned()));
     let label = visit.of("この文書の使用を終える", "Withdraw this document");
     let fields = vec![Field {

@@ -116,7 +116,7 @@ pub async fn form(visit: Visit) -> Answer {
 }
 
 fn form_page(visit: &Visit, wrong: &str) -> Page {
-    let of = visit.given("of").next().unwrap_or_default().to_owned();
+    let of = super::visit::find(visit.given(), "of").trim().to_owned();
     let known = of.parse::<DocumentId>().ok().and_then(|id| {
         let court = visit.office.court();
         let newest = court.evidence().documents.get(&id)?.newest.as_ref()?;
@@ -133,13 +133,9 @@ fn form_page(visit: &Visit, wrong: &str) -> Page {
     if !wrong.is_empty() {
         page.push(Block::note(Tone::Bad, "", wrong));
     }
-    let fields = fields(visit, known.as_ref()).into_iter().map(|field| {
-        let name = field.name.clone();
-        let values: Vec<&str> = visit.typed_all(&name).collect();
-        if values.is_empty() { field } else { field.refill(&values) }
-    });
+    let fields = visit.retyped(fields(visit, known.as_ref()));
     let label = visit.of("登録する", "Register");
-    let mut form = Form { upload: Upload::Yes, ..visit.form("/documents/new", label, fields.collect()) };
+    let mut form = Form { upload: Upload::Yes, ..visit.form("/documents/new", label, fields) };
     form.hidden.push(("of".to_owned(), known.map_or_else(String::new, |known| known.document.to_string())));
     page.push(Block::Form(form));
     page

@@ -196,8 +196,7 @@ fn holds_token(visit: &Visit) -> bool {
 /// refusing would lock such people out and stop nobody who does not hold the token.
 fn comes_from_here(request: &Request) -> bool {
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
-    // HTTP/2 names the host in the address instead.
-    let host = text("host").or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    let host = named_host(request);
     let is_ours = |origin: &str| host.is_some() && origin.strip_prefix("https://") == host;
     match (text("sec-fetch-site"), text("origin")) {
         (None, None) | (Some("same-origin"), None | Some("null")) => true,
@@ -236,12 +235,17 @@ async fn read_body(visit: &mut Visit, request: Request) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The host as the request names it; HTTP/2 names it in the address instead of a header.
+fn named_host(request: &Request) -> Option<&str> {
+    match request.headers().get(header::HOST) {
+        Some(value) => Some(value.to_str().unwrap_or("unreadable")),
+        None => request.uri().authority().map(|authority| authority.as_str()),
+    }
+}
+
 /// The name the visitor typed. It is shown to nobody but this visitor, and only as far as it is a name and a port.
 fn host(request: &Request) -> String {
-    let named = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
-    // HTTP/2 names the host in the address instead.
-    let named = named.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
-    let name = named.unwrap_or_default();
+    let name = named_host(request).unwrap_or_default();
     name.chars().filter(|c| c.is_ascii_alphanumeric() || "-.:[]".contains(*c)).take(260).collect()
 }
 

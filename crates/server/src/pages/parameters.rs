@@ -7,9 +7,11 @@ use super::visit::{Answer, Refusal, Visit};
 use super::words::Lang;
 use super::{era, first};
 use crate::audience::Audience;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use yakujo_contract::act::{Act, Matter};
 use yakujo_contract::court::Court;
+use yakujo_contract::evidence::latest::Stamp;
 use yakujo_contract::parameter::{ParameterId, Values};
 use yakujo_contract::terms::ParameterTerms;
 
@@ -74,15 +76,13 @@ pub async fn show(visit: Visit) -> Answer {
 
 fn row(visit: &Visit, court: &Court, id: ParameterId, terms: &ParameterTerms) -> Vec<Cell> {
     let lang = visit.lang;
-    let agreed = court.evidence().agreements.agreed_values(id);
-    let in_force = agreed.iter().rev().find(|(from, _, _)| *from <= visit.now);
-    let (value, from) = match in_force {
+    let (value, from) = match in_force(visit, court, id) {
         Some((from, values, stamp)) => (
             Cell::Many(vec![
                 Cell::text(values_words(lang, terms, values)),
                 super::block::entries(&visit.base(), &[stamp.entry]),
             ]),
-            Cell::time(lang, *from),
+            Cell::time(lang, from),
         ),
         None => (Cell::Tag(visit.of("未合意", "Not agreed").to_owned()), Cell::text("－")),
     };
@@ -96,6 +96,12 @@ fn row(visit: &Visit, court: &Court, id: ParameterId, terms: &ParameterTerms) ->
     ]
 }
 
+/// The values both parties agreed on that hold now, since when, and the agreement.
+fn in_force<'a>(visit: &Visit, court: &'a Court, id: ParameterId) -> Option<(Timestamp, &'a Values, Stamp)> {
+    let agreed = court.evidence().agreements.agreed_values(id);
+    agreed.into_iter().rev().find(|(from, _, _)| *from <= visit.now)
+}
+
 /// The proposed values beside those in force.
 #[must_use]
 pub fn proposed(visit: &Visit, values: &BTreeMap<ParameterId, Values>) -> Block {
@@ -104,9 +110,7 @@ pub fn proposed(visit: &Visit, values: &BTreeMap<ParameterId, Values>) -> Block 
     let terms = &visit.office.terms().parameters;
     let known = values.iter().filter_map(|(id, values)| Some((id, values, terms.get(id)?)));
     let row = |(id, values, terms): (&ParameterId, &Values, &ParameterTerms)| {
-        let agreed = court.evidence().agreements.agreed_values(*id);
-        let now = agreed.iter().rev().find(|(from, _, _)| *from <= visit.now);
-        let now = now.map_or_else(
+        let now = in_force(visit, &court, *id).map_or_else(
             || visit.of("未合意", "Not agreed").to_owned(),
             |(_, values, _)| values_words(lang, terms, values),
         );

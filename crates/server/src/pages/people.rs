@@ -137,7 +137,7 @@ fn form_page(visit: &Visit, wrong: &str) -> Page {
     let choices = roles(visit)
         .into_iter()
         .map(|role| (role_word(role).to_owned(), words::role(visit.lang, role).to_owned()));
-    let fields = vec![
+    let mut fields = vec![
         Field::line("name", visit.of("氏名", "Name"), ""),
         Field::line("login", visit.of("サインイン名", "Sign-in name"), "").hint(visit.of(
             "半角の英小文字・数字・ハイフン・点で、2〜32文字。例：tanaka",
@@ -148,7 +148,6 @@ fn form_page(visit: &Visit, wrong: &str) -> Page {
             visit.of("監査人は必ず入力します。例：R9.3.31", "Always for an auditor, for example 2027-03-31"),
         ),
     ];
-    let mut fields = fields;
     if visit.may(Audience::City) {
         let post = Field::line("post", visit.of("職", "Post"), "").optional().hint(visit.of(
             "決裁者の場合の職を、半角で。例：jouhou-kachou（台帳に残ります）",
@@ -156,13 +155,9 @@ fn form_page(visit: &Visit, wrong: &str) -> Page {
         ));
         fields.insert(3, post);
     }
-    let fields = fields.into_iter().map(|field| {
-        let name = field.name.clone();
-        let values: Vec<&str> = visit.typed_all(&name).collect();
-        if values.is_empty() { field } else { field.refill(&values) }
-    });
+    let fields = visit.retyped(fields);
     let label = visit.of("登録してリンクを発行する", "Enter and issue a link");
-    page.push(Block::Form(visit.form("/people/new", label, fields.collect())));
+    page.push(Block::Form(visit.form("/people/new", label, fields)));
     page
 }
 

@@ -7,7 +7,7 @@ use super::visit::{Answer, Refusal, Visit};
 use super::words;
 use crate::audience::Audience;
 use crate::decide::may;
-use crate::office::FIRST_LINK_LIVES;
+use crate::office::ONE_TIME_LIVES;
 use crate::people::Person;
 use yakujo_contract::act::{Act, Role};
 use yakujo_contract::fact::Fact;
@@ -125,7 +125,7 @@ pub async fn link(visit: Visit) -> Answer {
         return Err(Refusal::Absent);
     }
     visit.act(Act::PersonLinked { person: person.id.clone(), role: person.role }).await?;
-    let secret = visit.office.people.grant_link(&person.id, visit.now, FIRST_LINK_LIVES).await?;
+    let secret = visit.office.people.grant_link(&person.id, visit.now, ONE_TIME_LIVES).await?;
     show_link(&visit, &name(&person), &secret)
 }
 

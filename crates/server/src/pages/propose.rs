@@ -1,12 +1,12 @@
 //! Declaring a line: one typed form per kind of matter. What was typed stays when something of it cannot be read.
 
-use super::agreements::{MATTERS, kind_name};
+use super::agreements::kind_name;
 use super::block::Link;
 use super::block::{Block, Tone};
 use super::frame::{self, Page};
 use super::matter::{self, Misread};
 use super::visit::{Answer, Refusal, Visit};
-use yakujo_contract::act::Act;
+use yakujo_contract::act::{Act, Matter};
 
 /// The form. Fields may be filled in by the query: pages of hosts lead here with what was observed.
 ///
@@ -41,7 +41,7 @@ pub async fn propose(visit: Visit) -> Answer {
 
 fn word(visit: &Visit) -> Result<&'static str, Refusal> {
     let asked = visit.part("matter")?;
-    let typed = MATTERS.into_iter().filter(|word| *word != "parameters");
+    let typed = Matter::WORDS.into_iter().filter(|word| *word != "parameters");
     typed.into_iter().find(|word| *word == asked).ok_or(Refusal::Absent)
 }
 
@@ -54,17 +54,12 @@ fn page(visit: &Visit, word: &'static str, misread: Option<Misread>) -> Page {
     );
     let mut page = Page::new("agreements", title, lead);
     page.trail = vec![Link::new(format!("{}/agreements?of={word}", visit.base()), kind_name(lang, word))];
-    let fields = matter::fields(visit, word).into_iter().map(|field| {
-        let name = field.name.clone();
-        let values: Vec<&str> = visit.given(&name).collect();
-        let field = if values.is_empty() { field } else { field.refill(&values) };
-        match &misread {
-            Some(Misread(name)) if *name == field.name => field.wrong(visit.of(
-                "この欄を読み取れません。例のとおりに入力してください。",
-                "This cannot be read. Write it like the example.",
-            )),
-            Some(_) | None => field,
-        }
+    let fields = visit.prefilled(matter::fields(visit, word)).into_iter().map(|field| match &misread {
+        Some(Misread(name)) if *name == field.name => field.wrong(visit.of(
+            "この欄を読み取れません。例のとおりに入力してください。",
+            "This cannot be read. Write it like the example.",
+        )),
+        Some(_) | None => field,
     });
     let form =
         visit.form(&format!("/agreements/new/{word}"), visit.of("申告する", "Declare"), fields.collect());

@@ -135,10 +135,10 @@ impl Visit {
         self.form.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.trim())
     }
 
-    /// All values of a field: as typed, or as the query fills it in before anything was typed.
-    pub fn given<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let fields = if self.form.is_empty() { &self.query } else { &self.form };
-        fields.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.trim())
+    /// What was typed, or what the query fills in before anything was typed.
+    #[must_use]
+    pub fn given(&self) -> &[(String, String)] {
+        if self.form.is_empty() { &self.query } else { &self.form }
     }
 
     /// The field that binds an act to the head of the ledger on this page.
@@ -171,6 +171,18 @@ impl Visit {
             label: label.to_owned(),
             class,
         }
+    }
+
+    /// Fields filled in again with what was typed into them.
+    #[must_use]
+    pub fn retyped(&self, fields: Vec<Field>) -> Vec<Field> {
+        fields.into_iter().map(|field| refilled(field, &self.form)).collect()
+    }
+
+    /// Fields filled in with what was typed, or by the query before anything was typed.
+    #[must_use]
+    pub fn prefilled(&self, fields: Vec<Field>) -> Vec<Field> {
+        fields.into_iter().map(|field| refilled(field, self.given())).collect()
     }
 
     /// A part of the path.
@@ -226,6 +238,12 @@ impl Visit {
         response.headers_mut().insert(header::LOCATION, target);
         Ok(response)
     }
+}
+
+fn refilled(field: Field, given: &[(String, String)]) -> Field {
+    let of_field = given.iter().filter(|(name, _)| *name == field.name);
+    let values: Vec<&str> = of_field.map(|(_, value)| value.trim()).collect();
+    if values.is_empty() { field } else { field.refill(&values) }
 }
 
 /// The first value of a name.
