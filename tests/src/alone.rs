@@ -36,7 +36,10 @@ where
 {
     if is_alone() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        return runtime.block_on(story());
+        let told = runtime.block_on(story());
+        // What a story that failed left running is not waited for.
+        runtime.shutdown_background();
+        return told;
     }
     let itself = std::env::current_exe()?;
     let spaces =

@@ -6,6 +6,7 @@ pub mod alone;
 use anyhow::Context;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,11 +51,19 @@ impl City {
     /// # Errors
     /// When it does not start.
     pub async fn start(data: &Path) -> anyhow::Result<Self> {
+        Self::start_at(data, "127.0.0.1:0".parse()?).await
+    }
+
+    /// The same, on an address of its own.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_at(data: &Path, listen: SocketAddr) -> anyhow::Result<Self> {
         // A second story in the same process finds the provider installed: that is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let settings = Settings {
             data: data.to_owned(),
-            listen: "127.0.0.1:0".parse()?,
+            listen,
             clock: Arc::new(Timestamp::now),
             this_host: "this-host".to_owned(),
         };
@@ -69,12 +78,23 @@ impl City {
         self.server.house.office("main").context("the first contract")
     }
 
-    /// Enrols this machine's agent through the portal's door, as an operator would, and starts it.
+    /// Enrols this machine's agent and starts it.
     ///
     /// # Errors
     /// When the agent is refused.
     pub async fn observe(&mut self) -> anyhow::Result<()> {
         let settings = self.enrolled().await?;
+        self.agent = Some(yakujo_agent::start(settings).await?);
+        Ok(())
+    }
+
+    /// As [`City::observe`], with an agent that acts on this machine: only in a machine of its own.
+    ///
+    /// # Errors
+    /// When the agent is refused.
+    pub async fn observe_and_act(&mut self) -> anyhow::Result<()> {
+        let mut settings = self.enrolled().await?;
+        settings.hand = Some(yakujo_agent::act::hand::Hand::Within(self.data.join("act")));
         self.agent = Some(yakujo_agent::start(settings).await?);
         Ok(())
     }
@@ -90,7 +110,11 @@ impl City {
         Ok(Mortal { machine: Some(machine), _agent: agent })
     }
 
-    async fn enrolled(&self) -> anyhow::Result<yakujo_agent::Settings> {
+    /// Enrols this machine's agent through the portal's door, as an operator would; it is not started.
+    ///
+    /// # Errors
+    /// When the agent is refused.
+    pub async fn enrolled(&self) -> anyhow::Result<yakujo_agent::Settings> {
         let folder = self.data.join("agent");
         if !yakujo_agent::enrol::is_enrolled(&folder) {
             let office = self.office()?;
@@ -111,6 +135,7 @@ impl City {
             sources: yakujo_agent::reading::Sources::of_this_host(),
             clock: Arc::new(Timestamp::now),
             home: yakujo_agent::Home::WithServer,
+            hand: None,
         })
     }
 
@@ -126,9 +151,17 @@ impl City {
     /// # Errors
     /// When it is not judged.
     pub fn ruling(&self, duty: &str) -> anyhow::Result<Ruling> {
+        self.ruling_of(duty, "main")
+    }
+
+    /// How a duty of a system stands.
+    ///
+    /// # Errors
+    /// When it is not judged.
+    pub fn ruling_of(&self, duty: &str, system: &str) -> anyhow::Result<Ruling> {
         let office = self.office()?;
-        let ruling = office.court().ruling(DutyId::parse(duty)?, &"main".parse()?);
-        ruling.with_context(|| format!("{duty} is not judged"))
+        let ruling = office.court().ruling(DutyId::parse(duty)?, &system.parse()?);
+        ruling.with_context(|| format!("{duty} of {system} is not judged"))
     }
 
     /// Waits until something holds.
@@ -177,11 +210,19 @@ impl City {
     /// # Errors
     /// When either is refused.
     pub async fn agree_parameters(&self, parameter: u8, key: &str, value: i64) -> anyhow::Result<()> {
+        self.agree_values(parameter, &[(key, value)]).await
+    }
+
+    /// The same, with several values of one parameter.
+    ///
+    /// # Errors
+    /// When either is refused.
+    pub async fn agree_values(&self, parameter: u8, own: &[(&str, i64)]) -> anyhow::Result<()> {
         let office = self.office()?;
         let terms = office.terms().parameters.iter();
         let mut values: BTreeMap<_, _> = terms.map(|(id, terms)| (*id, terms.defaults.clone())).collect();
         let changed = values.get_mut(&ParameterId::new(parameter)).context("no such parameter")?;
-        changed.insert(key.to_owned(), value);
+        changed.extend(own.iter().map(|(key, value)| ((*key).to_owned(), *value)));
         self.agree(Matter::Parameters { from: office.now(), values }).await
     }
 

@@ -31,6 +31,21 @@ const BENCHES: &[Named] = &[
             &example("yakujo-ledger", "bench_verify"),
         ],
     },
+    Named {
+        name: "backup",
+        what: "backup and restore of 2 GiB by rustic and by restic, in turn: user time and memory",
+        commands: &[&example("yakujo-backup", "bench_backup")],
+    },
+    Named {
+        name: "malware",
+        what: "scanning 10,000 files beside `clamdscan -m --fdpass`",
+        commands: &[&example("yakujo-agent", "bench_malware")],
+    },
+    Named {
+        name: "probes",
+        what: "1,000 targets tried once a minute, and the outages of a year of them",
+        commands: &[&example("yakujo-probe", "bench_probe")],
+    },
 ];
 
 const COURT: &[&str] = &example("yakujo-contract", "bench_court");
@@ -56,6 +71,11 @@ const SOAKS: &[Named] = &[
             "losses::",
             "--nocapture",
         ]],
+    },
+    Named {
+        name: "idle",
+        what: "what observing a quiet host costs: 10 minutes (or YAKUJO_SECONDS) within 1 % of a core and 48 MiB",
+        commands: &[&example("yakujo-agent", "idle")],
     },
     Named {
         name: "bytes",

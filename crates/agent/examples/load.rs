@@ -25,6 +25,7 @@ use yakujo_agent::outbox::{Bound, Numbered, Outbox};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::AgentStart;
 use yakujo_contract::fact::host::{ServiceChange, Turn};
+use yakujo_contract::fact::state::Seen;
 
 /// Most facts put in at once.
 const MOST: u64 = 60;
@@ -102,6 +103,8 @@ async fn push(
                 service: format!("load-{n}"),
                 change: Turn::Started,
                 at: now,
+                since: None,
+                seen: Seen::Running,
             })
         };
         let facts: Vec<Fact> = (next..next + count).map(fact).collect();

@@ -1,6 +1,6 @@
 //! Runs one of a fixed set of programs: an absolute path, no shell, a time limit, a limit on output.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,11 +28,25 @@ pub enum CommandError {
 /// # Errors
 /// Any [`CommandError`].
 pub fn output_of(program: &Path, arguments: &[&str], limit: Duration) -> Result<String, CommandError> {
+    output_with(program, arguments, &[], limit)
+}
+
+/// As [`output_of`], with variables of the environment: what other users of the host may not see on a command line.
+///
+/// # Errors
+/// Any [`CommandError`].
+pub fn output_with(
+    program: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    limit: Duration,
+) -> Result<String, CommandError> {
     let name = program.display().to_string();
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
         .env("LC_ALL", "C")
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -66,9 +80,62 @@ pub fn output_of(program: &Path, arguments: &[&str], limit: Duration) -> Result<
     Err(CommandError::Failed(name, format!("{status} {}", first.chars().take(200).collect::<String>())))
 }
 
+/// The first lines of the output of a program that may have more to say than anybody wants to hear: it is ended then.
+///
+/// # Errors
+/// Any [`CommandError`].
+pub fn first_lines(
+    program: &Path,
+    arguments: &[&str],
+    most: usize,
+    limit: Duration,
+) -> Result<Vec<String>, CommandError> {
+    let name = program.display().to_string();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| CommandError::Start(name.clone(), error))?;
+    let pipe = child.stdout.take();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let pipe = pipe.map(|pipe| BufReader::new(pipe.take(MAX_OUTPUT)));
+        let lines = pipe.into_iter().flat_map(|pipe| pipe.split(b'\n')).map_while(Result::ok).take(most);
+        let lines: Vec<String> = lines.map(|line| String::from_utf8_lossy(&line).into_owned()).collect();
+        // Nobody waits any more when it took too long.
+        let _ = tell.send(lines);
+    });
+    let lines = told.recv_timeout(limit);
+    let has_more = lines.as_ref().is_ok_and(|lines| lines.len() >= most);
+    if has_more || lines.is_err() {
+        // Ended already or not: it is waited for below.
+        let _ = child.kill();
+    }
+    let status = child.wait();
+    let lines = lines.map_err(|_| CommandError::Timeout(name.clone(), limit))?;
+    match status {
+        Ok(status) if status.success() || has_more => Ok(lines),
+        Ok(status) => Err(CommandError::Failed(name, status.to_string())),
+        Err(error) => Err(CommandError::Failed(name, error.to_string())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_program_without_end_the_first_lines_are_read() {
+        let limit = Duration::from_secs(20);
+        assert_eq!(first_lines(Path::new("/usr/bin/yes"), &["a b"], 3, limit).unwrap(), ["a b"; 3]);
+        assert!(first_lines(Path::new("/bin/false"), &[], 3, limit).is_err());
+        assert!(first_lines(Path::new("/bin/sleep"), &["30"], 3, Duration::from_millis(100)).is_err());
+        assert!(first_lines(Path::new("/bin/true"), &[], 3, limit).unwrap().is_empty());
+    }
 
     #[test]
     fn a_program_that_hangs_is_ended() {

@@ -6,16 +6,26 @@ use crate::outbox::{Numbered, Outbox};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
+use yakujo_contract::id::HostId;
+use yakujo_contract::target::Target;
 
 /// Longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Wait after "too many requests": the server counts in windows of ten seconds.
 const TOO_MANY_WAIT: Duration = Duration::from_secs(10);
+/// Largest answer to a delivery, bytes.
+const MAX_ANSWER: u64 = 64 * 1024;
+/// Largest list of targets, bytes.
+const MAX_TARGETS: u64 = 32 << 20;
+/// Largest list of orders, bytes.
+const MAX_ORDERS: u64 = 4 << 20;
+/// Addresses of a server at most.
+const MOST_ADDRESSES: usize = 8;
 /// Facts of one delivery.
 const BATCH: i64 = 500;
 
@@ -64,6 +74,8 @@ impl DeliverError {
 pub struct Line {
     agent: ureq::Agent,
     base: String,
+    /// The key of orders that came with the enrolment; empty where there was none yet.
+    orders: String,
 }
 
 #[derive(Serialize)]
@@ -85,6 +97,28 @@ struct Pulse<'a> {
 struct Renumber {
     stored_to: u64,
     taken_to: u64,
+}
+
+#[derive(Serialize)]
+struct Asked<'a> {
+    known: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Assigned {
+    digest: String,
+    targets: Option<Vec<Target>>,
+}
+
+/// What the server orders, and by which key.
+#[derive(Debug, Deserialize)]
+pub struct OrdersAnswer {
+    /// The host it knows this agent by.
+    pub host: HostId,
+    /// The public key orders are signed with.
+    pub key: String,
+    /// Signed notes, oldest first.
+    pub orders: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -125,19 +159,67 @@ impl Line {
             .proxy(None)
             .build();
         let base = intake.map_or(enrolled.intake, |address| address.to_string());
-        Ok(Self { agent: config.into(), base: format!("https://{base}") })
+        Ok(Self { agent: config.into(), base: format!("https://{base}"), orders: enrolled.orders })
     }
 
     fn post(&self, path: &str, body: &[u8]) -> Result<u64, DeliverError> {
+        let text = self.ask(path, body, MAX_ANSWER)?;
+        serde_json::from_str::<Stored>(&text).map(|stored| stored.stored_to).map_err(|_| DeliverError::Answer)
+    }
+
+    fn ask(&self, path: &str, body: &[u8], most: u64) -> Result<String, DeliverError> {
         let request =
             self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/json");
         let mut response = request.send(body).map_err(|error| DeliverError::Away(Box::new(error)))?;
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(64 * 1024).read_to_string().unwrap_or_default();
+        let text = response.body_mut().with_config().limit(most).read_to_string().unwrap_or_default();
         if status != 200 {
             return Err(DeliverError::Refused { status, text: text.chars().take(300).collect() });
         }
-        serde_json::from_str::<Stored>(&text).map(|stored| stored.stored_to).map_err(|_| DeliverError::Answer)
+        Ok(text)
+    }
+
+    /// What this agent probes, where that differs from the list of this digest.
+    ///
+    /// # Errors
+    /// Any [`DeliverError`].
+    pub async fn targets(&self, known: &str) -> Result<Option<(String, Vec<Target>)>, DeliverError> {
+        let body = serde_json::to_vec(&Asked { known }).map_err(|_| DeliverError::Answer)?;
+        let line = self.clone();
+        let asked = tokio::task::spawn_blocking(move || line.ask("/intake/v1/targets", &body, MAX_TARGETS));
+        let text = asked.await.map_err(|_| DeliverError::Answer)??;
+        let assigned: Assigned = serde_json::from_str(&text).map_err(|_| DeliverError::Answer)?;
+        Ok(assigned.targets.map(|targets| (assigned.digest, targets)))
+    }
+
+    /// What the server orders this host to do.
+    ///
+    /// # Errors
+    /// Any [`DeliverError`].
+    pub async fn orders(&self) -> Result<OrdersAnswer, DeliverError> {
+        let line = self.clone();
+        let asked = tokio::task::spawn_blocking(move || line.ask("/intake/v1/orders", b"{}", MAX_ORDERS));
+        let text = asked.await.map_err(|_| DeliverError::Answer)??;
+        let mut answer: OrdersAnswer = serde_json::from_str(&text).map_err(|_| DeliverError::Answer)?;
+        if !self.orders.is_empty() {
+            // What came with the enrolment counts, whatever is said later.
+            answer.key.clone_from(&self.orders);
+        }
+        Ok(answer)
+    }
+
+    /// The addresses of the server. Blocking.
+    ///
+    /// # Errors
+    /// When its name leads nowhere.
+    pub fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
+        let place = self.base.trim_start_matches("https://");
+        let found: Vec<SocketAddr> = place.to_socket_addrs()?.take(MOST_ADDRESSES).collect();
+        if found.is_empty() {
+            Err(std::io::Error::other(format!("{place} has no address")))
+        } else {
+            Ok(found)
+        }
     }
 
     async fn send(&self, path: &'static str, body: Vec<u8>) -> Result<u64, DeliverError> {

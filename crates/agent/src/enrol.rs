@@ -62,6 +62,9 @@ pub struct Enrolled {
     pub ca: String,
     /// Where to report, as `host:port`.
     pub intake: String,
+    /// The public key of orders. Agents that were enrolled before there was one ask for it over their own line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub orders: String,
 }
 
 /// Whether the folder holds a certificate.

@@ -1,16 +1,38 @@
 //! When each collector runs, and what of its reading is worth a fact: only what changed, capacity every few minutes,
 //! and a beat that says when everything was last looked at.
 
+pub mod devices;
+pub mod logins;
+pub mod packages;
+pub mod releases;
+pub mod services;
+pub mod states;
+pub mod updates;
+
 use crate::collect::{
-    c02_malware, c03_software, c03_support, c04_network, c06_clocks, c07_stops, c09_capacity, c11_access,
+    c03_software, c03_support, c03_updates, c04_certificates, c04_network, c04_segment, c04_sessions,
+    c06_clocks, c07_stops, c08_jobs, c08_kernel, c08_schema, c09_capacity, c09_databases, c11_access,
+    c13_devices,
 };
-use crate::reading::{Reading, Sources, digest_of};
+use crate::malware::{self, Guard};
+use crate::outbox::Note;
+use crate::reading::{Items, Reading, Sources, digest_of};
+use crate::watch::files::{Files, Left};
+use devices::Devices;
 use jiff::{SignedDuration, Timestamp};
+use logins::Logins;
+use packages::Packages;
+use releases::Releases;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use services::Running;
+use states::{Listing, States};
+use std::collections::BTreeMap;
+use std::time::Instant;
+use updates::Updates;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::{CollectorRun, RunOutcome};
-use yakujo_contract::fact::host::{ClockStep, ServiceChange, Turn};
+use yakujo_contract::fact::host::ClockStep;
+use yakujo_contract::fact::state::Seen;
 
 /// Facts and beats of the running agent.
 pub struct Observer {
@@ -20,33 +42,87 @@ pub struct Observer {
     sent: BTreeMap<String, String>,
     /// When the clock was last told, and its offset then, µs.
     clock_sent: Option<(Timestamp, i64)>,
-    inventory: Option<c03_software::Inventory>,
-    inventory_stamp: Option<(i64, i64, u64)>,
-    services: Option<BTreeSet<String>>,
+    packages: Packages,
+    releases: Releases,
+    logins: Logins,
+    devices: Devices,
+    updates: Updates,
+    running: Option<Running>,
+    /// What ran was compared once in this run of the agent.
+    services: Seen,
+    states: States,
+    files: Files,
+    malware: Guard,
     looks: Vec<c09_capacity::Look>,
     looks_from: Option<Timestamp>,
     drift_ms: Option<i64>,
 }
 
-/// What outlives a run of the agent.
+/// What outlives a run of the agent, as one text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// The boot that was told.
     pub boot: Option<String>,
     /// The services that ran.
-    pub services: Option<BTreeSet<String>>,
+    pub running: Option<Running>,
 }
 
+/// Keys without their prefix, and values, as the outbox kept them.
+pub type Kept = Vec<(String, String)>;
+
+/// Everything that an earlier run left.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// As one text.
+    pub memory: Memory,
+    /// Watched files.
+    pub files: Left,
+    /// Items of lists, and the lists.
+    pub states: (Kept, Kept),
+    /// Packages, and when they were looked at.
+    pub packages: (Kept, Option<String>),
+    /// Releases.
+    pub releases: Kept,
+    /// People on the host.
+    pub logins: Option<String>,
+    /// Devices.
+    pub devices: Option<String>,
+    /// Updates on offer.
+    pub updates: Option<String>,
+    /// Protection against malware.
+    pub malware: malware::Left,
+}
+
+/// Under this key the outbox keeps [`Memory`].
+pub const MEMORY_KEY: &str = "observer";
+
 /// Name of a collector and seconds between its runs.
-const COLLECTORS: [(&str, i64); 8] = [
+const COLLECTORS: [(&str, i64); 22] = [
+    // First: what it tells of the time of a change is as narrow as its own turn is early.
+    ("files", 1),
     ("boots", 15),
     ("clock", 15),
     ("listeners", 10),
     ("accounts", 15),
-    ("malware", 15),
+    // What was found is told at once; the engine itself is asked every quarter of a minute.
+    ("malware", 1),
     ("capacity", 15),
-    ("packages", 30),
+    // Whether anything changed is seen by one look at a file; what is told is as narrow in time as these looks.
+    ("packages", 1),
+    ("certificates", 300),
+    ("devices", 5),
+    ("firewall", 30),
+    ("identity", 600),
+    ("jobs", 30),
+    ("kernel", 60),
+    ("logins", 15),
+    ("network", 30),
+    ("releases", 1),
+    ("schema", 60),
+    ("sessions", 600),
+    ("stale", 300),
     ("support", 24 * 3600),
+    ("updates", 60),
 ];
 
 /// Capacity is told so often.
@@ -61,37 +137,57 @@ const FIRST_LOOKS_APART: std::time::Duration = std::time::Duration::from_millis(
 const STEP_MS: i64 = 500;
 
 impl Observer {
-    /// An observer of these sources that has seen nothing yet.
+    /// An observer of these sources that goes on where an earlier run stopped, so that a restart of the agent is no boot of
+    /// the host, and what changed meanwhile is told. `seal` is a secret for digests, used where none was left.
     #[must_use]
-    pub fn new(sources: Sources) -> Self {
+    pub fn new(sources: Sources, past: &Past, seal: [u8; 32]) -> Self {
+        let boot = past.memory.boot.iter().map(|boot| ("boot".to_owned(), boot.clone()));
         Self {
+            files: Files::new(sources.clone(), sources.settings.roots(), &past.files, seal),
+            packages: Packages::from(&past.packages.0, past.packages.1.as_deref()),
+            logins: Logins::from(past.logins.as_deref()),
+            devices: Devices::from(past.devices.as_deref()),
+            updates: Updates::from(past.updates.as_deref()),
+            releases: Releases::from(&past.releases, &sources.settings.releases),
+            running: past.memory.running.clone(),
+            services: Seen::WhileAway,
+            states: States::from(&past.states.0, &past.states.1),
+            malware: Guard::new(&sources, &past.malware),
             sources,
             runs: BTreeMap::new(),
             due: BTreeMap::new(),
-            sent: BTreeMap::new(),
+            sent: boot.collect(),
             clock_sent: None,
-            inventory: None,
-            inventory_stamp: None,
-            services: None,
             looks: Vec::new(),
             looks_from: None,
             drift_ms: None,
         }
     }
 
-    /// Remembers what an earlier run saw, so that a restart of the agent is no boot of the host, and what started or
-    /// stopped meanwhile is told.
-    pub fn remember(&mut self, memory: Memory) {
-        if let Some(boot) = memory.boot {
-            self.sent.insert("boot".to_owned(), boot);
-        }
-        self.services = memory.services;
+    /// What the city allows: without a permit nothing is moved into the quarantine.
+    pub fn permit_quarantine(&mut self, permit: Option<malware::vault::Permit>) {
+        self.malware.permit(permit);
     }
 
-    /// What the next run should know.
+    /// What the next run should know, since this was last asked.
+    pub fn notes(&mut self) -> Vec<Note> {
+        let memory = Memory { boot: self.sent.get("boot").cloned(), running: self.running.clone() };
+        let mut notes = vec![(MEMORY_KEY.to_owned(), serde_json::to_string(&memory).ok())];
+        notes.extend(self.packages.notes());
+        notes.extend(self.releases.notes());
+        notes.extend(self.logins.notes());
+        notes.extend(self.devices.notes());
+        notes.extend(self.updates.notes());
+        notes.extend(self.states.notes());
+        notes.extend(self.files.notes());
+        notes.extend(self.malware.notes());
+        notes
+    }
+
+    /// Whether so much waits to be noted that it should not wait for the next fact.
     #[must_use]
-    pub fn memory(&self) -> Memory {
-        Memory { boot: self.sent.get("boot").cloned(), services: self.services.clone() }
+    pub fn has_much_to_note(&self) -> bool {
+        self.files.waiting_notes() > 2_000
     }
 
     /// When each collector last ran, and how.
@@ -100,21 +196,16 @@ impl Observer {
         &self.runs
     }
 
-    /// Forgets what was sent: after a loss everything is told anew.
-    pub fn tell_all_again(&mut self) {
-        self.sent.clear();
-        self.clock_sent = None;
-        self.inventory = None;
-        self.inventory_stamp = None;
-        self.due.clear();
-    }
-
     /// Runs what is due. Returns the facts worth telling, and whether the outcome of a collector changed. Blocking.
     pub fn look(&mut self, now: Timestamp) -> (Vec<Fact>, Outcomes) {
         let before: BTreeMap<String, RunOutcome> =
             self.runs.iter().map(|(name, run)| (name.clone(), run.outcome)).collect();
         let mut facts = Vec::new();
+        let began = Instant::now();
         for (name, every) in COLLECTORS {
+            // A collector may have waited for the ones before it.
+            let passed = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
+            let now = now.saturating_add(passed).unwrap_or(now);
             if self.due.get(name).is_some_and(|due| now < *due) {
                 continue;
             }
@@ -130,6 +221,7 @@ impl Observer {
 
     fn read(&mut self, name: &str, now: Timestamp) -> Reading {
         match name {
+            "files" => self.files(now),
             "boots" => self.boots(now),
             "clock" => {
                 let reading = c06_clocks::collect(&self.sources, now);
@@ -137,20 +229,106 @@ impl Observer {
             }
             "listeners" => {
                 let reading = c04_network::collect(&self.sources, now);
-                self.changed(name, reading)
+                self.compared(c04_network::items(&self.sources, &reading), reading, name, now)
             }
             "accounts" => {
                 let reading = c11_access::collect(&self.sources, now);
-                self.changed(name, reading)
+                self.compared(c11_access::items(&reading), reading, name, now)
             }
-            "malware" => {
-                let reading = c02_malware::collect(&self.sources, now);
-                self.changed(name, reading)
-            }
+            "malware" => self.malware.turn(now),
             "capacity" => self.capacity(now),
-            "packages" => self.packages(),
-            _ => self.support(now),
+            "packages" => self.packages(now),
+            "firewall" => {
+                let (fact, items) = c04_segment::firewall(&self.sources);
+                self.segment(fact, items, name, now)
+            }
+            "network" => {
+                let (fact, items) = c04_segment::network(&self.sources);
+                self.segment(fact, items, name, now)
+            }
+            "certificates" => {
+                let listening = c04_network::tcp_ports();
+                self.lists(c04_certificates::collect(&self.sources, &listening), Listing::Whole, now)
+            }
+            "jobs" => {
+                self.lists(c08_jobs::collect(&self.sources, self.files.seal()), Listing::WholeWithFiles, now)
+            }
+            "logins" => {
+                let booted = c07_stops::boot(&self.sources).map(|boot| boot.at);
+                self.logins.look(&self.sources, booted, now)
+            }
+            "releases" => self.releases.look(&self.sources, now),
+            "kernel" => self.lists(c08_kernel::collect(&self.sources), Listing::Whole, now),
+            "schema" => self.lists(c08_schema::collect(&self.sources), Listing::Whole, now),
+            "support" => self.support(now),
+            _ => self.read_seldom(name, now),
         }
+    }
+
+    fn read_seldom(&mut self, name: &str, now: Timestamp) -> Reading {
+        match name {
+            "devices" => self.devices.look(&self.sources, now),
+            "updates" => self.updates.look(&self.sources, now),
+            "stale" => {
+                let stale = c03_updates::stale(&self.sources);
+                let reason = stale.coverage.reason.clone();
+                self.changed(name, Reading::of(vec![Fact::StaleRunning(stale)], reason))
+            }
+            "identity" => match c13_devices::identity(&self.sources) {
+                Some(identity) => {
+                    self.changed(name, Reading::of(vec![Fact::HostIdentity(identity)], String::new()))
+                }
+                None => Reading::failed("/etc/machine-id cannot be read"),
+            },
+            _ => self.changed(name, c04_sessions::collect(&self.sources)),
+        }
+    }
+
+    fn files(&mut self, now: Timestamp) -> Reading {
+        let facts = self.files.turn(now);
+        // A transaction is told as soon as it is over: its files are, too.
+        if self.files.has_package_news(now) {
+            self.due.remove("packages");
+        }
+        Reading::of(facts, self.files.coverage().reason)
+    }
+
+    /// Tells what differs in lists that have a kind of fact of their own.
+    fn compared(&mut self, items: Vec<Items>, reading: Reading, name: &str, now: Timestamp) -> Reading {
+        if reading.outcome == RunOutcome::Failed {
+            return reading;
+        }
+        let mut facts: Vec<Fact> = Vec::new();
+        for items in items {
+            facts.extend(self.states.compare(items, Listing::Elsewhere, now));
+        }
+        let mut reading = self.changed(name, reading);
+        reading.facts.extend(facts);
+        reading
+    }
+
+    /// Tells lists, and what differs in them.
+    fn lists(&mut self, lists: Vec<Items>, listing: Listing, now: Timestamp) -> Reading {
+        let reasons: Vec<String> = lists.iter().map(|list| list.coverage.reason.clone()).collect();
+        let reason = reasons.into_iter().find(|reason| !reason.is_empty()).unwrap_or_default();
+        let mut facts = Vec::new();
+        for list in lists {
+            // Nothing at all could be read: what is known stays known.
+            if !list.items.is_empty() || list.coverage.is_complete() {
+                facts.extend(self.states.compare(list, listing, now));
+            }
+        }
+        Reading::of(facts, reason)
+    }
+
+    /// A list that also has a fact of its own.
+    fn segment(&mut self, fact: Option<Fact>, items: Items, name: &str, now: Timestamp) -> Reading {
+        let mut reading = self.lists(vec![items], Listing::Whole, now);
+        if let Some(fact) = fact {
+            let own = self.changed(name, Reading::of(vec![fact], String::new()));
+            reading.facts.extend(own.facts);
+        }
+        reading
     }
 
     /// Keeps the facts only if they differ from those sent before.
@@ -190,15 +368,12 @@ impl Observer {
             self.sent.insert("boot".to_owned(), boot.boot_id.clone());
             facts.push(Fact::HostBoot(boot));
         }
-        let running = c07_stops::services(&self.sources);
-        if let Some(before) = &self.services {
-            let change = |service: &String, change| {
-                Fact::ServiceChange(ServiceChange { service: service.clone(), change, at: now })
-            };
-            facts.extend(running.difference(before).map(|service| change(service, Turn::Started)));
-            facts.extend(before.difference(&running).map(|service| change(service, Turn::Stopped)));
+        if let Some(look) = c07_stops::look(&self.sources) {
+            let (running, changes) = services::compare(self.running.as_ref(), &look, self.services, now);
+            self.running = Some(running);
+            self.services = Seen::Running;
+            facts.extend(changes);
         }
-        self.services = Some(running);
         Reading::of(facts, c07_stops::limits(&self.sources))
     }
 
@@ -215,7 +390,10 @@ impl Observer {
         if !enough {
             return Reading::of(Vec::new(), String::new());
         }
-        let sample = c09_capacity::summarise(&self.looks, from, now);
+        let mut sample = c09_capacity::summarise(&self.looks, from, now);
+        let (databases, coverage) = c09_databases::collect(&self.sources);
+        sample.resources.extend(databases);
+        sample.coverage = sample.coverage.worse(&coverage);
         self.looks.drain(..self.looks.len().saturating_sub(1));
         self.looks_from = Some(now);
         self.sent.insert("capacity".to_owned(), String::new());
@@ -223,25 +401,17 @@ impl Observer {
         Reading::of(vec![Fact::CapacitySample(sample)], reason)
     }
 
-    fn packages(&mut self) -> Reading {
-        let stamp = c03_software::stamp(&self.sources);
-        if self.inventory.is_some() && stamp == self.inventory_stamp {
-            let reason =
-                self.inventory.as_ref().map(|known| known.coverage.reason.clone()).unwrap_or_default();
-            return Reading::of(Vec::new(), reason);
+    fn packages(&mut self, now: Timestamp) -> Reading {
+        if let Some(known) = self.packages.inventory().filter(|_| self.files.dpkg_is_at_work(now)) {
+            // Half of a transaction would be told as packages that went and came.
+            return Reading::of(Vec::new(), known.coverage.reason.clone());
         }
-        let inventory = match c03_software::read(&self.sources) {
-            Ok(inventory) => inventory,
-            Err(reason) => return Reading::failed(reason),
-        };
-        let mut facts = match &self.inventory {
-            Some(before) if *before == inventory => Vec::new(),
-            Some(before) => match c03_software::change(before, &inventory) {
-                Some(change) => vec![change],
-                None => c03_software::whole(&inventory).0,
-            },
-            None => c03_software::whole(&inventory).0,
-        };
+        let news = self.files.package_news();
+        let mut reading = self.packages.look(&self.sources, news, now);
+        if reading.outcome == RunOutcome::Failed {
+            return reading;
+        }
+        let facts = &mut reading.facts;
         if let Some(system) = c03_software::system(&self.sources) {
             let digest = digest_of(&system);
             if self.sent.get("system") != Some(&digest) {
@@ -249,18 +419,15 @@ impl Observer {
                 facts.push(Fact::HostSystem(system));
             }
         }
-        let reason = inventory.coverage.reason.clone();
-        self.inventory = Some(inventory);
-        self.inventory_stamp = stamp;
         // Other packages may mean other products.
         if !facts.is_empty() {
             self.due.remove("support");
         }
-        Reading::of(facts, reason)
+        reading
     }
 
     fn support(&mut self, now: Timestamp) -> Reading {
-        match c03_support::read(&self.sources, self.inventory.as_ref(), now) {
+        match c03_support::read(&self.sources, self.packages.inventory(), now) {
             Ok(phase) => self.changed("support", Reading::of(vec![Fact::SupportPhase(phase)], String::new())),
             Err(reason) => Reading::failed(reason),
         }
@@ -287,6 +454,8 @@ pub enum Outcomes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+    use yakujo_contract::fact::host::Turn;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + second).unwrap()
@@ -294,7 +463,7 @@ mod tests {
 
     #[test]
     fn what_did_not_change_is_not_told_again() {
-        let mut observer = Observer::new(Sources::of_this_host());
+        let mut observer = Observer::new(Sources::of_this_host(), &Past::default(), [7; 32]);
         let (first, outcomes) = observer.look(at(0));
         assert_eq!(outcomes, Outcomes::Changed);
         let kinds: BTreeSet<&str> = first.iter().map(Fact::kind).collect();
@@ -316,7 +485,7 @@ mod tests {
         let again: BTreeSet<&str> = again.iter().map(Fact::kind).collect();
         assert!(!again.contains("account.set") && !again.contains("package.set"), "{again:?}");
         assert!(!again.contains("capacity.sample") && !again.contains("clock.state"), "{again:?}");
-        let (later, _) = observer.look(at(601));
+        let (later, _) = observer.look(at(660));
         let later: BTreeSet<&str> = later.iter().map(Fact::kind).collect();
         assert!(later.contains("capacity.sample") && later.contains("clock.state"), "{later:?}");
     }
@@ -333,22 +502,24 @@ mod tests {
         write("proc/stat", "btime 1700000000\n");
         write("proc/1/comm", "init\n");
         write("proc/7/comm", "clamd\n");
+        write("proc/7/stat", &format!("7 (clamd) S {}100 0\n", "0 ".repeat(18)));
         let sources = Sources::under(tree.path());
-        let mut first = Observer::new(sources.clone());
+        let mut first = Observer::new(sources.clone(), &Past::default(), [7; 32]);
         assert_eq!(first.boots(at(0)).facts.len(), 1, "the boot");
         std::fs::remove_dir_all(tree.path().join("proc/7")).unwrap();
-        let mut second = Observer::new(sources);
-        second.remember(first.memory());
+        let memory = first.notes().into_iter().find(|(key, _)| key == MEMORY_KEY).unwrap().1.unwrap();
+        let past = Past { memory: serde_json::from_str(&memory).unwrap(), ..Past::default() };
+        let mut second = Observer::new(sources, &past, [7; 32]);
         let facts = second.boots(at(60)).facts;
         assert!(
-            matches!(&facts[..], [Fact::ServiceChange(gone)] if gone.service == "clamd" && gone.change == Turn::Stopped),
+            matches!(&facts[..], [Fact::ServiceChange(gone)] if gone.service == "clamd" && gone.change == Turn::Stopped && gone.seen == Seen::WhileAway),
             "{facts:?}"
         );
     }
 
     #[test]
     fn a_jump_of_the_clock_is_told_with_its_size() {
-        let mut observer = Observer::new(Sources::of_this_host());
+        let mut observer = Observer::new(Sources::of_this_host(), &Past::default(), [7; 32]);
         assert_eq!(observer.step(at(0), 1_000), None);
         assert_eq!(observer.step(at(10), 11_000), None);
         let step = observer.step(at(3_620), 21_000);

@@ -7,6 +7,7 @@
 
 mod losses;
 
+use crate::act::follow::SUSPECTED_KEY;
 use jiff::{SignedDuration, Timestamp};
 use losses::{Losses, Undeclared};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use sqlx::{Row, Sqlite, SqliteConnection};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::AgentLoss;
 
@@ -73,6 +74,9 @@ pub struct Numbered {
     pub fact: Fact,
 }
 
+/// What the agent should know at its next start: a key, and its value, or none when it is to be forgotten.
+pub type Note = (String, Option<String>);
+
 /// The outbox.
 #[derive(Debug)]
 pub struct Outbox {
@@ -80,6 +84,8 @@ pub struct Outbox {
     bound: Bound,
     epoch: String,
     undeclared: Mutex<Undeclared>,
+    /// Counts up when a fact says that malware may have run.
+    suspected: watch::Sender<u64>,
 }
 
 impl Outbox {
@@ -112,7 +118,14 @@ impl Outbox {
             .await?;
         let declared = recall(&pool, DECLARED).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
         let undeclared = Mutex::new(Undeclared::open(folder, declared)?);
-        Ok(Self { pool, bound, epoch, undeclared })
+        let (suspected, _) = watch::channel(0);
+        Ok(Self { pool, bound, epoch, undeclared, suspected })
+    }
+
+    /// Told each time a fact says that malware may have run.
+    #[must_use]
+    pub fn suspected(&self) -> watch::Receiver<u64> {
+        self.suspected.subscribe()
     }
 
     /// The name of this run.
@@ -129,7 +142,7 @@ impl Outbox {
         self.put_with(observed, facts, &[]).await
     }
 
-    /// As [`Outbox::put`], and remembers `memories` (key, value) in the same transaction.
+    /// As [`Outbox::put`], and remembers or forgets what `notes` say in the same transaction.
     ///
     /// # Errors
     /// As [`Outbox::put`].
@@ -137,10 +150,18 @@ impl Outbox {
         &self,
         observed: Timestamp,
         facts: &[Fact],
-        memories: &[(&str, String)],
+        notes: &[Note],
     ) -> Result<(), OutboxError> {
+        let suspicion = facts
+            .iter()
+            .any(Fact::suspects_that_malware_ran)
+            .then(|| (SUSPECTED_KEY.to_owned(), Some(observed.to_string())));
+        let notes: Vec<Note> = notes.iter().cloned().chain(suspicion.clone()).collect();
         let mut undeclared = self.undeclared.lock().await;
-        let result = self.try_put(observed, facts, memories, &undeclared).await;
+        let result = self.try_put(observed, facts, &notes, &undeclared).await;
+        if suspicion.is_some() {
+            self.suspected.send_modify(|count| *count = count.wrapping_add(1));
+        }
         match result {
             Ok(()) => undeclared.clear(),
             Err(_) => undeclared.add(observed, facts),
@@ -152,11 +173,11 @@ impl Outbox {
         &self,
         observed: Timestamp,
         facts: &[Fact],
-        memories: &[(&str, String)],
+        notes: &[Note],
         undeclared: &Undeclared,
     ) -> Result<(), OutboxError> {
         let mut connection = self.pool.acquire().await?;
-        let written = self.write_facts(&mut connection, observed, facts, memories, undeclared).await;
+        let written = self.write_facts(&mut connection, observed, facts, notes, undeclared).await;
         end(connection, written).await
     }
 
@@ -165,7 +186,7 @@ impl Outbox {
         write: &mut SqliteConnection,
         observed: Timestamp,
         facts: &[Fact],
-        memories: &[(&str, String)],
+        notes: &[Note],
         undeclared: &Undeclared,
     ) -> Result<(), OutboxError> {
         begin(write).await?;
@@ -179,8 +200,11 @@ impl Outbox {
             next = next.saturating_add(1);
         }
         remember(write, "next", &next.to_string()).await?;
-        for (key, value) in memories {
-            remember(write, key, value).await?;
+        for (key, value) in notes {
+            match value {
+                Some(value) => remember(write, key, value).await?,
+                None => forget(write, key).await?,
+            }
         }
         self.keep_bound(write, observed).await?;
         commit(write).await
@@ -260,6 +284,20 @@ impl Outbox {
         recall(&self.pool, key).await
     }
 
+    /// Everything remembered whose key begins with `prefix`, without it.
+    ///
+    /// # Errors
+    /// When the data base does not answer.
+    pub async fn recall_all(&self, prefix: &str) -> Result<Vec<(String, String)>, OutboxError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT substr(key, length(?1) + 1), value FROM memory WHERE substr(key, 1, length(?1)) = ?1",
+        )
+        .bind(prefix)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
     /// Closes the data base.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -304,20 +342,20 @@ async fn end<T>(
     result
 }
 
-/// Reads the oldest facts and writes down that the server may have them from now on.
+/// Reads the oldest facts and writes down that the server may have them from now on. Sizes first: after a burst five
+/// hundred bodies would be many times what one delivery takes.
 async fn offer(write: &mut SqliteConnection, at_most: i64) -> Result<Vec<Numbered>, OutboxError> {
     begin(write).await?;
-    let rows = sqlx::query("SELECT seq, observed, body, bytes FROM outbox ORDER BY seq LIMIT ?")
+    let sizes: Vec<(i64, i64)> = sqlx::query_as("SELECT seq, bytes FROM outbox ORDER BY seq LIMIT ?")
         .bind(at_most.clamp(1, BATCH_FACTS))
         .fetch_all(&mut *write)
         .await?;
+    let rows = sqlx::query("SELECT seq, observed, body FROM outbox WHERE seq <= ? ORDER BY seq")
+        .bind(last_of_batch(&sizes))
+        .fetch_all(&mut *write)
+        .await?;
     let mut taken = Vec::new();
-    let mut bytes = 0_u64;
     for row in rows {
-        bytes = bytes.saturating_add(unsigned(row.get::<i64, _>("bytes")).saturating_add(100));
-        if bytes > BATCH_BYTES && !taken.is_empty() {
-            break;
-        }
         let observed = row.get::<String, _>("observed").parse().unwrap_or(Timestamp::UNIX_EPOCH);
         let fact = serde_json::from_str(&row.get::<String, _>("body"))?;
         taken.push(Numbered { seq: unsigned(row.get("seq")), observed, fact });
@@ -329,6 +367,20 @@ async fn offer(write: &mut SqliteConnection, at_most: i64) -> Result<Vec<Numbere
     }
     commit(write).await?;
     Ok(taken)
+}
+
+/// The number up to which facts of these sizes go in one delivery; at least one goes.
+fn last_of_batch(sizes: &[(i64, i64)]) -> i64 {
+    let mut bytes = 0_u64;
+    let mut last = sizes.first().map_or(0, |(seq, _)| *seq);
+    for (seq, size) in sizes {
+        bytes = bytes.saturating_add(unsigned(*size).saturating_add(100));
+        if bytes > BATCH_BYTES {
+            break;
+        }
+        last = *seq;
+    }
+    last
 }
 
 async fn renumber(write: &mut SqliteConnection, stored_to: u64, taken_to: u64) -> Result<(), OutboxError> {
@@ -380,6 +432,7 @@ fn rank(fact: &Fact) -> i64 {
         | Fact::QuarantineItem(_)
         | Fact::QuarantineRestore(_)
         | Fact::IsolationState(_)
+        | Fact::OrderOutcome(_)
         | Fact::ClockStep(_) => 0,
         _ => 1,
     }
@@ -417,6 +470,11 @@ async fn remember(write: &mut SqliteConnection, key: &str, value: &str) -> Resul
         .bind(value)
         .execute(&mut *write)
         .await?;
+    Ok(())
+}
+
+async fn forget(write: &mut SqliteConnection, key: &str) -> Result<(), OutboxError> {
+    sqlx::query("DELETE FROM memory WHERE key = ?").bind(key).execute(&mut *write).await?;
     Ok(())
 }
 

@@ -1,12 +1,17 @@
 //! What a collector reads from, and what it hands back. Collectors are functions from [`Sources`] to a [`Reading`].
 
+use crate::settings::AgentFile;
 use jiff::Timestamp;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use yakujo_contract::change::Object;
 use yakujo_contract::fact::agent::RunOutcome;
-use yakujo_contract::fact::{Fact, Part};
+use yakujo_contract::fact::state::Content;
+use yakujo_contract::fact::{Coverage, Fact, Part};
+use yakujo_contract::id::Digest;
 
 /// Largest text file that is read (a package database of a large host has about 10 MB).
 pub const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -26,8 +31,14 @@ pub struct Sources {
     pub time_sources: Vec<String>,
     /// Socket of clamd; absent: as `clamd.conf` says.
     pub clamd_socket: Option<PathBuf>,
+    /// The agent's own folder; what it keeps there changes with every fact and is not watched.
+    pub folder: Option<PathBuf>,
+    /// What the operator added to what is observed anyway.
+    pub settings: AgentFile,
     /// A table of support dates that replaces the shipped one, where the file exists.
     pub support_table: Option<PathBuf>,
+    /// The program with the sub-command `backup-job`: this one, even where its file was replaced meanwhile.
+    pub backup_program: PathBuf,
 }
 
 impl Sources {
@@ -46,7 +57,10 @@ impl Sources {
             chrony_command: None,
             time_sources: Vec::new(),
             clamd_socket: None,
+            folder: None,
+            settings: AgentFile::default(),
             support_table: None,
+            backup_program: PathBuf::from("/proc/self/exe"),
         }
     }
 
@@ -108,6 +122,53 @@ impl Reading {
     pub fn failed(reason: impl Into<String>) -> Self {
         Self { facts: Vec::new(), outcome: RunOutcome::Failed, reason: reason.into() }
     }
+}
+
+/// A list that is compared with what it was: items of one kind, by name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Items {
+    /// What they are.
+    pub object: Object,
+    /// The items.
+    pub items: BTreeMap<String, Content>,
+    /// What could not be read.
+    pub coverage: Coverage,
+}
+
+impl Items {
+    /// No items of a kind, yet.
+    #[must_use]
+    pub fn of(object: Object) -> Self {
+        Self { object, items: BTreeMap::new(), coverage: Coverage::default() }
+    }
+
+    /// Says that something could not be read.
+    pub fn missed(&mut self, reason: impl Into<String>) {
+        self.coverage.unreadable = self.coverage.unreadable.saturating_add(1);
+        if self.coverage.reason.is_empty() {
+            self.coverage.reason = reason.into();
+        }
+    }
+}
+
+/// Longest text of an item.
+const MOST_LETTERS: usize = 2_000;
+
+/// A content that is no secret, with its text where that is short.
+#[must_use]
+pub fn open_content(text: &str) -> Content {
+    let digest = Digest::try_from(hex(&Sha256::digest(text))).ok();
+    let value = (text.chars().count() <= MOST_LETTERS).then(|| text.to_owned());
+    Content { digest, sealed: None, value }
+}
+
+/// A content that may hold a secret: nothing can be guessed from what is told of it.
+#[must_use]
+pub fn sealed_content(seal: &[u8], content: &[u8]) -> Content {
+    let mut sha = Sha256::new();
+    sha.update(seal);
+    sha.update(content);
+    Content { sealed: Digest::try_from(hex(&sha.finalize())).ok(), ..Content::default() }
 }
 
 /// SHA-256 of the JSON of something, 64 hexadecimal digits.

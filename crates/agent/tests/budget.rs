@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use std::time::Duration;
-use yakujo_agent::observe::Observer;
+use yakujo_agent::observe::{Observer, Past};
 use yakujo_agent::reading::Sources;
 
 fn used() -> Duration {
@@ -14,7 +14,7 @@ fn used() -> Duration {
 #[test]
 fn ten_minutes_of_observation_cost_less_than_one_percent_of_a_core() {
     let start = 1_795_000_000;
-    let mut observer = Observer::new(Sources::of_this_host());
+    let mut observer = Observer::new(Sources::of_this_host(), &Past::default(), [7; 32]);
     observer.look(Timestamp::from_second(start).unwrap());
     let before = used();
     for tick in 1..=120 {

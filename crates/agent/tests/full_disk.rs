@@ -7,6 +7,7 @@ use std::process::Command;
 use yakujo_agent::outbox::{Bound, Outbox};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::host::{ServiceChange, Turn};
+use yakujo_contract::fact::state::Seen;
 
 struct Small(tempfile::TempDir);
 
@@ -41,6 +42,8 @@ fn change(n: i64) -> Fact {
         service: format!("{n}-{}", "x".repeat(20_000)),
         change: Turn::Started,
         at: at(n),
+        since: None,
+        seen: Seen::Running,
     })
 }
 

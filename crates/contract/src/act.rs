@@ -3,13 +3,26 @@
 //! One mechanism serves every two-party agreement: somebody *proposes* a matter, the other party *agrees*. A proposal
 //! alone is "declared"; an agreed one is "confirmed"; what agents see is "observed". The three stay apart.
 
+mod matter;
+mod register;
+
 use crate::duty::DutyId;
-use crate::entry::Party;
-use crate::id::{DeviceId, Digest, DocumentId, HostId, PersonId, PostId, ProposalId, SystemId};
-use crate::parameter::{ParameterId, Values};
+use crate::id::{
+    DeviceId, Digest, DocumentId, FindingId, HostId, PersonId, PostId, ProposalId, RequestId, SystemId,
+};
+use crate::order::Order;
+use crate::request::form::Form;
+use crate::request::{Filled, RequestNumber, Step};
+use crate::topic::Topic;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+
+pub use matter::{
+    AccountLine, AccountUse, AssetLine, Confidentiality, DeviceNeed, Environment, Flow, Freeze, HolidayTable,
+    HostPlace, IgnoreLine, Importance, LimitLine, Matter, Protocol, Ruling, Segment, SoftwareLine,
+    SupportLine, System, Trit,
+};
+pub use register::{Document, DocumentKind, FindingClass, ReviewOutcome, Role, Route, WorkType};
 
 /// A text with personal data: the ledger holds the salted digest, the text lives outside and can be erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,397 +32,14 @@ pub struct Withheld {
     pub digest: Digest,
 }
 
-/// 業務の重要度 of a system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Importance {
-    /// Residents, taxes, welfare, disasters, elections.
-    S,
-    /// Core work of the staff.
-    A,
-    /// Everything else.
-    B,
-}
-
-/// Which network a system lives in (三層の対策).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Segment {
-    /// インターネット接続系
-    Internet,
-    /// LGWAN接続系
-    Lgwan,
-    /// マイナンバー利用事務系
-    MyNumber,
-}
-
-impl Segment {
-    /// True where no definition or feed can be fetched from the Internet.
-    #[must_use]
-    pub fn is_closed(self) -> bool {
-        match self {
-            Self::Internet => false,
-            Self::Lgwan | Self::MyNumber => true,
-        }
-    }
-}
-
-/// Where a host belongs (clause 12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Environment {
-    /// 運用環境
-    Production,
-    /// テスト環境
-    Test,
-    /// Machines of the contractor used for maintenance.
-    Maintenance,
-}
-
-/// One information system of the contract.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An account of a host, as a review names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct System {
-    /// Id.
-    pub system: SystemId,
-    /// Name as the city calls it.
-    pub name: String,
-    /// Importance of the work it serves.
-    pub importance: Importance,
-    /// Its network.
-    pub segment: Segment,
-    /// Reachable from the Internet (2.2, 3.4.b, 4.5).
-    pub internet_facing: Trit,
-}
-
-/// Yes, no, or not yet said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trit {
-    /// Yes.
-    Yes,
-    /// No.
-    No,
-    /// Nobody said.
-    Unsaid,
-}
-
-/// A host and the system it serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HostPlace {
-    /// The host.
+pub struct ReviewedAccount {
+    /// Host.
     pub host: HostId,
-    /// Its system.
-    pub system: SystemId,
-    /// Its environment.
-    pub environment: Environment,
-}
-
-/// One line of the list of needed communication (通信要件一覧, 4.5.b, R-11).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Flow {
-    /// The system whose hosts may listen.
-    pub system: SystemId,
-    /// One host only; absent: every host of the system.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<HostId>,
-    /// `tcp` or `udp`.
-    pub protocol: Protocol,
-    /// Port.
-    pub port: u16,
-    /// Why it is needed.
-    pub purpose: String,
-    /// Temporary openings end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-}
-
-/// Transport protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Protocol {
-    /// TCP
-    Tcp,
-    /// UDP
-    Udp,
-}
-
-/// What an account is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AccountUse {
-    /// One named person.
-    Person,
-    /// A program.
-    Service,
-    /// Several persons (needs a reason at each use).
-    Shared,
-    /// Break-glass.
-    Emergency,
-}
-
-/// One line of the ledger of accounts (11.a, R-10).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccountLine {
-    /// The system.
-    pub system: SystemId,
-    /// One host only; absent: every host of the system.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<HostId>,
-    /// Login name.
+    /// Account.
     pub account: String,
-    /// What it is for.
-    #[serde(rename = "use")]
-    pub use_: AccountUse,
-    /// May it act with privilege (root, sudo)?
-    pub privileged: Trit,
-    /// Why it is needed.
-    pub need: String,
-    /// Valid from.
-    pub from: Timestamp,
-    /// Valid until, where it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-}
-
-/// Allowed or refused software (3.1.a).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SoftwareLine {
-    /// The system; absent: every system of the contract.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system: Option<SystemId>,
-    /// Package name; a trailing `*` stands for any ending.
-    pub pattern: String,
-    /// Allowed or refused.
-    pub ruling: Ruling,
-    /// Why.
-    pub reason: String,
-}
-
-/// Allowed or refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ruling {
-    /// 利用可
-    Allowed,
-    /// 利用禁止
-    Refused,
-}
-
-/// A declared limit of capacity (9.a, F-13).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimitLine {
-    /// The system.
-    pub system: SystemId,
-    /// One host only; absent: every host of the system.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<HostId>,
-    /// `disk:/path`, `memory`, `cpu` …: the resource names of `capacity.sample`.
-    pub resource: String,
-    /// The limit, in the resource's own unit (bytes, cores, count).
-    pub limit: u64,
-    /// What happens at the limit.
-    pub at_limit: String,
-}
-
-/// The decision whether a system needs device authentication (4.4.a).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeviceNeed {
-    /// The system.
-    pub system: SystemId,
-    /// Needed or not.
-    pub needed: Trit,
-    /// Why.
-    pub reason: String,
-}
-
-/// Paid support beyond the maker's date, or a dated plan to leave (3.5.a).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SupportLine {
-    /// The system.
-    pub system: SystemId,
-    /// Product as in `support.phase`.
-    pub product: String,
-    /// Cycle as in `support.phase`.
-    pub cycle: String,
-    /// Supported until, by whose contract.
-    pub until: Timestamp,
-    /// Contract or document that says so.
-    pub basis: String,
-}
-
-/// What is proposed and agreed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "matter", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Matter {
-    /// Values of parameters, from an instant on (F-29).
-    Parameters {
-        /// In force from.
-        from: Timestamp,
-        /// The values.
-        values: BTreeMap<ParameterId, Values>,
-    },
-    /// A system.
-    System(System),
-    /// The place of a host.
-    Host(HostPlace),
-    /// A needed communication.
-    Flow(Flow),
-    /// An account.
-    Account(AccountLine),
-    /// Software allowed or refused.
-    Software(SoftwareLine),
-    /// A limit of capacity.
-    Limit(LimitLine),
-    /// Device authentication needed or not.
-    DeviceNeed(DeviceNeed),
-    /// Extended support.
-    Support(SupportLine),
-    /// An exception with an end (F-25).
-    Exemption {
-        /// The duty.
-        duty: DutyId,
-        /// One system; absent: all.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        system: Option<SystemId>,
-        /// Until when.
-        until: Timestamp,
-        /// Why, and which substitute measure.
-        reason: String,
-    },
-    /// 対象外.
-    NotApplicable {
-        /// The duty.
-        duty: DutyId,
-        /// One system; absent: all.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        system: Option<SystemId>,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// What kind of document (F-20 and others).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DocumentKind {
-    /// 操作手順書
-    Procedure,
-    /// 障害対策明示書 (F-17)
-    FailureMeasures,
-    /// 認証方式届 (F-12)
-    AuthenticationSheet,
-    /// バックアップ手順 (F-18)
-    BackupPlan,
-    /// Anything else that is registered.
-    Other,
-}
-
-/// Work that a procedure describes (1.a). Observed work is mapped to these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkType {
-    /// 起動・停止
-    StartStop,
-    /// ソフトウェア更新
-    Patching,
-    /// アカウントの発行・廃止
-    Accounts,
-    /// バックアップ・復元
-    Backup,
-    /// ログの取得
-    LogExtraction,
-    /// 障害・事案の初動
-    IncidentResponse,
-    /// 媒体の取扱い
-    Media,
-    /// サーバ室での作業
-    ServerRoom,
-    /// 設定の変更
-    Configuration,
-    /// その他
-    Other,
-}
-
-/// A role of a person in the portal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// 市 担当
-    CityStaff,
-    /// 市 決裁者
-    CityApprover,
-    /// 市 セキュリティ責任者
-    CitySecurity,
-    /// 受託者 運用担当
-    Operator,
-    /// 受託者 セキュリティ責任者
-    SecurityLead,
-    /// 監査人
-    Auditor,
-}
-
-impl Role {
-    /// All roles, in the order they are listed on pages.
-    pub const ALL: [Self; 6] = [
-        Self::CityStaff,
-        Self::CityApprover,
-        Self::CitySecurity,
-        Self::Operator,
-        Self::SecurityLead,
-        Self::Auditor,
-    ];
-
-    /// The party the role belongs to.
-    #[must_use]
-    pub fn party(self) -> Party {
-        match self {
-            Self::CityStaff | Self::CityApprover | Self::CitySecurity => Party::City,
-            Self::Operator | Self::SecurityLead => Party::Contractor,
-            Self::Auditor => Party::Auditor,
-        }
-    }
-}
-
-/// A document of the register.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Document {
-    /// Id.
-    pub document: DocumentId,
-    /// Title.
-    pub title: String,
-    /// Kind.
-    #[serde(rename = "document_kind")]
-    pub kind: DocumentKind,
-    /// The systems it is about; empty: all.
-    pub systems: Vec<SystemId>,
-    /// The work it describes.
-    pub work: Vec<WorkType>,
-    /// Version as printed on it.
-    pub version: String,
-    /// Digest of the file.
-    pub digest: Digest,
-    /// Who needs it.
-    pub audience: Vec<Role>,
-    /// Why this version was made.
-    pub reason: String,
-}
-
-/// What a review of a document found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReviewOutcome {
-    /// A new version follows or is in force.
-    Revised,
-    /// No revision needed.
-    NoChange,
 }
 
 /// What a person did.
@@ -503,6 +133,112 @@ pub enum Act {
         until: Option<Timestamp>,
         /// The name.
         name: Withheld,
+        /// Another account of the same human being: he cannot approve what he asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        same_as: Option<PersonId>,
+    },
+    /// A post of the city gets its name.
+    #[serde(rename = "post.named")]
+    PostNamed {
+        /// Which.
+        post: PostId,
+        /// As the city calls it.
+        name: String,
+    },
+    /// A person takes up a post.
+    #[serde(rename = "post.taken")]
+    PostTaken {
+        /// Which.
+        post: PostId,
+        /// Who.
+        person: PersonId,
+        /// From.
+        from: Timestamp,
+        /// Until, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A person leaves a post.
+    #[serde(rename = "post.left")]
+    PostLeft {
+        /// Which.
+        post: PostId,
+        /// Who.
+        person: PersonId,
+        /// Why.
+        reason: String,
+    },
+    /// A person stands in for the holder of a post (代決者).
+    #[serde(rename = "deputy.named")]
+    DeputyNamed {
+        /// The post.
+        post: PostId,
+        /// Who stands in.
+        person: PersonId,
+        /// From.
+        from: Timestamp,
+        /// Until.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// He does so no longer.
+    #[serde(rename = "deputy.ended")]
+    DeputyEnded {
+        /// The post.
+        post: PostId,
+        /// Who stood in.
+        person: PersonId,
+        /// Why.
+        reason: String,
+    },
+    /// Which way a form goes inside the city (回議・合議・専決).
+    #[serde(rename = "route.set")]
+    RouteSet {
+        /// The form.
+        form: Form,
+        /// For systems of one rank; absent: of every rank.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        importance: Option<Importance>,
+        /// The way.
+        route: Route,
+    },
+    /// Somebody asks, tells, or presents (F-05 … F-26).
+    #[serde(rename = "request.asked")]
+    RequestAsked {
+        /// Id.
+        request: RequestId,
+        /// The number people use.
+        number: RequestNumber,
+        /// The form.
+        filled: Box<Filled>,
+    },
+    /// One step on its way.
+    #[serde(rename = "request.step")]
+    RequestStep {
+        /// Which.
+        request: RequestId,
+        /// What.
+        #[serde(flatten)]
+        step: Step,
+    },
+    /// Somebody says what a finding is.
+    #[serde(rename = "finding.classified")]
+    FindingClassified {
+        /// Which.
+        finding: FindingId,
+        /// What it is.
+        class: FindingClass,
+        /// Why.
+        reason: String,
+    },
+    /// The city accepts that a violation was dealt with.
+    #[serde(rename = "finding.closed")]
+    FindingClosed {
+        /// Which.
+        finding: FindingId,
+        /// How.
+        reason: String,
     },
     /// A person got a link to set password and authenticator anew, from somebody who looks after people.
     #[serde(rename = "person.linked")]
@@ -542,6 +278,12 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// An agent is ordered to do something that the city approved or consented to. In the ledger before it is handed out.
+    #[serde(rename = "order.issued")]
+    OrderIssued {
+        /// The order, as it is signed.
+        order: Box<Order>,
+    },
     /// The city looked at accounts and rights of a system and signed off (11.b).
     #[serde(rename = "access.reviewed")]
     AccessReviewed {
@@ -549,6 +291,9 @@ pub enum Act {
         system: SystemId,
         /// What was found.
         remark: String,
+        /// Accounts that have to go (11.a); all others that were shown stay.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        revoke: Vec<ReviewedAccount>,
     },
     /// One party asks to be shown something (5.c, 9.b, 10.c).
     #[serde(rename = "disclosure.requested")]
@@ -571,6 +316,14 @@ pub enum Act {
         request: ProposalId,
         /// Digest of what was handed over.
         digest: Digest,
+    },
+    /// A person said something to the other party. What is said inside one organisation is never in the ledger.
+    #[serde(rename = "comment.made")]
+    CommentMade {
+        /// On what.
+        about: Topic,
+        /// What.
+        text: Withheld,
     },
     /// A bundle was taken away.
     #[serde(rename = "bundle.taken")]
@@ -612,7 +365,7 @@ pub enum Act {
 
 impl Act {
     /// All kinds there are, in the words of `kind`.
-    pub const KINDS: [&'static str; 21] = [
+    pub const KINDS: [&'static str; 33] = [
         "proposed",
         "agreed",
         "refused",
@@ -625,11 +378,23 @@ impl Act {
         "person.entered",
         "person.linked",
         "person.left",
+        "post.named",
+        "post.taken",
+        "post.left",
+        "deputy.named",
+        "deputy.ended",
+        "route.set",
+        "request.asked",
+        "request.step",
+        "finding.classified",
+        "finding.closed",
         "device.enrolled",
         "device.revoked",
+        "order.issued",
         "access.reviewed",
         "disclosure.requested",
         "disclosure.delivered",
+        "comment.made",
         "bundle.taken",
         "head.cosigned",
         "personal.erased",
@@ -652,11 +417,23 @@ impl Act {
             Self::PersonEntered { .. } => "person.entered",
             Self::PersonLinked { .. } => "person.linked",
             Self::PersonLeft { .. } => "person.left",
+            Self::PostNamed { .. } => "post.named",
+            Self::PostTaken { .. } => "post.taken",
+            Self::PostLeft { .. } => "post.left",
+            Self::DeputyNamed { .. } => "deputy.named",
+            Self::DeputyEnded { .. } => "deputy.ended",
+            Self::RouteSet { .. } => "route.set",
+            Self::RequestAsked { .. } => "request.asked",
+            Self::RequestStep { .. } => "request.step",
+            Self::FindingClassified { .. } => "finding.classified",
+            Self::FindingClosed { .. } => "finding.closed",
             Self::DeviceEnrolled { .. } => "device.enrolled",
             Self::DeviceRevoked { .. } => "device.revoked",
+            Self::OrderIssued { .. } => "order.issued",
             Self::AccessReviewed { .. } => "access.reviewed",
             Self::DisclosureRequested { .. } => "disclosure.requested",
             Self::DisclosureDelivered { .. } => "disclosure.delivered",
+            Self::CommentMade { .. } => "comment.made",
             Self::BundleTaken { .. } => "bundle.taken",
             Self::HeadCosigned { .. } => "head.cosigned",
             Self::PersonalErased { .. } => "personal.erased",

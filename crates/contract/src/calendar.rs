@@ -2,6 +2,7 @@
 //!
 //! Deadlines in open days exclude the first day (初日不算入) and end at closing time. Clocks in hours know no holidays.
 
+use crate::act::HolidayTable;
 use jiff::civil::{Date, Time, Weekday, date, time};
 use jiff::tz::{TimeZone, offset};
 use jiff::{SignedDuration, Timestamp};
@@ -44,6 +45,22 @@ pub const ERAS: [(&str, char, Date); 5] = [
 ];
 
 impl Calendar {
+    /// With the holidays both parties agreed on later, oldest first.
+    #[must_use]
+    pub fn with(&self, tables: &[&HolidayTable]) -> Self {
+        let mut calendar = self.clone();
+        for table in tables {
+            calendar.holidays.retain(|day, _| *day < table.from || *day > table.until);
+            calendar.holidays.extend(table.days.iter().map(|(day, name)| (*day, name.clone())));
+            // A table that begins after a gap does not make the days of the gap known.
+            let joined = calendar.holidays_until.tomorrow().is_ok_and(|next| table.from <= next);
+            if joined {
+                calendar.holidays_until = calendar.holidays_until.max(table.until);
+            }
+        }
+        calendar
+    }
+
     /// Whether the city works on this day.
     #[must_use]
     pub fn is_open_day(&self, day: Date) -> bool {
@@ -181,6 +198,23 @@ mod tests {
         let due = |close_min| calendar.after_open_days(jst("2026-11-24 09:00"), 1, close_min).at;
         assert_eq!(due(1_020), jst("2026-11-25 17:00"));
         assert_eq!(due(1_440), jst("2026-11-26 00:00"));
+    }
+
+    #[test]
+    fn holidays_agreed_later_replace_those_of_the_same_days_and_reach_further() {
+        let days = [(date(2028, 1, 1), "元日"), (date(2028, 1, 10), "成人の日")];
+        let days = days.into_iter().map(|(day, name)| (day, name.to_owned())).collect();
+        let table = HolidayTable { from: date(2028, 1, 1), until: date(2028, 12, 31), days };
+        let calendar = Terms::standard().calendar.with(&[&table]);
+        let due = calendar.after_open_days(jst("2028-01-07 09:00"), 1, 1_035);
+        assert_eq!(due, Due { at: jst("2028-01-11 17:15"), holidays: Holidays::Known });
+        let empty = HolidayTable { from: date(2028, 1, 1), until: date(2028, 1, 31), days: BTreeMap::new() };
+        let due = calendar.with(&[&empty]).after_open_days(jst("2028-01-07 09:00"), 1, 1_035);
+        assert_eq!(due.at, jst("2028-01-10 17:15"));
+        let late = HolidayTable { from: date(2030, 1, 1), until: date(2030, 12, 31), days: BTreeMap::new() };
+        let due =
+            Terms::standard().calendar.with(&[&late]).after_open_days(jst("2028-01-07 09:00"), 1, 1_035);
+        assert_eq!(due.holidays, Holidays::NotKnown);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! at which the answer will differ: so the court knows when to judge again, and time is never polled.
 
 use crate::act::{HostPlace, Importance, Matter, Segment, System, Trit};
-use crate::calendar::Due;
+use crate::calendar::{Calendar, Due};
+use crate::court::joins::Joins;
 use crate::evidence::Evidence;
 use crate::evidence::agreement::Line;
 use crate::evidence::host::Host;
@@ -12,9 +13,13 @@ use crate::fact::Coverage;
 use crate::fact::agent::RunOutcome;
 use crate::id::{EntryNumber, HostId, SystemId};
 use crate::parameter::ParameterId;
+use crate::request::RequestNumber;
+use crate::request::flow::Progress;
+use crate::request::form::Form;
 use crate::standing::{EvidenceClass, Sentence, Verdict};
 use crate::terms::Terms;
 use jiff::{SignedDuration, Timestamp};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -24,6 +29,8 @@ pub struct Case<'a> {
     pub terms: &'a Terms,
     /// Everything known.
     pub evidence: &'a Evidence,
+    /// What was joined of what happened on hosts.
+    pub joins: &'a Joins,
     /// The system.
     pub system: &'a SystemId,
     places: &'a BTreeMap<HostId, HostPlace>,
@@ -50,12 +57,12 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn new(
         terms: &'a Terms,
-        evidence: &'a Evidence,
+        (evidence, joins): (&'a Evidence, &'a Joins),
         system: &'a SystemId,
         places: &'a BTreeMap<HostId, HostPlace>,
         at: Timestamp,
     ) -> Self {
-        Self { terms, evidence, system, places, at, next: Cell::new(None) }
+        Self { terms, evidence, joins, system, places, at, next: Cell::new(None) }
     }
 
     /// Whether the instant lies behind. The only way to ask about time.
@@ -83,9 +90,19 @@ impl<'a> Case<'a> {
         self.next.get()
     }
 
+    /// The city's calendar, with the holidays both parties agreed on.
+    #[must_use]
+    pub fn calendar(&self) -> Cow<'a, Calendar> {
+        let tables = self.evidence.agreements.holidays();
+        if tables.is_empty() {
+            return Cow::Borrowed(&self.terms.calendar);
+        }
+        Cow::Owned(self.terms.calendar.with(&tables))
+    }
+
     /// When so many open days of the city have passed, by the hours both parties agreed on (P-37).
     pub fn after_open_days(&self, from: Timestamp, open_days: i64) -> Due {
-        let calendar = &self.terms.calendar;
+        let calendar = self.calendar();
         let agreed = self.measure(P37, "close_min");
         let close = calendar.close.duration_since(jiff::civil::Time::midnight()).as_mins();
         calendar.after_open_days(from, open_days, if agreed.agreed { agreed.value } else { close })
@@ -105,6 +122,15 @@ impl<'a> Case<'a> {
     pub fn hosts(&self) -> impl Iterator<Item = (&'a HostPlace, Option<&'a Host>)> {
         let evidence = self.evidence;
         self.places.values().map(move |place| (place, evidence.hosts.get(&place.host)))
+    }
+
+    /// The requests of a form about this system, with their numbers.
+    pub fn requests(&self, form: Form) -> impl Iterator<Item = (&'a RequestNumber, &'a Progress)> {
+        let requests = self.evidence.requests.of_system(self.system);
+        requests.filter_map(move |(_, request)| {
+            let progress = request.progress.as_ref().filter(|progress| progress.form() == form)?;
+            Some((request.number.as_ref()?, progress))
+        })
     }
 
     /// The system as both parties agreed, else as it was declared.

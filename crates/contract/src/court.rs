@@ -5,7 +5,14 @@
 //! changes it. So a standing of any past instant is found by entering the entries up to it, and work per entry does not
 //! grow with the age of the ledger.
 
+mod clocks;
+pub mod found;
+pub mod joins;
+mod late;
 mod panel;
+pub mod reconciled;
+mod undone;
+pub mod unreported;
 
 use crate::act::{Act, HostPlace, Matter};
 use crate::case::{Case, HostCase};
@@ -13,10 +20,13 @@ use crate::duty::{DutyId, Judge};
 use crate::entry::{Body, Entry};
 use crate::evidence::Evidence;
 use crate::evidence::host::Host;
+use crate::fact::Fact;
+use crate::fact::agent::{CollectorRun, RunOutcome};
 use crate::id::{EntryNumber, HostId, SystemId};
 use crate::standing::Verdict;
 use crate::terms::Terms;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use joins::Joins;
 use panel::Panel;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +89,10 @@ pub struct Court {
     now: Timestamp,
     places: BTreeMap<SystemId, BTreeMap<HostId, HostPlace>>,
     system_of: BTreeMap<HostId, SystemId>,
+    joins: Joins,
+    /// Occurrences that stand otherwise since the last entry.
+    #[serde(skip)]
+    rejoined: usize,
     #[serde(with = "crate::evidence::latest::pairs")]
     panels: BTreeMap<(DutyId, SystemId), Panel>,
     deadlines: BTreeSet<Deadline>,
@@ -91,6 +105,8 @@ impl Default for Court {
             now: Timestamp::MIN,
             places: BTreeMap::new(),
             system_of: BTreeMap::new(),
+            joins: Joins::default(),
+            rejoined: 0,
             panels: BTreeMap::new(),
             deadlines: BTreeSet::new(),
         }
@@ -114,6 +130,16 @@ impl Court {
     #[must_use]
     pub fn places(&self) -> &BTreeMap<SystemId, BTreeMap<HostId, HostPlace>> {
         &self.places
+    }
+
+    /// One system as its judges see it now.
+    pub(crate) fn case<'a>(
+        &'a self,
+        terms: &'a Terms,
+        system: &'a SystemId,
+        places: &'a BTreeMap<HostId, HostPlace>,
+    ) -> Case<'a> {
+        Case::new(terms, (&self.evidence, &self.joins), system, places, self.now)
     }
 
     /// How everything stands, by duty and system.
@@ -153,6 +179,7 @@ impl Court {
         let quiet = entry.host.as_ref().is_some_and(|host| self.is_quiet(terms, host));
         let rhythm = entry.host.as_ref().and_then(|host| self.rhythm(host));
         self.evidence.enter(number, entry);
+        let touched = self.join_news(entry);
         match &entry.body {
             Body::Fact(fact) => match &entry.host {
                 Some(host) => {
@@ -165,10 +192,13 @@ impl Court {
                         false => Reach::DutiesThatUse,
                     };
                     rulings.extend(self.after_host_fact(terms, host, fact.kind(), reach));
+                    rulings.extend(self.after_probe(terms, fact));
+                    rulings.extend(self.after_clock(terms, host, fact));
                 }
+                None if is_of_a_probe(fact) => rulings.extend(self.after_probe(terms, fact)),
                 None => rulings.extend(self.after(terms, fact.kind(), None)),
             },
-            Body::Act(act) => rulings.extend(self.after_act(terms, act)),
+            Body::Act(act) => rulings.extend(self.after_act(terms, act, &touched)),
         }
         rulings
     }
@@ -181,13 +211,19 @@ impl Court {
         let Some(system) = self.system_of.get(id) else { return true };
         let Some(places) = self.places.get(system) else { return true };
         let Some(place) = places.get(id) else { return true };
-        let case = Case::new(terms, &self.evidence, system, places, self.now);
+        let case = Case::new(terms, (&self.evidence, &self.joins), system, places, self.now);
         HostCase { case: &case, place, host }.alive().is_err()
     }
 
-    /// How often the host says that it lives.
-    fn rhythm(&self, host: &HostId) -> Option<u32> {
-        self.evidence.hosts.get(host)?.beat.as_ref().map(|beat| beat.value.every_s)
+    /// How often the host says that it lives, and which of its collectors can be believed.
+    fn rhythm(&self, host: &HostId) -> Option<(u32, Vec<(String, bool)>)> {
+        let beat = self.evidence.hosts.get(host)?.beat.as_ref()?;
+        let believed = |run: &CollectorRun| {
+            let age = beat.stamp.observed.duration_since(run.ran);
+            run.outcome != RunOutcome::Failed && age <= SignedDuration::from_hours(1)
+        };
+        let runs = beat.value.collectors.iter().map(|(name, run)| (name.clone(), believed(run)));
+        Some((beat.value.every_s, runs.collect()))
     }
 
     fn after_host_fact(&mut self, terms: &Terms, host: &HostId, kind: &str, reach: Reach) -> Vec<Ruling> {
@@ -212,13 +248,44 @@ impl Court {
         rulings
     }
 
-    fn after_act(&mut self, terms: &Terms, act: &Act) -> Vec<Ruling> {
+    /// After what a probe told: the systems of the targets it is about, which are not the system of the probe's host.
+    fn after_probe(&mut self, terms: &Terms, fact: &Fact) -> Vec<Ruling> {
+        let agreements = &self.evidence.agreements;
+        let systems: BTreeSet<SystemId> = match fact {
+            Fact::ProbeAvailability(stood) => agreements
+                .target(&stood.target)
+                .map(|watched| watched.target.system.clone())
+                .into_iter()
+                .collect(),
+            Fact::EnvironmentSeen(seen) => agreements
+                .target(&seen.target)
+                .map(|watched| watched.target.system.clone())
+                .into_iter()
+                .collect(),
+            Fact::ProbeWatch(_) | Fact::ProbeBlind(_) => {
+                agreements.targets().map(|watched| watched.target.system.clone()).collect()
+            }
+            // No other kind tells of targets.
+            _ => return Vec::new(),
+        };
+        systems.iter().flat_map(|system| self.after(terms, fact.kind(), Some(system))).collect()
+    }
+
+    fn after_act(&mut self, terms: &Terms, act: &Act, touched: &BTreeSet<SystemId>) -> Vec<Ruling> {
         let proposal = match act {
             Act::Proposed { proposal, .. }
             | Act::Agreed { proposal }
             | Act::Refused { proposal, .. }
             | Act::Ended { proposal, .. } => proposal,
-            other => return self.after(terms, other.kind(), None),
+            // Only the systems it is about, besides those whose requests it moved.
+            Act::RequestAsked { .. } | Act::RequestStep { .. } => {
+                return self.after_requests(terms, act.kind(), touched);
+            }
+            other => {
+                let mut rulings = self.after(terms, other.kind(), None);
+                rulings.extend(self.after_requests(terms, "request.step", touched));
+                return rulings;
+            }
         };
         let Some(matter) =
             self.evidence.agreements.proposal(proposal).and_then(|known| known.matter()).cloned()
@@ -228,10 +295,14 @@ impl Court {
         match &matter {
             Matter::System(_) => self.place_system(terms),
             Matter::Host(place) => self.place_host(terms, &place.host),
-            Matter::Parameters { .. } | Matter::Exemption { .. } | Matter::NotApplicable { .. } => {
-                self.judge_everything(terms)
-            }
+            Matter::Parameters { .. }
+            | Matter::Holidays(_)
+            | Matter::Freeze(_)
+            | Matter::Ignore(_)
+            | Matter::Exemption { .. }
+            | Matter::NotApplicable { .. } => self.judge_everything(terms),
             other => {
+                self.join_lists(other);
                 let kind = format!("matter:{}", other.word());
                 self.after(terms, &kind, other.system())
             }
@@ -267,6 +338,9 @@ impl Court {
         for host in hosts.iter().filter(|host| !self.system_of.contains_key(host)).collect::<Vec<_>>() {
             self.put_in_place(host);
         }
+        for host in &hosts {
+            self.joins.renew_host(&self.evidence, self.system_of.get(host), host);
+        }
         self.judge_everything(terms)
     }
 
@@ -277,6 +351,7 @@ impl Court {
             hosts.remove(host);
         }
         let new = self.put_in_place(host);
+        self.joins.renew_host(&self.evidence, new.as_ref(), host);
         let mut rulings = Vec::new();
         for duty in duties(terms) {
             if let Some(old) = old.as_ref().filter(|old| Some(*old) != new.as_ref()) {
@@ -341,7 +416,7 @@ impl Court {
             return self.conclude(terms, duty, system, None);
         };
         let places = self.places.get(system)?;
-        let case = Case::new(terms, &self.evidence, system, places, self.now);
+        let case = Case::new(terms, (&self.evidence, &self.joins), system, places, self.now);
         let verdict = panel::weaken(&case, duty, judge(&case));
         let next = case.next_change();
         self.set_deadline(duty, system, None, next);
@@ -361,7 +436,7 @@ impl Court {
         let Some(place) = places.get(id) else { return };
         let silent = Host::default();
         let host = self.evidence.hosts.get(id).unwrap_or(&silent);
-        let case = Case::new(terms, &self.evidence, system, places, self.now);
+        let case = Case::new(terms, (&self.evidence, &self.joins), system, places, self.now);
         let verdict = panel::weaken(&case, duty, judge(&HostCase { case: &case, place, host }));
         let next = case.next_change();
         self.set_deadline(duty, system, Some(id), next);
@@ -399,7 +474,7 @@ impl Court {
         own: Option<Verdict>,
     ) -> Option<Ruling> {
         let places = self.places.get(system)?;
-        let case = Case::new(terms, &self.evidence, system, places, self.now);
+        let case = Case::new(terms, (&self.evidence, &self.joins), system, places, self.now);
         let now = self.now;
         let panel = self.panels.entry((duty, system.clone())).or_insert_with(|| Panel::new(now));
         if let Some(own) = own {
@@ -414,6 +489,13 @@ impl Court {
         }
         Some(Ruling { turned, ..ruling })
     }
+}
+
+fn is_of_a_probe(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::ProbeAvailability(_) | Fact::ProbeWatch(_) | Fact::ProbeBlind(_) | Fact::EnvironmentSeen(_)
+    )
 }
 
 fn duties(terms: &Terms) -> impl Iterator<Item = DutyId> {

@@ -2,91 +2,16 @@
 //!
 //! A key (`6.a`) names the duty for programs and never changes; what a city calls it stands in its contract file.
 
+mod clause;
+mod measured;
+
+pub use clause::Clause;
+pub use measured::{MEASURES, Measured};
+
 use crate::case::{Case, HostCase};
 use crate::clauses;
-use crate::parameter::ParameterId;
 use crate::standing::Verdict;
 use serde::{Deserialize, Serialize};
-
-/// The 14 clauses. The key is a file name in every layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Clause {
-    /// `c01_procedures`
-    C01Procedures,
-    /// `c02_malware`
-    C02Malware,
-    /// `c03_vulnerabilities`
-    C03Vulnerabilities,
-    /// `c04_network`
-    C04Network,
-    /// `c05_logs`
-    C05Logs,
-    /// `c06_clocks`
-    C06Clocks,
-    /// `c07_stops`
-    C07Stops,
-    /// `c08_changes`
-    C08Changes,
-    /// `c09_capacity`
-    C09Capacity,
-    /// `c10_backups`
-    C10Backups,
-    /// `c11_access`
-    C11Access,
-    /// `c12_environments`
-    C12Environments,
-    /// `c13_entry`
-    C13Entry,
-    /// `c14_surveillance`
-    C14Surveillance,
-}
-
-impl Clause {
-    /// All, in order.
-    pub const ALL: [Self; 14] = [
-        Self::C01Procedures,
-        Self::C02Malware,
-        Self::C03Vulnerabilities,
-        Self::C04Network,
-        Self::C05Logs,
-        Self::C06Clocks,
-        Self::C07Stops,
-        Self::C08Changes,
-        Self::C09Capacity,
-        Self::C10Backups,
-        Self::C11Access,
-        Self::C12Environments,
-        Self::C13Entry,
-        Self::C14Surveillance,
-    ];
-
-    /// The file key.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::C01Procedures => "c01_procedures",
-            Self::C02Malware => "c02_malware",
-            Self::C03Vulnerabilities => "c03_vulnerabilities",
-            Self::C04Network => "c04_network",
-            Self::C05Logs => "c05_logs",
-            Self::C06Clocks => "c06_clocks",
-            Self::C07Stops => "c07_stops",
-            Self::C08Changes => "c08_changes",
-            Self::C09Capacity => "c09_capacity",
-            Self::C10Backups => "c10_backups",
-            Self::C11Access => "c11_access",
-            Self::C12Environments => "c12_environments",
-            Self::C13Entry => "c13_entry",
-            Self::C14Surveillance => "c14_surveillance",
-        }
-    }
-
-    /// The clause with this key.
-    #[must_use]
-    pub fn from_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|clause| clause.key() == key)
-    }
-}
 
 /// What kind of promise a duty is (`obligations`, 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -167,7 +92,15 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C01Procedures,
         Kind::State,
         Judge::PerSystem(clauses::c01_procedures::judge_1_b),
-        &["document.registered", "document.reviewed", "document.withdrawn", "package.change", "life"],
+        &[
+            "document.registered",
+            "document.reviewed",
+            "document.withdrawn",
+            "package.change",
+            "finding.classified",
+            "finding.closed",
+            "life",
+        ],
     ),
     row(
         "1.c",
@@ -189,11 +122,68 @@ pub static DUTIES: [DutyRow; 49] = [
         Judge::PerHost(clauses::c02_malware::judge_2_1_a),
         &["av.engine"],
     ),
-    row("2.1.b", Clause::C02Malware, Kind::Capable, Judge::PerSystem(clauses::c02_malware::judge_2_1_b), &[]),
-    row("2.1.c", Clause::C02Malware, Kind::Report, Judge::PerSystem(clauses::c02_malware::judge_2_1_c), &[]),
-    row("2.1.d", Clause::C02Malware, Kind::Report, Judge::PerSystem(clauses::c02_malware::judge_2_1_d), &[]),
-    row("2.1.e", Clause::C02Malware, Kind::Report, Judge::PerSystem(clauses::c02_malware::judge_2_1_e), &[]),
-    row("2.1.f", Clause::C02Malware, Kind::Gate, Judge::PerSystem(clauses::c02_malware::judge_2_1_f), &[]),
+    row(
+        "2.1.b",
+        Clause::C02Malware,
+        Kind::Capable,
+        Judge::PerHost(clauses::c02_malware::judge_2_1_b),
+        &["av.engine", "av.gap", "av.scan", "av.selftest"],
+    ),
+    row(
+        "2.1.c",
+        Clause::C02Malware,
+        Kind::Report,
+        Judge::PerSystem(clauses::c02_malware::judge_2_1_c),
+        &[
+            "av.detection",
+            "av.selftest",
+            "quarantine.item",
+            "quarantine.restore",
+            "life",
+            "request.asked",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+        ],
+    ),
+    row(
+        "2.1.d",
+        Clause::C02Malware,
+        Kind::Report,
+        Judge::PerSystem(clauses::c02_malware::judge_2_1_d),
+        &["av.detection", "request.asked", "request.step", "finding.classified", "finding.closed"],
+    ),
+    row(
+        "2.1.e",
+        Clause::C02Malware,
+        Kind::Report,
+        Judge::PerSystem(clauses::c02_malware::judge_2_1_e),
+        &[
+            "av.detection",
+            "isolation.state",
+            "life",
+            "request.asked",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+        ],
+    ),
+    row(
+        "2.1.f",
+        Clause::C02Malware,
+        Kind::Gate,
+        Judge::PerSystem(clauses::c02_malware::judge_2_1_f),
+        &[
+            "integrity.baseline",
+            "integrity.change",
+            "order.outcome",
+            "life",
+            "request.asked",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+        ],
+    ),
     row("2.2.a", Clause::C02Malware, Kind::Capable, Judge::PerSystem(clauses::c02_malware::judge_2_2_a), &[]),
     row(
         "3.1.a",
@@ -214,7 +204,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C03Vulnerabilities,
         Kind::Present,
         Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_2_b),
-        &[],
+        &["request.asked", "request.step"],
     ),
     row(
         "3.2.c",
@@ -228,21 +218,21 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C03Vulnerabilities,
         Kind::Present,
         Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_3_a),
-        &[],
+        &["request.asked", "request.step"],
     ),
     row(
         "3.3.b",
         Clause::C03Vulnerabilities,
         Kind::Present,
         Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_3_b),
-        &[],
+        &["request.asked", "request.step", "matter:target"],
     ),
     row(
         "3.3.c",
         Clause::C03Vulnerabilities,
         Kind::Present,
         Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_3_c),
-        &[],
+        &["request.asked", "request.step"],
     ),
     row(
         "3.4.a",
@@ -267,20 +257,41 @@ pub static DUTIES: [DutyRow; 49] = [
     ),
     row("4.1.a", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_1_a), &[]),
     row("4.1.b", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_1_b), &[]),
-    row("4.2.a", Clause::C04Network, Kind::Capable, Judge::PerSystem(clauses::c04_network::judge_4_2_a), &[]),
+    row(
+        "4.2.a",
+        Clause::C04Network,
+        Kind::Capable,
+        Judge::PerSystem(clauses::c04_network::judge_4_2_a),
+        &["session.policy", "life"],
+    ),
     row(
         "4.3.a",
         Clause::C04Network,
         Kind::Disclose,
         Judge::PerSystem(clauses::c04_network::judge_4_3_a),
-        &[],
+        &[
+            "request.asked",
+            "request.step",
+            "document.registered",
+            "document.approved",
+            "document.withdrawn",
+            "session.policy",
+        ],
     ),
     row(
         "4.4.a",
         Clause::C04Network,
         Kind::Capable,
         Judge::PerSystem(clauses::c04_network::judge_4_4_a),
-        &["net.listener", "portal.check", "device.enrolled", "device.revoked", "matter:device_need", "life"],
+        &[
+            "net.listener",
+            "portal.check",
+            "device.enrolled",
+            "device.revoked",
+            "host.twin",
+            "matter:device_need",
+            "life",
+        ],
     ),
     row("4.5.a", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_5_a), &[]),
     row(
@@ -290,9 +301,21 @@ pub static DUTIES: [DutyRow; 49] = [
         Judge::PerHost(clauses::c04_network::judge_4_5_b),
         &["net.listener", "matter:flow"],
     ),
-    row("5.a", Clause::C05Logs, Kind::Record, Judge::PerSystem(clauses::c05_logs::judge_5_a), &[]),
+    row(
+        "5.a",
+        Clause::C05Logs,
+        Kind::Record,
+        Judge::PerSystem(clauses::c05_logs::judge_5_a),
+        &["log.source", "life"],
+    ),
     row("5.b", Clause::C05Logs, Kind::Record, Judge::PerSystem(clauses::c05_logs::judge_5_b), &[]),
-    row("5.c", Clause::C05Logs, Kind::Disclose, Judge::PerSystem(clauses::c05_logs::judge_5_c), &[]),
+    row(
+        "5.c",
+        Clause::C05Logs,
+        Kind::Disclose,
+        Judge::PerSystem(clauses::c05_logs::judge_5_c),
+        &["request.asked", "request.step"],
+    ),
     row(
         "6.a",
         Clause::C06Clocks,
@@ -300,32 +323,102 @@ pub static DUTIES: [DutyRow; 49] = [
         Judge::PerHost(clauses::c06_clocks::judge_6_a),
         &["clock.state", "clock.step"],
     ),
-    row("7.a", Clause::C07Stops, Kind::Gate, Judge::PerSystem(clauses::c07_stops::judge_7_a), &[]),
-    row("8.a", Clause::C08Changes, Kind::Gate, Judge::PerSystem(clauses::c08_changes::judge_8_a), &[]),
-    row("8.b", Clause::C08Changes, Kind::Disclose, Judge::PerSystem(clauses::c08_changes::judge_8_b), &[]),
+    row(
+        "7.a",
+        Clause::C07Stops,
+        Kind::Gate,
+        Judge::PerSystem(clauses::c07_stops::judge_7_a),
+        &[
+            "probe.availability",
+            "probe.watch",
+            "probe.blind",
+            "host.boot",
+            "service.change",
+            "request.step",
+            "request.asked",
+            "finding.classified",
+            "finding.closed",
+            "matter:target",
+        ],
+    ),
+    row(
+        "8.a",
+        Clause::C08Changes,
+        Kind::Gate,
+        Judge::PerSystem(clauses::c08_changes::judge_8_a),
+        &[
+            "integrity.baseline",
+            "integrity.change",
+            "package.change",
+            "state.change",
+            "device.plugged",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+            "matter:ignore",
+            "life",
+        ],
+    ),
+    row(
+        "8.b",
+        Clause::C08Changes,
+        Kind::Disclose,
+        Judge::PerSystem(clauses::c08_changes::judge_8_b),
+        &[
+            "integrity.baseline",
+            "integrity.change",
+            "package.change",
+            "state.change",
+            "state.set",
+            "device.plugged",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+            "matter:ignore",
+            "life",
+        ],
+    ),
     row(
         "9.a",
         Clause::C09Capacity,
         Kind::Disclose,
         Judge::PerHost(clauses::c09_capacity::judge_9_a),
-        &["capacity.sample", "matter:limit"],
+        &["capacity.sample", "matter:limit", "request.asked", "request.step"],
     ),
     row(
         "9.b",
         Clause::C09Capacity,
         Kind::Disclose,
         Judge::PerHost(clauses::c09_capacity::judge_9_b),
-        &["capacity.sample", "disclosure.requested", "disclosure.delivered"],
+        &["capacity.sample", "disclosure.requested", "disclosure.delivered", "request.asked", "request.step"],
     ),
-    row("10.a", Clause::C10Backups, Kind::State, Judge::PerSystem(clauses::c10_backups::judge_10_a), &[]),
-    row("10.b", Clause::C10Backups, Kind::State, Judge::PerSystem(clauses::c10_backups::judge_10_b), &[]),
-    row("10.c", Clause::C10Backups, Kind::Disclose, Judge::PerSystem(clauses::c10_backups::judge_10_c), &[]),
+    row(
+        "10.a",
+        Clause::C10Backups,
+        Kind::State,
+        Judge::PerSystem(clauses::c10_backups::judge_10_a),
+        &["backup.run", "backup.check", "backup.restore_drill", "matter:asset"],
+    ),
+    row(
+        "10.b",
+        Clause::C10Backups,
+        Kind::State,
+        Judge::PerSystem(clauses::c10_backups::judge_10_b),
+        &["backup.run", "backup.check", "matter:asset"],
+    ),
+    row(
+        "10.c",
+        Clause::C10Backups,
+        Kind::Disclose,
+        Judge::PerSystem(clauses::c10_backups::judge_10_c),
+        &["request.asked", "request.step"],
+    ),
     row(
         "11.a",
         Clause::C11Access,
         Kind::State,
         Judge::PerHost(clauses::c11_access::judge_11_a),
-        &["account.set", "privilege.rule", "matter:account"],
+        &["account.set", "privilege.rule", "matter:account", "access.reviewed"],
     ),
     row(
         "11.b",
@@ -346,7 +439,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C12Environments,
         Kind::Gate,
         Judge::PerSystem(clauses::c12_environments::judge_12_1_b),
-        &[],
+        &["release.deployed", "request.asked", "request.step", "finding.classified", "finding.closed"],
     ),
     row(
         "12.1.c",
@@ -360,14 +453,24 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C12Environments,
         Kind::Gate,
         Judge::PerSystem(clauses::c12_environments::judge_12_1_d),
-        &[],
+        &["content.test_data", "request.asked", "request.step", "finding.classified", "finding.closed"],
     ),
     row(
         "12.2.a",
         Clause::C12Environments,
         Kind::Gate,
         Judge::PerSystem(clauses::c12_environments::judge_12_2_a),
-        &[],
+        &[
+            "environment.seen",
+            "probe.watch",
+            "probe.availability",
+            "probe.blind",
+            "request.asked",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+            "matter:target",
+        ],
     ),
     row("13.a", Clause::C13Entry, Kind::Record, Judge::PerSystem(clauses::c13_entry::judge_13_a), &[]),
     row("13.b", Clause::C13Entry, Kind::Present, Judge::PerSystem(clauses::c13_entry::judge_13_b), &[]),
@@ -378,39 +481,6 @@ pub static DUTIES: [DutyRow; 49] = [
         Judge::PerSystem(clauses::c14_surveillance::judge_14_a),
         &[],
     ),
-];
-
-/// One agreed number that a judge measures by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Measured {
-    /// The duty.
-    pub duty: &'static str,
-    /// The parameter.
-    pub parameter: ParameterId,
-    /// The value of it.
-    pub value: &'static str,
-}
-
-const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured {
-    Measured { duty, parameter: ParameterId::new(parameter), value }
-}
-
-/// The numbers judges measure by. A contract with the duty must have the parameter.
-pub static MEASURES: [Measured; 14] = [
-    by("1.b", 34, "review_months"),
-    by("1.b", 34, "after_change_bd"),
-    by("1.b", 37, "close_min"),
-    by("2.1.a", 1, "good_h"),
-    by("2.1.a", 1, "breach_h"),
-    by("2.1.a", 2, "good_d"),
-    by("2.1.a", 2, "breach_d"),
-    by("3.5.a", 10, "warn_d"),
-    by("4.4.a", 12, "cert_life_d"),
-    by("4.4.a", 12, "dormant_d"),
-    by("6.a", 18, "warn_ms"),
-    by("6.a", 18, "breach_ms"),
-    by("11.a", 27, "unlisted_h"),
-    by("11.a", 27, "dormant_d"),
 ];
 
 /// One duty, by its place in [`DUTIES`].

@@ -15,6 +15,7 @@ pub mod probe;
 pub mod server;
 pub mod site;
 pub mod software;
+pub mod state;
 pub mod vulnerability;
 
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,7 @@ facts! {
     "device.plugged" DevicePlugged(host::DevicePlugged) "媒体・装置の接続" "Device plugged in or out";
     "av.engine" AvEngine(malware::AvEngine) "不正プログラム対策の状態" "Malware protection";
     "av.scan" AvScan(malware::AvScan) "不正プログラムの検査" "Malware scan";
+    "av.gap" AvGap(malware::AvGap) "検査の漏れ" "Not scanned";
     "av.detection" AvDetection(malware::AvDetection) "不正プログラムの検知" "Malware detected";
     "av.selftest" AvSelfTest(malware::AvSelfTest) "検知の試験" "Detection test";
     "quarantine.item" QuarantineItem(malware::QuarantineItem) "隔離" "Quarantine";
@@ -132,6 +134,8 @@ facts! {
     "isolation.state" IsolationState(malware::IsolationState) "ネットワークからの遮断" "Isolation";
     "integrity.baseline" IntegrityBaseline(integrity::IntegrityBaseline) "改ざん監視の基準" "Integrity baseline";
     "integrity.change" IntegrityChange(integrity::IntegrityChange) "ファイルの変化" "File change";
+    "state.set" StateSet(state::StateSet) "構成の一覧" "Items of a host";
+    "state.change" StateChange(state::StateChange) "構成の変化" "Items changed";
     "package.set" PackageSet(software::PackageSet) "ソフトウェアの一覧" "Installed software";
     "package.change" PackageChange(software::PackageChange) "ソフトウェアの増減" "Software change";
     "package.update_available" UpdatesAvailable(software::UpdatesAvailable) "適用できる更新" "Updates available";
@@ -159,6 +163,8 @@ facts! {
     "backup.restore_drill" RestoreDrill(backup::RestoreDrill) "復元試験" "Restore drill";
     "probe.reach" ProbeReach(probe::ProbeReach) "外からの到達試験" "Reachability probe";
     "probe.availability" ProbeAvailability(probe::ProbeAvailability) "稼働の観測" "Availability probe";
+    "probe.watch" ProbeWatch(probe::ProbeWatch) "監視の経過" "Targets watched";
+    "probe.blind" ProbeBlind(probe::ProbeBlind) "監視点の回線断" "Probe cut off";
     "probe.session_cut" ProbeSessionCut(probe::ProbeSessionCut) "無操作切断の試験" "Idle cut tried";
     "probe.attack" ProbeAttack(probe::ProbeAttack) "攻撃検知の試験" "Attack detection tried";
     "probe.separation" ProbeSeparation(probe::ProbeSeparation) "環境分離の試験" "Separation tried";
@@ -172,10 +178,12 @@ facts! {
     "agent.loss" AgentLoss(agent::AgentLoss) "記録の欠落（申告）" "Declared loss";
     "agent.budget" AgentBudget(agent::AgentBudget) "エージェントの資源超過" "Agent over budget";
     "agent.policy" AgentPolicy(agent::AgentPolicy) "エージェントの方針" "Agent policy";
+    "order.outcome" OrderOutcome(agent::OrderOutcome) "指令の結果" "Outcome of an order";
     "agent.update" AgentUpdate(agent::AgentUpdate) "エージェントの更新" "Agent update";
     "agent.gap" AgentGap(server::AgentGap) "番号の欠番" "Gap in the numbers";
     "host.silence" HostSilence(server::HostSilence) "ホストの沈黙" "Host silent";
     "host.heard" HostHeard(server::HostHeard) "ホストの通信再開" "Host heard again";
+    "host.twin" HostTwin(server::HostTwin) "同じ証明書の二重使用" "One certificate used twice";
     "server.start" ServerStart(server::ServerStart) "サーバの開始" "Server start";
     "server.stop" ServerStop(server::ServerStop) "サーバの停止" "Server stop";
     "portal.check" PortalCheck(server::PortalCheck) "入口の自己検査" "Check of own doors";

@@ -66,6 +66,28 @@ id!(PostId, "post id", "A post (職) of the city or a role of the contractor, oc
 id!(DocumentId, "document id", "One document of the register (F-20).");
 id!(DeviceId, "device id", "One device certificate.");
 id!(ProposalId, "proposal id", "One proposal that the other party agrees to or refuses.");
+id!(RequestId, "request id", "One request, report or presentation (F-05 … F-26).");
+id!(FindingId, "finding id", "One result of joining what was observed with what was approved.");
+id!(TargetId, "target id", "One thing that probes try from outside (監視対象).");
+id!(OrderId, "order id", "One order to a host's agent; it is carried out once at most.");
+id!(ProbeId, "probe id", "One place to probe from: `server`, or the host of an agent.");
+
+impl ProbeId {
+    /// The server itself. An agent of a host of this name is no probe.
+    pub const SERVER: &'static str = "server";
+
+    /// The probe of the server.
+    #[must_use]
+    pub fn server() -> Self {
+        Self(Self::SERVER.to_owned())
+    }
+
+    /// The probe of the agent of a host, where its name is free.
+    #[must_use]
+    pub fn of_host(host: &HostId) -> Option<Self> {
+        (host.as_str() != Self::SERVER).then(|| Self(host.as_str().to_owned()))
+    }
+}
 
 /// The number of an entry in the ledger, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,6 +121,12 @@ impl TryFrom<String> for Digest {
             return Ok(Self(text));
         }
         Err(NotAnId { what: "SHA-256 digest", text: text.chars().take(80).collect() })
+    }
+}
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

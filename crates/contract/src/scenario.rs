@@ -1,7 +1,10 @@
 //! Scenario files: entries and the standings they must lead to, as one readable text (`docs/formats/scenario-v1.md`).
 //!
-//! Lines that begin with `{` are entries (format entry v1), in any order. `expect TIME DUTY SYSTEM STANDING` says how a
+//! Lines that begin with `{` are entries (format entry v1), in any order; a building block (`blocks.rs`) stands for the
+//! entries that programs and people would have made. `expect TIME DUTY SYSTEM STANDING` says how a
 //! duty must stand at an instant. `#` begins a comment.
+
+mod blocks;
 
 use crate::court::Court;
 use crate::duty::DutyId;
@@ -53,7 +56,7 @@ struct Expectation<'a> {
 /// # Errors
 /// The first line that is neither entry nor expectation, or a file without expectation.
 pub fn run(terms: &Terms, text: &str) -> Result<Vec<Mismatch>, ScenarioError> {
-    let (entries, expectations) = read(text)?;
+    let (entries, expectations) = read(terms, text)?;
     let mut court = Court::default();
     let mut entries = entries.into_iter().peekable();
     let mut mismatches = Vec::new();
@@ -80,7 +83,15 @@ pub fn run(terms: &Terms, text: &str) -> Result<Vec<Mismatch>, ScenarioError> {
 
 type Read<'a> = (Vec<(EntryNumber, Entry)>, Vec<Expectation<'a>>);
 
-fn read(text: &str) -> Result<Read<'_>, ScenarioError> {
+/// The entries of a scenario, as they were received.
+///
+/// # Errors
+/// The first line that is neither entry, building block nor expectation.
+pub fn entries(terms: &Terms, text: &str) -> Result<Vec<Entry>, ScenarioError> {
+    Ok(read(terms, text)?.0.into_iter().map(|(_, entry)| entry).collect())
+}
+
+fn read<'a>(terms: &Terms, text: &'a str) -> Result<Read<'a>, ScenarioError> {
     if text.len() > MAX_BYTES {
         return Err(ScenarioError { line: 1, reason: format!("a scenario has at most {MAX_BYTES} bytes") });
     }
@@ -94,8 +105,9 @@ fn read(text: &str) -> Result<Read<'_>, ScenarioError> {
         if content.starts_with('{') {
             let entry = Entry::from_bytes(content.as_bytes());
             let entry = entry.map_err(|error| wrong(format!("{error}: {}", source_of(&error))))?;
-            let number = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-            entries.push((EntryNumber(number), entry));
+            entries.push(entry);
+        } else if let Some(made) = blocks::expand(terms, content).map_err(wrong)? {
+            entries.extend(made);
         } else {
             expectations.push(expectation(line, content).map_err(wrong)?);
         }
@@ -103,6 +115,7 @@ fn read(text: &str) -> Result<Read<'_>, ScenarioError> {
     if expectations.is_empty() {
         return Err(ScenarioError { line: 1, reason: "the scenario expects nothing".to_owned() });
     }
+    let mut entries: Vec<(EntryNumber, Entry)> = (0..).map(EntryNumber).zip(entries).collect();
     entries.sort_by_key(|(number, entry)| (entry.received, *number));
     expectations.sort_by_key(|expected| (expected.at, expected.line));
     Ok((entries, expectations))
@@ -123,7 +136,7 @@ fn expectation(line: usize, content: &str) -> Result<Expectation<'_>, String> {
     }
     Ok(Expectation {
         line,
-        at: at.parse().map_err(|_| format!("`{at}` is no instant: write 2026-11-22T05:00:00Z"))?,
+        at: blocks::instant(at)?,
         duty: DutyId::parse(duty).map_err(|error| error.to_string())?,
         system: system.parse().map_err(|error: crate::id::NotAnId| error.to_string())?,
         standing,

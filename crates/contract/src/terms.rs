@@ -21,6 +21,10 @@ pub struct Terms {
     pub title_ja: String,
     /// Title.
     pub title_en: String,
+    /// The city, as it signs; empty: the file does not say.
+    pub city: String,
+    /// The contractor, as it signs; empty: the file does not say.
+    pub contractor: String,
     /// Open days and hours of the city (P-37).
     pub calendar: Calendar,
     /// The clauses, in the order of the file.
@@ -180,6 +184,15 @@ mod tests {
                 assert!(!text.is_empty(), "{} lacks a text", duty.duty);
             }
         }
+    }
+
+    #[test]
+    fn a_file_may_name_the_parties() {
+        let standard = Terms::standard();
+        assert_eq!((standard.city, standard.contractor), (String::new(), String::new()));
+        let small = Terms::parse(include_str!("../../../contracts/example-small.toml")).unwrap();
+        assert_eq!(small.city, "霧沢市");
+        assert_eq!(small.contractor, "霧沢システム保守株式会社");
     }
 
     #[test]

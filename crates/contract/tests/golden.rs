@@ -57,6 +57,7 @@ fn every_kind_of_act_and_matter_has_a_golden_file_that_reads_and_writes_the_same
     for (name, act) in &acts {
         match act {
             Act::Proposed { matter, .. } => assert_eq!(*name, format!("proposed.{}", matter.word())),
+            Act::RequestStep { step, .. } => assert_eq!(*name, format!("request.step.{}", step.word())),
             other => assert_eq!(name, other.kind()),
         }
     }
@@ -97,7 +98,8 @@ fn an_unknown_kind_or_field_is_refused() {
         // The flattened matter of `proposed` keeps serde from refusing unknown fields of the other acts.
         let matter = name.starts_with("proposed.");
         assert!(!matter || serde_json::from_str::<Act>(&more).is_err(), "{more}");
-        let kind = name.split_once("proposed.").map_or(name.as_str(), |_| "proposed");
+        let family = ["proposed", "request.step"].into_iter().find(|family| name.starts_with(family));
+        let kind = family.unwrap_or(&name);
         assert!(serde_json::from_str::<Act>(&text.replacen(kind, "no.such", 1)).is_err(), "{name}");
     }
 }

@@ -9,7 +9,7 @@ use yakujo_contract::fact::Fact;
 use yakujo_contract::terms::Terms;
 
 /// Kinds nobody makes yet, when this list was begun. Never raise it.
-const NOT_YET_PRODUCED: usize = 42;
+const NOT_YET_PRODUCED: usize = 36;
 /// Kinds nobody weighs yet, when this list was begun. Never raise it.
 const NOT_YET_USED: usize = 49;
 
@@ -45,8 +45,9 @@ fn variant(kind: &str) -> String {
 
 #[test]
 fn every_kind_of_fact_is_made_by_a_program_or_stands_on_the_list() {
-    let text =
-        programs(&repository().join("crates/agent/src")) + &programs(&repository().join("crates/server/src"));
+    let text: String = ["agent", "probe", "server"]
+        .map(|own| programs(&repository().join(format!("crates/{own}/src"))))
+        .concat();
     let is_made = |kind: &&str| {
         // `Fact::ClockStep(step)` makes one; `Fact::ClockStep(_)` only looks.
         let variant = format!("Fact::{}(", variant(kind));
@@ -80,6 +81,16 @@ fn what_a_judge_uses_is_a_kind_of_fact_or_act_or_a_matter() {
     }
 }
 
+/// The key that stands there, or all that the named function of the same file chooses from.
+fn keys(text: &str, rest: &str) -> Vec<String> {
+    if let Some(rest) = rest.strip_prefix('"') {
+        return vec![rest.split_once('"').unwrap().0.to_owned()];
+    }
+    let name = rest.split_once('(').unwrap().0;
+    let body = text.split_once(&format!("fn {name}(")).unwrap().1.split_once("\n}").unwrap().0;
+    body.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
 /// Each `measure(P18, "breach_ms")` of a clause's file.
 fn measured_in(clause: Clause) -> BTreeSet<(u8, String)> {
     let path = repository().join(format!("crates/contract/src/clauses/{}.rs", clause.key()));
@@ -87,8 +98,9 @@ fn measured_in(clause: Clause) -> BTreeSet<(u8, String)> {
     let mut found = BTreeSet::new();
     for opening in ["measure(P", "hours(P"] {
         for rest in text.split(opening).skip(1) {
-            let (number, rest) = rest.split_once(", \"").unwrap();
-            found.insert((number.parse().unwrap(), rest.split_once('"').unwrap().0.to_owned()));
+            let (number, rest) = rest.split_once(", ").unwrap();
+            let number = number.parse().unwrap();
+            found.extend(keys(&text, rest).into_iter().map(|key| (number, key)));
         }
     }
     if text.contains("after_open_days(") {

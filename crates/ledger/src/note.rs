@@ -308,6 +308,13 @@ impl VerifierKey {
         self.key.to_bytes()
     }
 
+    /// The text of a note that this key of a log signed, and no other key beside it: of notes that rest on one key alone,
+    /// as orders do. Of a checkpoint it says nothing, whose worth hangs on the witness as well; ask a policy there.
+    pub fn signed_alone<'a>(&self, note: &'a Note) -> Option<&'a str> {
+        let alone = self.kind == KeyKind::Log && note.signatures.len() == 1;
+        (alone && self.signed(note) == Signed::Good { time: None }).then_some(note.text.as_str())
+    }
+
     pub(crate) fn signed(&self, note: &Note) -> Signed {
         let mine = note.signatures.iter().find(|s| s.name == self.name && s.key_id == self.id);
         let Some(signature) = mine else { return Signed::Absent };

@@ -3,13 +3,24 @@
 //! The check runs in the writer's turn, on the court as it stands then. Ids are made by the server, texts are bounded
 //! at the door, and an auditor never acts.
 
+pub mod possible;
+mod posts;
+pub mod requests;
+
 use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use yakujo_contract::act::{Act, Matter, Role, Ruling, SoftwareLine};
 use yakujo_contract::court::Court;
 use yakujo_contract::entry::{Author, Body, Entry, Party, SeenHead};
 use yakujo_contract::evidence::agreement::Stage;
-use yakujo_contract::id::{PersonId, PostId, ProposalId, SystemId};
+use yakujo_contract::finding::Settled;
+use yakujo_contract::id::{EntryNumber, PersonId, PostId, ProbeId, ProposalId, SystemId};
+use yakujo_contract::order::Order;
+use yakujo_contract::order::allowed::{NotAllowed, allowed};
+use yakujo_contract::target::Target;
 use yakujo_contract::terms::Terms;
+use yakujo_contract::topic::Topic;
 
 /// Longest text of an act, in characters.
 pub const LONGEST_TEXT: usize = 2_000;
@@ -34,6 +45,9 @@ pub struct Decision {
     pub act: Act,
     /// The tree head the person had before his eyes.
     pub seen: Option<SeenHead>,
+    /// The newest entry about the request or the finding that the person had before his eyes: whoever decides on a page
+    /// that is out of date is refused.
+    pub newest: Option<EntryNumber>,
 }
 
 /// Why an act is refused.
@@ -51,6 +65,9 @@ pub enum Refusal {
     /// Proposer and agreer are of one party.
     #[error("the other party has to agree, not the one who proposed")]
     OwnProposal,
+    /// Somebody was faster: what the person saw is no longer what there is.
+    #[error("something has happened since this page was made: look at it again")]
+    Stale,
     /// The id exists.
     #[error("the id is taken: try again")]
     Taken,
@@ -63,6 +80,12 @@ pub enum Refusal {
     /// A value is outside its range, or a date in the past.
     #[error("a value is outside its range: {0}")]
     Value(String),
+    /// The step does not follow.
+    #[error(transparent)]
+    Step(yakujo_contract::request::flow::WhyNot),
+    /// The order rests on nothing that allows it.
+    #[error(transparent)]
+    Order(#[from] NotAllowed),
     /// The ledger refused.
     #[error("not stored: {0}")]
     NotStored(String),
@@ -111,41 +134,39 @@ pub fn check(court: &Court, terms: &Terms, decision: &Decision, now: Timestamp) 
             check_matter(court, terms, matter, now)
         }
         Act::Agreed { proposal } | Act::Refused { proposal, .. } => {
-            let proposed_by = open_proposal(court, proposal)?;
-            if proposed_by == decision.party() {
-                return Err(Refusal::OwnProposal);
-            }
-            Ok(())
+            may_answer(court, proposal, decision.party())
         }
         Act::Ended { proposal, .. } => may_end(court, proposal, decision.party()),
-        Act::DocumentApproved { document, version } | Act::DocumentAcknowledged { document, version } => {
-            let newest = court.evidence().documents.get(document).and_then(|known| known.in_use());
-            let current = newest.is_some_and(|newest| newest.value.version == *version);
-            if current { Ok(()) } else { Err(Refusal::NoSuchThing) }
-        }
-        Act::DocumentReviewed { document, .. } | Act::DocumentWithdrawn { document, .. } => {
-            let known = court.evidence().documents.get(document).and_then(|known| known.in_use());
-            known.map(|_| ()).ok_or(Refusal::NoSuchThing)
-        }
+        Act::DocumentRegistered(_)
+        | Act::DocumentApproved { .. }
+        | Act::DocumentAcknowledged { .. }
+        | Act::DocumentReviewed { .. }
+        | Act::DocumentWithdrawn { .. } => check_document(court, &decision.act),
         Act::DisclosureDelivered { request, .. } => {
             let asked = court.evidence().disclosures.get(request);
             let open = asked.is_some_and(|request| request.asked.is_some() && request.delivered.is_none());
             if open { Ok(()) } else { Err(Refusal::NoSuchThing) }
         }
         Act::DisclosureRequested { system, due, .. } => {
-            known_system(court, system)?;
-            if *due > now { Ok(()) } else { Err(Refusal::Value("due".to_owned())) }
+            known_system(court, system).and_then(|()| ahead(*due, now, "due"))
         }
         Act::AccessReviewed { system, .. } => known_system(court, system),
-        Act::DocumentRegistered(document) => {
-            document.systems.iter().try_for_each(|system| known_system(court, system))
+        Act::PersonEntered { role, from, until, .. } => check_period(*role, *from, *until, now),
+        Act::CommentMade { about, .. } => known_topic(court, terms, about),
+        Act::RequestAsked { request, filled, .. } => {
+            requests::check_asked(court, decision, request, filled, now)
         }
-        Act::PersonEntered { role, from, until, .. } => {
-            let ends_after = until.map_or(*role != Role::Auditor, |until| until > *from && until > now);
-            if ends_after { Ok(()) } else { Err(Refusal::Value("until".to_owned())) }
-        }
+        Act::RequestStep { request, step } => requests::check_step(court, decision, request, step, now),
+        Act::PostTaken { .. }
+        | Act::PostLeft { .. }
+        | Act::DeputyNamed { .. }
+        | Act::DeputyEnded { .. }
+        | Act::RouteSet { .. } => posts::check(court, &decision.act, now),
+        Act::FindingClassified { .. } | Act::FindingClosed { .. } => check_finding(court, terms, decision),
+        Act::OrderIssued { order } => check_order(court, order, now),
         // What these refer to is looked up by the caller, in people.db and in the tree.
-        Act::PersonLinked { .. }
+        Act::PostNamed { .. }
+        | Act::PersonLinked { .. }
         | Act::PersonLeft { .. }
         | Act::DeviceEnrolled { .. }
         | Act::DeviceRevoked { .. }
@@ -156,8 +177,90 @@ pub fn check(court: &Court, terms: &Terms, decision: &Decision, now: Timestamp) 
     }
 }
 
+fn ahead(instant: Timestamp, now: Timestamp, name: &str) -> Result<(), Refusal> {
+    if instant > now { Ok(()) } else { Err(Refusal::Value(name.to_owned())) }
+}
+
+/// What is said is said of a finding. A violation is closed when it was dealt with; anything else is settled by its class.
+fn check_finding(court: &Court, terms: &Terms, decision: &Decision) -> Result<(), Refusal> {
+    let (Act::FindingClassified { finding, .. } | Act::FindingClosed { finding, .. }) = &decision.act else {
+        return Ok(());
+    };
+    let found = court.finding(terms, finding).ok_or(Refusal::NoSuchThing)?;
+    if decision.newest.is_some_and(|newest| newest != found.newest()) {
+        return Err(Refusal::Stale);
+    }
+    let open = match decision.act {
+        Act::FindingClosed { .. } => found.settled == Settled::Violation,
+        _ => found.settled != Settled::Closed,
+    };
+    if open { Ok(()) } else { Err(Refusal::NotOpen) }
+}
+
+/// The other party answers a proposal, not the one who made it.
+fn may_answer(court: &Court, proposal: &ProposalId, party: Party) -> Result<(), Refusal> {
+    if open_proposal(court, proposal)? == party { Err(Refusal::OwnProposal) } else { Ok(()) }
+}
+
+/// An auditor's time always ends, and nobody's ends before it begins.
+fn check_period(
+    role: Role,
+    from: Timestamp,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let ends_after = until.map_or(role != Role::Auditor, |until| until > from && until > now);
+    if ends_after { Ok(()) } else { Err(Refusal::Value("until".to_owned())) }
+}
+
+fn check_document(court: &Court, act: &Act) -> Result<(), Refusal> {
+    match act {
+        Act::DocumentApproved { document, version } | Act::DocumentAcknowledged { document, version } => {
+            let newest = court.evidence().documents.get(document).and_then(|known| known.in_use());
+            let current = newest.is_some_and(|newest| newest.value.version == *version);
+            if current { Ok(()) } else { Err(Refusal::NoSuchThing) }
+        }
+        Act::DocumentReviewed { document, .. } | Act::DocumentWithdrawn { document, .. } => {
+            let known = court.evidence().documents.get(document).and_then(|known| known.in_use());
+            known.map(|_| ()).ok_or(Refusal::NoSuchThing)
+        }
+        Act::DocumentRegistered(document) => {
+            document.systems.iter().try_for_each(|system| known_system(court, system))
+        }
+        // Only acts about documents come here.
+        _ => Ok(()),
+    }
+}
+
+/// An order is new, well formed, dated now, and rests on what allows it.
+fn check_order(court: &Court, order: &Order, now: Timestamp) -> Result<(), Refusal> {
+    if court.evidence().orders.get(&order.order).is_some() {
+        return Err(Refusal::Taken);
+    }
+    if order.text().is_err() || order.issued > now {
+        return Err(Refusal::Value("order".to_owned()));
+    }
+    Ok(allowed(court.evidence(), order, now)?)
+}
+
 fn known_system(court: &Court, system: &SystemId) -> Result<(), Refusal> {
     if court.places().contains_key(system) { Ok(()) } else { Err(Refusal::NoSuchThing) }
+}
+
+/// Whether there is such a thing to talk about.
+///
+/// # Errors
+/// [`Refusal::NoSuchThing`].
+pub fn known_topic(court: &Court, terms: &Terms, topic: &Topic) -> Result<(), Refusal> {
+    let known = match topic {
+        Topic::Duty(duty, system) => {
+            terms.duties.iter().any(|terms| terms.duty == *duty) && court.places().contains_key(system)
+        }
+        Topic::Proposal(id) => court.evidence().agreements.proposal(id).is_some(),
+        Topic::Request(id) => court.evidence().requests.get(id).is_some(),
+        Topic::Finding(id) => court.finding(terms, id).is_some(),
+    };
+    if known { Ok(()) } else { Err(Refusal::NoSuchThing) }
 }
 
 /// Who may do what. Exhaustive on purpose: a new act does not compile until somebody decides whose it is.
@@ -181,10 +284,24 @@ pub fn may(role: Role, act: &Act) -> bool {
             let own = entered.party() == role.party() || (entered.party() == Party::Auditor && city);
             own && decides
         }
+        // Who sits on the city's posts is the city's own matter.
+        Act::PostNamed { .. }
+        | Act::PostTaken { .. }
+        | Act::PostLeft { .. }
+        | Act::DeputyNamed { .. }
+        | Act::DeputyEnded { .. }
+        | Act::RouteSet { .. } => matches!(role, Role::CityApprover | Role::CitySecurity),
+        Act::RequestAsked { .. } => city || contractor,
+        Act::RequestStep { step, .. } => requests::may_step(role.party(), step),
+        Act::FindingClassified { .. } => city || contractor,
+        Act::FindingClosed { .. } => city,
         Act::DeviceEnrolled { .. } | Act::DeviceRevoked { .. } => contractor || role == Role::CitySecurity,
+        // The city consents in the request; the contractor has it carried out.
+        Act::OrderIssued { .. } => contractor,
         Act::AccessReviewed { .. } => city,
         Act::DisclosureRequested { .. } => city,
         Act::DisclosureDelivered { .. } => contractor,
+        Act::CommentMade { .. } => city || contractor,
         Act::BundleTaken { .. } => true,
         Act::HeadCosigned { .. } => city,
         Act::PersonalErased { .. } => decides,
@@ -220,6 +337,10 @@ pub fn may_end(court: &Court, id: &ProposalId, party: Party) -> Result<(), Refus
             | Matter::Host(_)
             | Matter::DeviceNeed(_)
             | Matter::Limit(_)
+            | Matter::Asset(_)
+            | Matter::Target(_)
+            | Matter::Holidays(_)
+            | Matter::Freeze(_)
             | Matter::Software(SoftwareLine { ruling: Ruling::Refused, .. })
             | Matter::Exemption { .. }
             | Matter::NotApplicable { .. } => {
@@ -229,7 +350,12 @@ pub fn may_end(court: &Court, id: &ProposalId, party: Party) -> Result<(), Refus
                     Err(Refusal::NotYours)
                 }
             }
-            Matter::Software(_) | Matter::Flow(_) | Matter::Account(_) | Matter::Support(_) => Ok(()),
+            // Ending what leaves changes out makes the contract stricter: either may.
+            Matter::Software(_)
+            | Matter::Flow(_)
+            | Matter::Account(_)
+            | Matter::Support(_)
+            | Matter::Ignore(_) => Ok(()),
         },
         Stage::Refused | Stage::Ended => Err(Refusal::NotOpen),
     }
@@ -257,11 +383,48 @@ fn check_matter(court: &Court, terms: &Terms, matter: &Matter, now: Timestamp) -
             system.as_ref().map_or(Ok(()), known)
         }
         Matter::System(_) => Ok(()),
+        Matter::Holidays(table) => {
+            let within = |day: &jiff::civil::Date| (table.from..=table.until).contains(day);
+            let right = table.from < table.until && table.days.len() <= 200 && table.days.keys().all(within);
+            if right { Ok(()) } else { Err(Refusal::Value("days".to_owned())) }
+        }
+        Matter::Freeze(freeze) if freeze.until <= freeze.from => Err(Refusal::Value("until".to_owned())),
+        Matter::Ignore(line) => {
+            known(&line.system)?;
+            // What leaves out everything is no list.
+            let says_little = line.pattern.trim_matches(['*', '/', ' ']).is_empty();
+            if says_little { Err(Refusal::Value("pattern".to_owned())) } else { Ok(()) }
+        }
+        Matter::Target(target) => {
+            known(&target.system)?;
+            check_target(court, target)
+        }
         other => other.system().map_or(Ok(()), known),
     }
 }
 
-fn check_text(text: &str) -> Result<(), Refusal> {
+/// A probe goes where this line says: whatever it cannot do is refused before anybody agrees to it.
+fn check_target(court: &Court, target: &Target) -> Result<(), Refusal> {
+    target.check().map_err(|wrong| Refusal::Value(wrong.0.to_owned()))?;
+    let known = |probe: &ProbeId| {
+        let hosts = court.places().values().flat_map(|hosts| hosts.keys());
+        *probe == ProbeId::server() || hosts.filter_map(ProbeId::of_host).any(|host| host == *probe)
+    };
+    if !target.probes.iter().all(known) {
+        return Err(Refusal::Value("probes".to_owned()));
+    }
+    let certificate = target.authority.as_ref().map(|pem| CertificateDer::from_pem_slice(pem.as_bytes()));
+    if matches!(certificate, Some(Err(_))) {
+        return Err(Refusal::Value("authority".to_owned()));
+    }
+    Ok(())
+}
+
+/// A text of an act: not empty, not too long, plain.
+///
+/// # Errors
+/// [`Refusal::Text`].
+pub fn check_text(text: &str) -> Result<(), Refusal> {
     let control = |c: char| c.is_control() && c != '\n';
     if text.trim().is_empty() || text.chars().count() > LONGEST_TEXT || text.chars().any(control) {
         return Err(Refusal::Text);
@@ -277,6 +440,11 @@ fn texts(act: &Act) -> Vec<&str> {
         | Act::DocumentReviewed { reason, .. }
         | Act::DocumentWithdrawn { reason, .. }
         | Act::PersonLeft { reason, .. }
+        | Act::PostLeft { reason, .. }
+        | Act::DeputyNamed { reason, .. }
+        | Act::DeputyEnded { reason, .. }
+        | Act::FindingClassified { reason, .. }
+        | Act::FindingClosed { reason, .. }
         | Act::DeviceRevoked { reason, .. }
         | Act::PersonalErased { reason, .. }
         | Act::EntryCorrected { reason, .. } => vec![reason],
@@ -285,11 +453,19 @@ fn texts(act: &Act) -> Vec<&str> {
         Act::AccessReviewed { remark, .. } => vec![remark],
         Act::DisclosureRequested { detail, .. } => vec![detail],
         Act::HeadCosigned { key, .. } => vec![key],
+        Act::PostNamed { name, .. } => vec![name],
         Act::Agreed { .. }
         | Act::PersonEntered { .. }
         | Act::PersonLinked { .. }
+        | Act::PostTaken { .. }
+        | Act::RouteSet { .. }
+        // The form and its steps are checked where they are followed.
+        | Act::RequestAsked { .. }
+        | Act::RequestStep { .. }
         | Act::DeviceEnrolled { .. }
+        | Act::OrderIssued { .. }
         | Act::DisclosureDelivered { .. }
+        | Act::CommentMade { .. }
         | Act::BundleTaken { .. } => Vec::new(),
     }
 }
@@ -302,8 +478,16 @@ fn matter_texts(matter: &Matter) -> Vec<&str> {
         Matter::Account(line) => vec![&line.account, &line.need],
         Matter::Software(line) => vec![&line.pattern, &line.reason],
         Matter::Limit(line) => vec![&line.resource, &line.at_limit],
+        Matter::Asset(line) => vec![&line.asset, &line.place],
         Matter::DeviceNeed(need) => vec![&need.reason],
         Matter::Support(line) => vec![&line.product, &line.cycle, &line.basis],
+        Matter::Target(target) => {
+            let texts = target.expected.text.iter().chain(&target.expected.functions);
+            std::iter::once(&target.name).chain(texts).map(String::as_str).collect()
+        }
+        Matter::Holidays(table) => table.days.values().map(String::as_str).collect(),
+        Matter::Freeze(freeze) => vec![&freeze.reason],
+        Matter::Ignore(line) => vec![&line.pattern, &line.reason],
         Matter::Exemption { reason, .. } | Matter::NotApplicable { reason, .. } => vec![reason],
     }
 }

@@ -15,12 +15,14 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use yakujo_contract::act::Act;
 use yakujo_contract::fact::Fact;
-use yakujo_contract::fact::server::HostHeard;
-use yakujo_contract::id::HostId;
+use yakujo_contract::fact::server::{HostHeard, HostTwin};
+use yakujo_contract::id::{HostId, ProbeId};
+use yakujo_contract::target::Target;
 
 /// Largest request, bytes.
 pub const MAX_BODY: usize = 1 << 20;
@@ -64,6 +66,34 @@ pub struct Renumber {
     taken_to: u64,
 }
 
+/// A probe asks what to try.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetsRequest {
+    /// Digest of the list it has, or nothing.
+    pub known: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Assigned {
+    digest: String,
+    /// Absent: the list is the known one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets: Option<Vec<Target>>,
+}
+
+/// A host asks what it is ordered to do.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrdersRequest {}
+
+#[derive(Debug, Serialize)]
+struct Ordered {
+    host: HostId,
+    key: String,
+    orders: Vec<String>,
+}
+
 #[derive(Debug, Serialize)]
 struct Stored {
     stored_to: u64,
@@ -86,6 +116,8 @@ struct Enrolled {
     certificate: String,
     ca: String,
     intake: String,
+    /// The public key of orders, which the agent pins.
+    orders: String,
 }
 
 /// Why a program is turned away; the text is for its operator.
@@ -177,10 +209,18 @@ async fn who(house: &House, peer: &PeerCertificate) -> Result<(Arc<Office>, Devi
     Err(Refused::Stranger)
 }
 
-async fn sign_of_life(office: &Office, host: &HostId, epoch: &str) -> Result<(), Refused> {
+async fn sign_of_life(office: &Office, device: &Device, epoch: &str) -> Result<(), Refused> {
+    let host = &device.host;
     match office.watch.heard(host, epoch, office.now()) {
         Sign::Regular => Ok(()),
-        Sign::Clone => Err(Refused::Clone),
+        Sign::CloneAgain => Err(Refused::Clone),
+        Sign::Clone => {
+            let twin = Fact::HostTwin(HostTwin { device: device.id.clone() });
+            let stated = office.state(Some(host.clone()), twin).await;
+            stated.map_err(|error| Refused::NotStored(error.to_string()))?;
+            office.watch.twin_is_told(host, office.now());
+            Err(Refused::Clone)
+        }
         Sign::AfterSilence(silent_since) => {
             let heard = Fact::HostHeard(HostHeard { silent_since });
             let stated = office.state(Some(host.clone()), heard).await;
@@ -216,7 +256,7 @@ pub async fn facts(
     if request.facts.iter().any(is_too_large) {
         return Err(Refused::Unprocessable("a fact is larger than 64,000 bytes: send it in parts"));
     }
-    sign_of_life(&office, &device.host, &request.epoch).await?;
+    sign_of_life(&office, &device, &request.epoch).await?;
     let stored_to = office.store_facts(device.host, request.lowest, request.facts).await?;
     Ok(Json(Stored { stored_to, now: office.now() }).into_response())
 }
@@ -234,9 +274,49 @@ pub async fn pulse(
     if !house.rate.admits(&device.host, office.now()) {
         return Err(Refused::TooMany);
     }
-    sign_of_life(&office, &device.host, &request.epoch).await?;
+    sign_of_life(&office, &device, &request.epoch).await?;
     let stored_to = office.store_facts(device.host, 1, Vec::new()).await?;
     Ok(Json(Stored { stored_to, now: office.now() }).into_response())
+}
+
+/// Says what an agent probes: the agreed targets that name its host.
+///
+/// # Errors
+/// Words for the agent's operator.
+pub async fn targets(
+    State(house): State<Arc<House>>,
+    Extension(peer): Extension<PeerCertificate>,
+    Json(request): Json<TargetsRequest>,
+) -> Result<Response, Refused> {
+    let (office, device) = who(&house, &peer).await?;
+    if !house.rate.admits(&device.host, office.now()) {
+        return Err(Refused::TooMany);
+    }
+    let probe = ProbeId::of_host(&device.host);
+    let targets = probe.map_or_else(Vec::new, |probe| crate::probing::assigned(&office, &probe));
+    let text = serde_json::to_vec(&targets).map_err(|error| Refused::NotStored(error.to_string()))?;
+    let digest: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let targets = (digest != request.known).then_some(targets);
+    Ok(Json(Assigned { digest, targets }).into_response())
+}
+
+/// Hands out the orders of a host, signed; and the key they are signed with, for agents that were enrolled before it was.
+///
+/// # Errors
+/// Words for the agent's operator.
+pub async fn orders(
+    State(house): State<Arc<House>>,
+    Extension(peer): Extension<PeerCertificate>,
+    Json(_): Json<OrdersRequest>,
+) -> Result<Response, Refused> {
+    let (office, device) = who(&house, &peer).await?;
+    if !house.rate.admits(&device.host, office.now()) {
+        return Err(Refused::TooMany);
+    }
+    let orders = crate::orders::hand_out(&office, &device.host).await;
+    let orders = orders.map_err(|error| Refused::NotStored(error.to_string()))?;
+    let key = office.orders().public();
+    Ok(Json(Ordered { host: device.host, key, orders }).into_response())
 }
 
 fn is_too_large(numbered: &NumberedFact) -> bool {
@@ -257,15 +337,49 @@ fn is_an_agents(fact: &Fact) -> bool {
             | Fact::AccountSet(_)
             | Fact::PrivilegeRules(_)
             | Fact::AvEngine(_)
+            | Fact::AvScan(_)
+            | Fact::AvDetection(_)
+            | Fact::AvGap(_)
+            | Fact::AvSelfTest(_)
+            | Fact::QuarantineItem(_)
             | Fact::PackageSet(_)
             | Fact::PackageChange(_)
             | Fact::SupportPhase(_)
+            | Fact::ReleaseDeployed(_)
             | Fact::NetListeners(_)
+            | Fact::NetInterfaces(_)
+            | Fact::NetFirewall(_)
+            | Fact::TlsEndpoint(_)
+            | Fact::IntegrityBaseline(_)
+            | Fact::IntegrityChange(_)
+            | Fact::StateSet(_)
+            | Fact::StateChange(_)
             | Fact::AgentBeat(_)
             | Fact::AgentStart(_)
             | Fact::AgentStop(_)
             | Fact::AgentLoss(_)
             | Fact::AgentBudget(_)
+            | Fact::AgentUpdate(_)
+            | Fact::SessionPolicy(_)
+            | Fact::LoginOpen(_)
+            | Fact::LoginClose(_)
+            | Fact::LoginFailure(_)
+            | Fact::PrivilegeUse(_)
+            | Fact::LogSource(_)
+            | Fact::UpdatesAvailable(_)
+            | Fact::StaleRunning(_)
+            | Fact::DevicePlugged(_)
+            | Fact::HostIdentity(_)
+            | Fact::BackupRun(_)
+            | Fact::BackupCheck(_)
+            | Fact::RestoreDrill(_)
+            | Fact::ProbeAvailability(_)
+            | Fact::ProbeWatch(_)
+            | Fact::ProbeBlind(_)
+            | Fact::EnvironmentSeen(_)
+            | Fact::IsolationState(_)
+            | Fact::OrderOutcome(_)
+            | Fact::QuarantineRestore(_)
     )
 }
 
@@ -325,5 +439,6 @@ async fn certify(
         certificate: issued.pem,
         ca: house.authority.pem().to_owned(),
         intake: house.intake.clone(),
+        orders: office.orders().public(),
     })
 }

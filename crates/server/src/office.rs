@@ -2,9 +2,12 @@
 //! show what belongs to another.
 
 use crate::decide::{Actor, Decision, Refusal};
+use crate::monthly::Monthly;
+use crate::orders::Orders;
 use crate::people::devices::Device;
 use crate::people::sessions::SessionLimits;
-use crate::people::{NewPerson, People, PeopleError};
+use crate::people::{People, PeopleError};
+use crate::resent::Resent;
 use crate::settings::{Clock, Settings, private_folder, write_private};
 use crate::snapshot::Snapshot;
 use crate::views::{Stored, ViewError, Views};
@@ -15,12 +18,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{mpsc, oneshot, watch};
 use yakujo_contract::act::{Act, Environment, HostPlace, Importance, Matter, Role, Segment, System, Trit};
+use yakujo_contract::case::Measure;
 use yakujo_contract::court::Court;
 use yakujo_contract::entry::{Author, Body, Entry, Party, SeenHead};
 use yakujo_contract::fact::Fact;
-use yakujo_contract::id::{ContractId, DeviceId, EntryNumber, HostId, PostId, SystemId};
+use yakujo_contract::id::{ContractId, DeviceId, EntryNumber, HostId, SystemId};
 use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::terms::Terms;
+use yakujo_contract::topic::Topic;
 use yakujo_ledger::files::{Ledger, LedgerError, Reader, load_key, store_key};
 use yakujo_ledger::note::SigningKey;
 
@@ -82,6 +87,11 @@ pub struct Office {
     pub people: People,
     /// Which hosts are heard.
     pub watch: Watch,
+    /// Monthly reports.
+    pub monthly: Monthly,
+    orders: Orders,
+    /// Forms that were taken: sent twice, they are taken once.
+    pub resent: Resent,
 }
 
 /// The first people of a new contract and their one-time links' secrets.
@@ -114,7 +124,9 @@ impl Office {
         let reader = ledger.reader();
         let views = Views::open(&folder.join("views.db")).await?;
         let people = People::open(&folder.join("people.db")).await?;
+        let orders = Orders::open(folder)?;
         let judged = judge_ledger(folder, &terms, &reader, &views).await?;
+        settle_texts(&people, &views).await?;
         let (news, _) = watch::channel(0);
         let last = judged.court.now();
         let shared = Arc::new(Shared {
@@ -142,7 +154,8 @@ impl Office {
             .name(format!("writer {}", shared.id))
             .spawn(move || writer.run(inbox));
         spawned.map_err(|error| OfficeError::File(folder.to_owned(), error))?;
-        Ok(Self { shared, requests, reader, people, watch: Watch::default() })
+        let (watch, monthly, resent) = (Watch::default(), Monthly::default(), Resent::default());
+        Ok(Self { shared, requests, reader, people, watch, monthly, orders, resent })
     }
 
     /// Makes a new contract from the standard terms, with this machine as its first host.
@@ -215,41 +228,6 @@ impl Office {
         Ok(links)
     }
 
-    /// Enters a person into ledger and database; returns the secret of the first sign-in link.
-    ///
-    /// # Errors
-    /// When the act is refused or the login is taken.
-    pub async fn enter_person(
-        &self,
-        actor: Option<Actor>,
-        login: &str,
-        name: &str,
-        role: Role,
-        post: Option<PostId>,
-        until: Option<Timestamp>,
-    ) -> Result<zeroize::Zeroizing<String>, OfficeError> {
-        let now = self.now();
-        let id: yakujo_contract::id::PersonId =
-            crate::people::new_id('p')?.try_into().map_err(PeopleError::from)?;
-        let person = NewPerson {
-            id: id.clone(),
-            login: login.to_owned(),
-            name: name.to_owned(),
-            role,
-            post: post.as_ref().map(ToString::to_string),
-            from: now,
-            until,
-        };
-        // The sign-in name is reserved first: of two who enter it at once, one gets an entry in the ledger.
-        let name = self.people.add_person(&person).await?;
-        let act = Act::PersonEntered { person: id.clone(), role, post, from: now, until, name };
-        if let Err(refusal) = self.decide(actor, act, None).await {
-            self.people.withdraw(&id).await?;
-            return Err(refusal.into());
-        }
-        Ok(self.people.grant_link(&id, now, ONE_TIME_LIVES).await?)
-    }
-
     /// Refuses a device from now on; its act stands in the ledger. `devices` are all that are known.
     ///
     /// # Errors
@@ -282,6 +260,12 @@ impl Office {
     #[must_use]
     pub fn terms(&self) -> &Terms {
         &self.shared.terms
+    }
+
+    /// What signs orders to its agents.
+    #[must_use]
+    pub fn orders(&self) -> &Orders {
+        &self.orders
     }
 
     /// Its views.
@@ -359,6 +343,12 @@ impl Office {
     /// A number to measure by, as agreed, or as proposed while nothing is agreed.
     #[must_use]
     pub fn measure(&self, parameter: ParameterId, key: &str) -> i64 {
+        self.measured(parameter, key).value
+    }
+
+    /// The same, with whether both parties agreed on it.
+    #[must_use]
+    pub fn measured(&self, parameter: ParameterId, key: &str) -> Measure {
         let court = self.court();
         let now = self.now();
         let agreed = court.evidence().agreements.agreed_values(parameter);
@@ -366,9 +356,12 @@ impl Office {
             .iter()
             .rev()
             .filter(|(from, _, _)| *from <= now)
-            .find_map(|(_, values, _)| values.get(key));
-        let proposed = || self.terms().parameters.get(&parameter).and_then(|terms| terms.defaults.get(key));
-        in_force.or_else(proposed).copied().unwrap_or_default()
+            .find_map(|(_, values, stamp)| Some((*values.get(key)?, stamp.entry)));
+        if let Some((value, entry)) = in_force {
+            return Measure { value, agreed: true, entry: Some(entry) };
+        }
+        let proposed = self.terms().parameters.get(&parameter).and_then(|terms| terms.defaults.get(key));
+        Measure { value: proposed.copied().unwrap_or_default(), agreed: false, entry: None }
     }
 
     /// How long sessions live (P-11).
@@ -409,7 +402,7 @@ impl Office {
     /// When it was not stored.
     pub async fn state(&self, host: Option<HostId>, fact: Fact) -> Result<EntryNumber, NotStored> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Request::Own { host, fact, reply: Some(reply) }, answer).await?
+        self.ask(Request::Own { host, fact: Box::new(fact), reply: Some(reply) }, answer).await?
     }
 
     /// Does an act of a person: its entry is durable and in force when this returns.
@@ -422,10 +415,44 @@ impl Office {
         act: Act,
         seen: Option<SeenHead>,
     ) -> Result<EntryNumber, Refusal> {
+        self.settle(Decision { actor, act, seen, newest: None }).await
+    }
+
+    /// The same, of somebody who looked at a page: the act counts only while that page shows what there is.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub async fn settle(&self, decision: Decision) -> Result<EntryNumber, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let decision = Box::new(Decision { actor, act, seen });
+        let decision = Box::new(decision);
         let asked = self.ask(Request::Act { decision, reply }, answer).await;
         asked.map_err(|error| Refusal::NotStored(error.0))?
+    }
+
+    /// Says something to the other party: the ledger gets the digest, the text stays where it can be erased.
+    ///
+    /// # Errors
+    /// When the text or the act is refused; then nothing is kept.
+    pub async fn say(
+        &self,
+        actor: Actor,
+        about: Topic,
+        text: &str,
+        seen: Option<SeenHead>,
+    ) -> Result<EntryNumber, OfficeError> {
+        crate::decide::check_text(text)?;
+        let text = self.people.about_to_say(text).await?;
+        let digest = text.digest.clone();
+        match self.decide(Some(actor), Act::CommentMade { about, text }, seen).await {
+            Ok(number) => {
+                self.people.said(&digest).await?;
+                Ok(number)
+            }
+            Err(refusal) => {
+                self.people.not_said(&digest).await?;
+                Err(refusal.into())
+            }
+        }
     }
 
     /// Publishes a checkpoint of everything that is durable. Returns its size.
@@ -468,6 +495,17 @@ fn read_terms(folder: &Path) -> Result<Terms, OfficeError> {
     let file = folder.join("contract.toml");
     let text = std::fs::read_to_string(&file).map_err(|error| OfficeError::File(file.clone(), error))?;
     Terms::parse(&text).map_err(|error| OfficeError::Terms(file, error))
+}
+
+/// Texts that were kept just before an end that came too early: those the ledger has stay, the others go.
+async fn settle_texts(people: &People, views: &Views) -> Result<(), OfficeError> {
+    for digest in people.unsaid().await? {
+        match views.is_said(&digest).await? {
+            true => people.said(&digest).await?,
+            false => people.not_said(&digest).await?,
+        }
+    }
+    Ok(())
 }
 
 struct Judged {

@@ -133,6 +133,10 @@ impl Running {
         });
         for office in house.offices() {
             begin_watch(&office).await;
+            tasks.spawn(crate::probing::probe(office.clone(), settings.clock.clone(), ended.clone()));
+            tasks.spawn(crate::notices::tell(office.clone(), ended.clone()));
+            tasks.spawn(crate::notices::mail::send_until(office.clone(), ended.clone()));
+            tasks.spawn(crate::notices::webhook::send_until(office.clone(), ended.clone()));
             tasks.spawn(tend(office, house.clone(), ended.clone()));
         }
         Ok(Self { portal: portal_address, intake: intake_address, first_links, house, doors, tasks, end })

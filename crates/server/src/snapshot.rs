@@ -23,6 +23,12 @@ fn format() -> Option<&'static str> {
     format.as_deref()
 }
 
+/// Names the program that judges and the terms of this contract, for whatever is kept of its verdicts.
+#[must_use]
+pub fn judged_by(folder: &Path) -> Option<String> {
+    Some(format!("{}/{}", format()?, terms_digest(folder).ok()?))
+}
+
 /// What is kept.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -85,6 +91,13 @@ impl Snapshot {
     }
 }
 
-fn terms_digest(folder: &Path) -> std::io::Result<String> {
-    Ok(hex(&Sha256::digest(std::fs::read(folder.join("contract.toml"))?)))
+/// SHA-256 of the contract file in a folder, in hexadecimal.
+pub(crate) fn terms_digest(folder: &Path) -> std::io::Result<String> {
+    Ok(digest_of_terms(&std::fs::read(folder.join("contract.toml"))?))
+}
+
+/// SHA-256 of a contract file, in hexadecimal.
+#[must_use]
+pub fn digest_of_terms(file: &[u8]) -> String {
+    hex(&Sha256::digest(file))
 }

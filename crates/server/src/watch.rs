@@ -7,12 +7,22 @@ use yakujo_contract::id::HostId;
 
 /// An agent sends a pulse every 15 s.
 pub const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(45);
+/// That two agents use one certificate is told again so often while they do.
+const TWIN_TOLD_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, Clone)]
 struct Heard {
     last: Timestamp,
     silent: Option<Timestamp>,
+    /// The newest run of the agent, and when it was last heard.
     epoch: String,
+    twin_told: Option<Timestamp>,
+}
+
+impl Heard {
+    fn at(now: Timestamp, silent: Option<Timestamp>) -> Self {
+        Self { last: now, silent, epoch: String::new(), twin_told: None }
+    }
 }
 
 /// Signs of life, in memory: after a restart every host has the full time again.
@@ -28,15 +38,17 @@ pub enum Sign {
     Regular,
     /// The host was silent since then.
     AfterSilence(Timestamp),
-    /// Another run of an agent with the same certificate spoke just now: two at once.
+    /// Another run of an agent with the same certificate spoke just now: two at once. It does not stand in the ledger yet.
     Clone,
+    /// As before, and it stands in the ledger.
+    CloneAgain,
 }
 
 impl Watch {
     /// Expects a host from now on; `silent` since then, where the ledger says so.
     pub fn expect(&self, host: &HostId, now: Timestamp, silent: Option<Timestamp>) {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.entry(host.clone()).or_insert(Heard { last: now, silent, epoch: String::new() });
+        hosts.entry(host.clone()).or_insert(Heard::at(now, silent));
     }
 
     /// Forgets a host whose device was revoked.
@@ -47,13 +59,13 @@ impl Watch {
     /// A sign of life of one run (`epoch`) of an agent.
     pub fn heard(&self, host: &HostId, epoch: &str, now: Timestamp) -> Sign {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            hosts.entry(host.clone()).or_insert(Heard { last: now, silent: None, epoch: String::new() });
-        let other = !known.epoch.is_empty() && known.epoch != epoch;
-        let recent = now.duration_since(known.last) < SignedDuration::from_secs(10);
-        // A restarted agent has a new epoch, too: only two that speak in turns are two.
-        if other && recent && known.epoch.as_str() > epoch {
-            return Sign::Clone;
+        let known = hosts.entry(host.clone()).or_insert(Heard::at(now, None));
+        let recent = now.duration_since(known.last) <= SILENT_AFTER;
+        // A restarted agent has a new epoch, too, but a later one: only an earlier run that still speaks while the later one
+        // does is a second agent. After a clock was set back the later run is refused until the earlier one is forgotten.
+        if recent && known.epoch.as_str() > epoch {
+            let is_told = known.twin_told.is_some_and(|told| now.duration_since(told) < TWIN_TOLD_EVERY);
+            return if is_told { Sign::CloneAgain } else { Sign::Clone };
         }
         epoch.clone_into(&mut known.epoch);
         known.last = now;
@@ -63,6 +75,14 @@ impl Watch {
     /// The end of the silence stands in the ledger.
     pub fn is_heard(&self, host: &HostId) {
         self.set_silent(host, None);
+    }
+
+    /// That two use one certificate stands in the ledger.
+    pub fn twin_is_told(&self, host: &HostId, now: Timestamp) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hosts.get_mut(host) {
+            known.twin_told = Some(now);
+        }
     }
 
     /// Hosts whose silence does not stand in the ledger yet, with their last sign of life.
@@ -106,6 +126,29 @@ mod tests {
         }
         watch.is_heard(&host);
         assert_eq!(watch.heard(&host, "e1", at(63)), Sign::Regular);
+    }
+
+    #[test]
+    fn two_agents_with_one_certificate_are_found_whenever_in_the_rhythm_of_the_other_they_speak() {
+        let at = |second: i64| Timestamp::from_second(1_795_000_000 + second).unwrap();
+        for behind in 1..15 {
+            let (watch, host): (Watch, HostId) = (Watch::default(), "web-1".parse().unwrap());
+            assert_eq!(watch.heard(&host, "e1", at(0)), Sign::Regular);
+            assert_eq!(watch.heard(&host, "e2", at(behind)), Sign::Regular, "a restart");
+            for turn in 1..10 {
+                assert_eq!(watch.heard(&host, "e1", at(15 * turn)), Sign::Clone, "{behind}");
+                assert_eq!(watch.heard(&host, "e2", at(15 * turn + behind)), Sign::Regular, "{behind}");
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_clock_was_set_back_a_restarted_agent_is_heard_again_within_a_minute() {
+        let (watch, host): (Watch, HostId) = (Watch::default(), "web-1".parse().unwrap());
+        let at = |second: i64| Timestamp::from_second(1_795_000_000 + second).unwrap();
+        watch.heard(&host, "e9", at(0));
+        assert_eq!(watch.heard(&host, "e1", at(15)), Sign::Clone);
+        assert_eq!(watch.heard(&host, "e1", at(46)), Sign::Regular);
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub enum Request {
         /// About which host, where about one.
         host: Option<HostId>,
         /// The fact.
-        fact: Fact,
+        fact: Box<Fact>,
         /// Stored.
         reply: Option<oneshot::Sender<Result<EntryNumber, NotStored>>>,
     },
@@ -162,7 +162,7 @@ impl Writer {
         for request in gathered {
             match request {
                 Request::Facts(delivery) => self.deliver(&mut batch, delivery),
-                Request::Own { host, fact, reply } => self.gather_own(&mut batch, host, fact, reply),
+                Request::Own { host, fact, reply } => self.gather_own(&mut batch, host, *fact, reply),
                 Request::Act { decision, reply } => {
                     self.store(std::mem::take(&mut batch));
                     self.act(*decision, reply);
@@ -402,10 +402,11 @@ impl Writer {
         self.apply(&[], &rulings);
     }
 
-    fn act(&mut self, decision: Decision, reply: oneshot::Sender<Result<EntryNumber, Refusal>>) {
+    fn act(&mut self, mut decision: Decision, reply: oneshot::Sender<Result<EntryNumber, Refusal>>) {
         let received = self.now();
         let checked = {
             let court = self.shared.court.read().unwrap_or_else(PoisonError::into_inner);
+            decide::requests::number(&court, &mut decision, received);
             decide::check(&court, &self.shared.terms, &decision, received)
         };
         let entry = match checked {

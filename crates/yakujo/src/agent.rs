@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 /// Enrols at the first start, then runs until Ctrl-C.
 pub fn run(data: &Path, arguments: &Agent) -> anyhow::Result<ExitCode> {
-    crate::up::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let folder = data.join("agent");
         if let (Some(server), Some(file)) = (&arguments.server, &arguments.code_file) {
             enrol(&folder, server, read_code(file)?).await?;
@@ -24,6 +24,13 @@ pub fn run(data: &Path, arguments: &Agent) -> anyhow::Result<ExitCode> {
         agent.stop().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Few threads: what each of them once used of memory stays with it.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).max_blocking_threads(8).enable_all();
+    builder.build().context("the asynchronous runtime cannot be started")
 }
 
 fn read_code(file: &Path) -> anyhow::Result<String> {
@@ -56,6 +63,7 @@ pub async fn start(folder: &Path, intake: Option<SocketAddr>) -> anyhow::Result<
         sources,
         clock: std::sync::Arc::new(jiff::Timestamp::now),
         home,
+        hand: folder.parent().and_then(crate::act::hand),
     };
     yakujo_agent::start(settings).await.context("the agent cannot be started")
 }

@@ -1,6 +1,6 @@
 //! What a person types. Stable: README and scripts rely on it.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,10 +26,14 @@ pub enum Command {
     Serve(Up),
     /// The agent alone: observes this host for a server
     Agent(Agent),
+    /// The part of the agent that acts: one question on standard input (started by the agent, as root)
+    Act,
     /// Every duty with its standing, reason and evidence
     Status(Status),
     /// Judge files of entries without a server (tests, what-if)
     Replay(Replay),
+    /// The monthly report (F-24, F-23), from a bundle or from the data folder
+    Report(Report),
     /// Check a bundle without trusting whoever made it
     Verify(Verify),
     /// Take entries and proofs away as one file
@@ -40,6 +44,10 @@ pub enum Command {
     /// Observed hosts and their device certificates
     #[command(subcommand)]
     Host(Host),
+    /// Run one backup job of this host by hand, as the agent does by its schedule
+    BackupJob(BackupJob),
+    /// Remove old snapshots of a repository, by when the ledger heard of them (on the server)
+    BackupRetain(BackupRetain),
     /// Copy the data folder while the server runs
     Backup(Backup),
     /// Put a backup into an empty data folder
@@ -99,6 +107,62 @@ pub struct Replay {
     /// Contract file [default: the standard terms]
     #[arg(long, value_name = "FILE")]
     pub terms: Option<PathBuf>,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Bundles or files of entries, in the order of the ledger, from its first entry [default: the data folder]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The month, as `2026-10`
+    #[arg(long, value_name = "MONTH")]
+    pub month: yakujo_contract::report::Month,
+    /// Which paper
+    #[arg(long, value_enum, default_value = "f24")]
+    pub form: ReportForm,
+    /// As what
+    #[arg(long, value_enum, default_value = "csv")]
+    pub format: ReportFormat,
+    /// Where to [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Of a month that is not over: up to this moment [default: now, to the minute]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Timestamp>,
+    /// In English
+    #[arg(long)]
+    pub english: bool,
+    /// Contract file, with files [default: the standard terms]
+    #[arg(long, value_name = "FILE", requires = "files")]
+    pub terms: Option<PathBuf>,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID", conflicts_with = "files")]
+    pub contract: String,
+}
+
+/// The papers of a month.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ReportForm {
+    /// 月次適合報告: how every duty stood
+    F24,
+    /// 月報: what happened
+    F23,
+}
+
+/// What a report is handed out as.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ReportFormat {
+    /// A4 pages
+    Pdf,
+    /// A workbook
+    Xlsx,
+    /// CSV, UTF-8 with byte order mark
+    Csv,
+    /// CSV, Shift_JIS
+    Csv932,
+    /// For programs
+    Json,
 }
 
 /// `verify`.
@@ -197,6 +261,8 @@ pub enum Host {
     Enrol(HostEnrol),
     /// Refuse a device from now on
     Revoke(HostRevoke),
+    /// On a host that is cut off: connect it again by hand, as root. Both parties are told
+    Release,
 }
 
 /// `host enrol`.
@@ -223,6 +289,65 @@ pub struct HostRevoke {
     /// Why
     #[arg(long)]
     pub reason: String,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `backup-job`.
+#[derive(Debug, Args)]
+pub struct BackupJob {
+    /// The agent's folder, with `agent.toml`
+    #[arg(long, value_name = "DIR")]
+    pub folder: PathBuf,
+    /// What to do
+    #[arg(value_enum)]
+    pub work: BackupWork,
+    /// The job, as `agent.toml` names it
+    pub job: String,
+    /// The key kept for the city (`key`), or the file to write it to (`escrow`)
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Hand the result to the agent, by this file named in its `backup_results`
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+}
+
+/// What is done with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BackupWork {
+    /// Make the repository
+    Make,
+    /// Back up
+    Run,
+    /// Check the repository, reading a part back
+    Check,
+    /// Restore the last snapshot into a scratch folder and compare it with the originals
+    Drill,
+    /// Make a second key for the city and write it to a new file
+    Escrow,
+    /// Try the key that is kept for the city
+    Key,
+}
+
+/// `backup-retain`.
+#[derive(Debug, Args)]
+pub struct BackupRetain {
+    /// The repository, as restic takes it
+    #[arg(long, value_name = "PLACE")]
+    pub repository: String,
+    /// File with its password
+    #[arg(long, value_name = "FILE")]
+    pub password: PathBuf,
+    /// Settings of ssh for `sftp:`
+    #[arg(long, value_name = "FILE")]
+    pub ssh_config: Option<PathBuf>,
+    /// File with the credentials of an object store
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+    /// Remove them; without it, only say what would be removed
+    #[arg(long)]
+    pub apply: bool,
     /// Which contract of the data folder
     #[arg(long, default_value = "main", value_name = "ID")]
     pub contract: String,

@@ -120,6 +120,10 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
         if unfinished || NOT_COPIED.iter().any(|skipped| name.as_encoded_bytes() == skipped.as_bytes()) {
             continue;
         }
+        // What the acting part of this machine's agent keeps is of this machine alone; a contract may be called so.
+        if name == crate::act::FOLDER && from.join("contracts").is_dir() {
+            continue;
+        }
         let kind = found.file_type()?;
         if kind.is_dir() {
             copy_folder(&found.path(), &target)?;

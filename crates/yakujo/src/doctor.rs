@@ -2,16 +2,41 @@
 
 use crate::arguments::Doctor;
 use anyhow::Context;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
+use yakujo_contract::entry::Party;
 use yakujo_ledger::files::load_key;
+use yakujo_server::notices::mail::Mailer;
+use yakujo_server::people::queue::{Backlog, Channel, backlog_of};
 
 #[derive(Serialize)]
 struct Finding {
     place: String,
     ok: bool,
     words: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<Queue>,
+}
+
+/// What of one party's notices has not arrived on one way.
+#[derive(Serialize)]
+struct Queue {
+    party: &'static str,
+    channel: &'static str,
+    waiting: i64,
+    waiting_since: Option<Timestamp>,
+    failing: i64,
+    failing_since: Option<Timestamp>,
+    given_up: i64,
+    last_error: String,
+}
+
+impl Finding {
+    fn of(place: String, ok: bool, words: String) -> Self {
+        Self { place, ok, words, queue: None }
+    }
 }
 
 /// Runs the command; exit code 1 when something is wrong, 3 when a ledger is damaged.
@@ -35,9 +60,11 @@ pub fn run(data: &Path, arguments: &Doctor) -> anyhow::Result<ExitCode> {
         } else {
             damage.join("\n")
         };
-        findings.push(Finding { place: format!("{name} ledger"), ok: damage.is_empty(), words });
+        findings.push(Finding::of(format!("{name} ledger"), damage.is_empty(), words));
         findings.push(terms(&name, &path));
+        findings.extend(notices(&name, &path));
     }
+    findings.extend(mail(data));
     findings.push(server(data));
     if arguments.json {
         println!("{}", serde_json::to_string(&findings)?);
@@ -75,13 +102,85 @@ fn terms(name: &str, folder: &Path) -> Finding {
             let short = jiff::Timestamp::now().to_zoned(yakujo_contract::calendar::japan()).date();
             let months = short.until(until).map_or(0, |span| span.get_days());
             let ok = months > 0;
-            Finding {
-                place,
-                ok,
-                words: format!("義務 {} 件。祝日は {until} まで登録されています。", terms.duties.len()),
-            }
+            let words = format!("義務 {} 件。祝日は {until} まで登録されています。", terms.duties.len());
+            Finding::of(place, ok, words)
         }
-        Err(error) => Finding { place, ok: false, words: format!("{error:#}") },
+        Err(error) => Finding::of(place, false, format!("{error:#}")),
+    }
+}
+
+/// The notices of a contract that have not arrived, by party and way.
+fn notices(name: &str, folder: &Path) -> Vec<Finding> {
+    let file = folder.join("people.db");
+    if !file.exists() {
+        return Vec::new();
+    }
+    let place = format!("{name} notices");
+    let read = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let read = read.map_err(anyhow::Error::from).and_then(|runtime| Ok(runtime.block_on(backlog_of(&file))?));
+    match read {
+        Err(error) => vec![Finding::of(place, false, format!("{error:#}"))],
+        Ok(all) if all.is_empty() => {
+            vec![Finding::of(place, true, "お知らせはすべて届いています。".to_owned())]
+        }
+        Ok(all) => all.into_iter().map(|backlog| waiting(&place, backlog)).collect(),
+    }
+}
+
+fn waiting(place: &str, backlog: Backlog) -> Finding {
+    let ok = !backlog.is_trouble(Timestamp::now());
+    let party = match backlog.party {
+        Party::City => "city",
+        Party::Contractor => "contractor",
+        Party::Auditor => "auditor",
+    };
+    let since = |at: Option<Timestamp>| at.map(yakujo_contract::standing::jst).unwrap_or_default();
+    let mut words = format!("待ち {} 件", backlog.waiting);
+    if backlog.waiting > 0 {
+        words.push_str(&format!("（最も古いもの {}）", since(backlog.since)));
+    }
+    if backlog.failing > 0 {
+        words.push_str(&format!(
+            "、うち失敗 {} 件（{} から）",
+            backlog.failing,
+            since(backlog.failing_since)
+        ));
+    }
+    words.push_str(&format!("、断念 {} 件。", backlog.given_up));
+    if !backlog.why.is_empty() {
+        words.push_str(&format!("直前の失敗：{}。", backlog.why));
+    }
+    if !ok {
+        words.push_str(match backlog.channel {
+            Channel::Mail => "mail.toml とメールサーバを確かめ、直ったら画面の「送信の状況」で「もう一度送る」を押してもらってください。",
+            Channel::Webhook => "受け取る側と証明書（webhook-ca.pem）を確かめ、直ったら画面の「送信の状況」で「もう一度送る」を押してもらってください。",
+        });
+    }
+    let channel = backlog.channel.word();
+    let queue = Queue {
+        party,
+        channel,
+        waiting: backlog.waiting,
+        waiting_since: backlog.since,
+        failing: backlog.failing,
+        failing_since: backlog.failing_since,
+        given_up: backlog.given_up,
+        last_error: backlog.why,
+    };
+    Finding { place: format!("{place} {party} {channel}"), ok, words, queue: Some(queue) }
+}
+
+/// Whether mail could go out, where it is set up.
+fn mail(data: &Path) -> Option<Finding> {
+    let place = "mail.toml".to_owned();
+    match Mailer::open(data) {
+        Ok(None) => None,
+        Ok(Some(_)) => Some(Finding::of(place, true, "メールの設定を読めました。".to_owned())),
+        Err(error) => Some(Finding::of(
+            place,
+            false,
+            format!("{error}。直るまでメールは待ちます。docs/operator.md の Mail を見てください。"),
+        )),
     }
 }
 
@@ -92,5 +191,5 @@ fn server(data: &Path) -> Finding {
     } else {
         "サーバは動いていません。`yakujo up` か `yakujo serve` で始めてください。"
     };
-    Finding { place: "server".to_owned(), ok: running, words: words.to_owned() }
+    Finding::of("server".to_owned(), running, words.to_owned())
 }

@@ -39,6 +39,7 @@ pub fn run(data: &Path, arguments: &Host) -> anyhow::Result<ExitCode> {
             ask::<String>(data, &revoke.contract, &ask_for)?;
             println!("{} は失効しました。", revoke.device);
         }
+        Host::Release => return crate::act::release(data),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,15 +2,20 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong use, 3 verified and found altered.
 
+mod act;
 mod agent;
 mod arguments;
+mod backup_job;
+mod backup_retain;
 mod bundle;
 mod console;
 mod copy;
 mod doctor;
 mod folder;
 mod host;
+mod paper;
 mod replay;
+mod report;
 mod standings;
 mod status;
 mod up;
@@ -42,12 +47,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Up(up) => up::up(&data()?, up),
         Command::Serve(up) => up::serve(&data()?, up),
         Command::Agent(agent) => agent::run(&data()?, agent),
+        Command::Act => act::run(&data()?),
         Command::Status(status) => status::run(&data()?, status),
         Command::Replay(replay) => replay::run(replay),
+        Command::Report(report) => report::run(data, report),
         Command::Verify(verify) => verify::run(verify),
         Command::Bundle(bundle) => bundle::run(&data()?, bundle),
         Command::User(user) => user::run(&data()?, user),
         Command::Host(host) => host::run(&data()?, host),
+        Command::BackupJob(job) => backup_job::run(job),
+        Command::BackupRetain(retain) => backup_retain::run(&data()?, retain),
         Command::Backup(backup) => copy::backup(&data()?, backup),
         Command::Restore(restore) => copy::restore(&data()?, restore),
         Command::Doctor(doctor) => doctor::run(&data()?, doctor),

@@ -33,6 +33,16 @@ pub fn run(data: &Path, arguments: &Status) -> anyhow::Result<ExitCode> {
 }
 
 fn judge(terms: &Terms, ledger: &Path, at: Timestamp) -> anyhow::Result<Court> {
+    judge_each(terms, ledger, at, |_| {})
+}
+
+/// The court at an instant; each entry that it takes in is shown on the way.
+pub fn judge_each(
+    terms: &Terms,
+    ledger: &Path,
+    at: Timestamp,
+    mut show: impl FnMut(&Entry),
+) -> anyhow::Result<Court> {
     let key = load_key(ledger).context("the key of the ledger")?;
     let reader = Reader::open(ledger, &key.verifier()).context("the ledger")?;
     let mut court = Court::default();
@@ -42,6 +52,7 @@ fn judge(terms: &Terms, ledger: &Path, at: Timestamp) -> anyhow::Result<Court> {
         if entry.received > at {
             break;
         }
+        show(&entry);
         court.enter(terms, EntryNumber(number), &entry);
         if number > 0 && number % PROGRESS_EVERY == 0 {
             eprintln!("{number} / {} …", reader.size());

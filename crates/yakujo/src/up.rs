@@ -42,6 +42,7 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 async fn start(data: &Path, arguments: &Up) -> anyhow::Result<Running> {
+    crate::paper::install();
     let settings = Settings {
         data: data.to_owned(),
         listen: arguments.listen,

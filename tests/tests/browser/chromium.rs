@@ -16,8 +16,14 @@ use thirtyfour::{
 };
 use yakujo_stories::City;
 
+/// Where a browser saves files, in its profile.
+const SAVED: &str = "saved";
+
 /// Nothing on these pages may take longer.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Making and saving a paper may take longer, where the machine does much else.
+const LONG_PATIENCE: Duration = Duration::from_secs(90);
 
 const ARGUMENTS: [&str; 9] = [
     "--headless=new",
@@ -55,7 +61,7 @@ pub struct Browser {
     driver: WebDriver,
     door: Child,
     portal: String,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -72,16 +78,28 @@ impl Browser {
         }
         wishes.add_arg(&format!("--user-data-dir={}", profile.path().display()))?;
         wishes.add_arg(&format!("--ignore-certificate-errors-spki-list={}", key_of(city)?))?;
-        if script == Script::Off {
-            let refused = json!({ "profile.managed_default_content_settings.javascript": 2 });
-            wishes.add_experimental_option("prefs", refused)?;
-        }
+        // 1 allows, 2 blocks.
+        let runs = if script == Script::Off { 2 } else { 1 };
+        let prefs = json!({
+            "download.default_directory": profile.path().join(SAVED),
+            "profile.managed_default_content_settings.javascript": runs,
+        });
+        wishes.add_experimental_option("prefs", prefs)?;
         wishes.set_browser_log_level(LoggingPrefsLogLevel::All)?;
         let driver = WebDriver::new(&format!("http://127.0.0.1:{port}"), wishes).await?;
         let portal = format!("https://{}", city.server.portal);
-        let browser = Self { driver, door, portal, _profile: profile };
+        let browser = Self { driver, door, portal, profile };
         browser.look_at(Screen::Desk).await?;
         Ok(browser)
+    }
+
+    /// Closes it; where the story failed, says what it showed.
+    async fn end(self, mut outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+        if outcome.is_err() {
+            let shown = self.describe().await.unwrap_or_else(|error| error.to_string());
+            outcome = outcome.with_context(|| format!("the browser showed {shown}"));
+        }
+        outcome.and(self.close().await)
     }
 
     async fn close(mut self) -> anyhow::Result<()> {
@@ -278,6 +296,61 @@ impl Browser {
         Ok(STANDARD.decode(text)?)
     }
 
+    /// The next file that the browser saves whose name ends so, once it is whole.
+    ///
+    /// # Errors
+    /// When none is saved.
+    pub async fn saved(&self, ending: &str) -> anyhow::Result<Vec<u8>> {
+        let folder = self.profile.path().join(SAVED);
+        let began = Instant::now();
+        loop {
+            let files = std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
+            if let Some(file) =
+                files.map(|file| file.path()).find(|path| path.to_string_lossy().ends_with(ending))
+            {
+                let bytes = std::fs::read(&file)?;
+                std::fs::remove_file(&file)?;
+                return Ok(bytes);
+            }
+            ensure!(began.elapsed() < LONG_PATIENCE, "no {ending} was saved");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The secret of the session of a contract, as the browser keeps it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn session(&self, contract: &str) -> anyhow::Result<String> {
+        let name = format!("__Host-yakujo-{contract}");
+        let kept = self.tools("Network.getCookies", json!({ "urls": [self.portal] })).await?;
+        let cookies = kept.get("cookies").and_then(Value::as_array).context("no cookies")?;
+        let own = cookies.iter().find(|cookie| cookie.get("name").is_some_and(|it| *it == name));
+        let value = own.and_then(|cookie| cookie.get("value")).and_then(Value::as_str);
+        Ok(value.with_context(|| format!("no cookie {name}"))?.to_owned())
+    }
+
+    /// Forgets everybody, and goes on as the person whose session this is.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn go_on_as(&self, contract: &str, session: &str) -> anyhow::Result<()> {
+        self.forget().await?;
+        let cookie = json!({ "name": format!("__Host-yakujo-{contract}"), "value": session, "url": self.portal,
+            "path": "/", "secure": true, "httpOnly": true, "sameSite": "Strict" });
+        self.tools("Network.setCookie", cookie).await?;
+        Ok(())
+    }
+
+    /// Forgets everybody.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn forget(&self) -> anyhow::Result<()> {
+        self.tools("Network.clearBrowserCookies", json!({})).await?;
+        Ok(())
+    }
+
     async fn tools(&self, command: &str, wish: Value) -> anyhow::Result<Value> {
         self.driver.cdp().send_raw(command, wish).await.with_context(|| command.to_owned())
     }
@@ -291,18 +364,44 @@ pub async fn story(
     script: Script,
     tell: impl AsyncFnOnce(&mut City, &Browser) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    story_of(&["main"], script, tell).await
+}
+
+/// The same, with these contracts on the server.
+///
+/// # Errors
+/// The story's own, with what the browser showed.
+pub async fn story_of(
+    contracts: &[&str],
+    script: Script,
+    tell: impl AsyncFnOnce(&mut City, &Browser) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    crate::press::install();
     let folder = tempfile::tempdir()?;
-    let mut city = City::start(&folder.path().join("data")).await?;
+    let data = folder.path().join("data");
+    for contract in contracts {
+        std::fs::create_dir_all(data.join("contracts").join(contract))?;
+    }
+    let mut city = City::start(&data).await?;
     city.observe().await?;
     let browser = Browser::open(&city, script).await?;
-    let mut outcome = tell(&mut city, &browser).await;
-    if outcome.is_err() {
-        let shown = browser.describe().await.unwrap_or_else(|error| error.to_string());
-        outcome = outcome.with_context(|| format!("the browser showed {shown}"));
-    }
-    let closed = browser.close().await;
+    let outcome = tell(&mut city, &browser).await;
+    let closed = browser.end(outcome).await;
     city.stop().await;
-    outcome.and(closed)
+    closed
+}
+
+/// One more browser before the portal: of somebody else, at a desk of his own.
+///
+/// # Errors
+/// The story's own, with what this browser showed.
+pub async fn beside(
+    city: &City,
+    tell: impl AsyncFnOnce(&Browser) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let browser = Browser::open(city, Script::On).await?;
+    let outcome = tell(&browser).await;
+    browser.end(outcome).await
 }
 
 /// Starts chromedriver on a port of its choice.

@@ -8,21 +8,24 @@ use serde::Deserialize;
 use thirtyfour::Key;
 
 /// No page has more stops before what a person looks for.
-const STOPS: usize = 80;
+const STOPS: usize = 120;
 
 /// Where the focus is.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Stop {
+pub struct Stop {
     none: bool,
     #[serde(default)]
     tag: String,
     #[serde(default)]
-    id: String,
+    /// Id of the element.
+    pub id: String,
     #[serde(default)]
-    name: String,
+    /// What it is called.
+    pub name: String,
     #[serde(default)]
-    href: String,
+    /// Where it leads.
+    pub href: String,
     #[serde(default)]
     outlined: bool,
     #[serde(default)]
@@ -91,7 +94,10 @@ async fn menu(browser: &Browser) -> anyhow::Result<()> {
 }
 
 /// Presses the tabulator until the stop is the one looked for.
-async fn tab_to(browser: &Browser, wanted: impl Fn(&Stop) -> bool) -> anyhow::Result<Stop> {
+///
+/// # Errors
+/// When there is none, or nobody could see where the focus is.
+pub async fn tab_to(browser: &Browser, wanted: impl Fn(&Stop) -> bool) -> anyhow::Result<Stop> {
     for _ in 0..STOPS {
         browser.keys(Key::Tab).await?;
         let stop = stop(browser).await?;

@@ -22,7 +22,7 @@ enum Shot {
 }
 
 /// The README's pictures: name, path, how.
-const PICTURES: [(&str, &str, Shot); 10] = [
+const PICTURES: [(&str, &str, Shot); 11] = [
     ("first", "/c/main", Shot::On(Screen::Desk)),
     ("first-320", "/c/main", Shot::On(Screen::Narrow)),
     ("first-paper", "/c/main", Shot::Paper),
@@ -31,6 +31,7 @@ const PICTURES: [(&str, &str, Shot); 10] = [
     ("duty-320", "/c/main/duty/6.a", Shot::On(Screen::Narrow)),
     ("guide", "/c/main/guide/c06_clocks", Shot::On(Screen::Desk)),
     ("host", "/c/main/hosts/this-host?tab=listeners", Shot::On(Screen::Desk)),
+    ("target", "/c/main/targets/web", Shot::On(Screen::Desk)),
     ("ledger", "/c/main/ledger", Shot::On(Screen::Desk)),
     ("bundle", "/c/main/bundle", Shot::On(Screen::Desk)),
 ];

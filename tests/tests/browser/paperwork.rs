@@ -5,6 +5,7 @@ use crate::chromium::Browser;
 use anyhow::ensure;
 use std::io::Write as _;
 use tempfile::NamedTempFile;
+use yakujo_paper::{Book, BookCell, BookSheet, write_book};
 
 /// Agrees to whatever waits on the first page.
 ///
@@ -50,6 +51,35 @@ pub async fn hand_over(browser: &Browser) -> anyhow::Result<()> {
     browser.attach("#f-file", file.path()).await?;
     browser.press("form.sheet .button").await?;
     ensure!(!browser.texts("a[href$='/file']").await?.is_empty(), "nothing was handed over");
+    Ok(())
+}
+
+/// The city brings its check-sheet, and says that the duties which are proposed for its rows are right.
+///
+/// # Errors
+/// When the portal refuses.
+pub async fn bring_checksheet(browser: &Browser) -> anyhow::Result<()> {
+    let text = |words: &str| BookCell::Text(words.to_owned());
+    let question = |number: &str, words: &str| vec![text(number), text(words), text(""), text(""), text("")];
+    let sheet = BookSheet {
+        name: "点検表".to_owned(),
+        heads: ["No.", "確認事項", "回答", "根拠", "確認日"].map(str::to_owned).to_vec(),
+        rows: vec![
+            question("1", "時刻を同期しているか。"),
+            question("2", "停止の前に市の了承を得ているか。"),
+        ],
+        ..BookSheet::default()
+    };
+    let book = Book { made: "2026-11-22T05:05:03Z".to_owned(), sheets: vec![sheet], ..Book::default() };
+    let mut file = NamedTempFile::with_suffix(".xlsx")?;
+    file.write_all(&write_book(&book)?)?;
+    browser.go("/c/main/checksheets?lang=ja").await?;
+    browser.fill("#f-title", "令和8年度 点検表").await?;
+    browser.attach("#f-file", file.path()).await?;
+    browser.press("form.sheet .button").await?;
+    browser.until_heading("令和8年度 点検表").await?;
+    browser.press("#duties form.sheet .button").await?;
+    ensure!(!browser.texts("a[href$='/file']").await?.is_empty(), "it was not settled");
     Ok(())
 }
 

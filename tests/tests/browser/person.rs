@@ -13,6 +13,8 @@ const STEP: u64 = 30;
 /// What a person keeps in mind and in the pocket.
 pub struct Person {
     login: String,
+    /// The contract, as the link says.
+    contract: String,
     authenticator: Totp,
     /// The newest step whose code was used: a code counts once.
     used: u64,
@@ -33,7 +35,10 @@ impl Person {
         let secret = Secret::try_from_base32(shown.replace(char::is_whitespace, ""));
         let secret = secret.map_err(|error| anyhow::anyhow!("the secret shown is none: {error:?}"))?;
         let authenticator = Builder::new().with_secret(secret).with_account_name(login).build()?;
-        let mut person = Self { login: login.to_owned(), authenticator, used: 0, recovery: Vec::new() };
+        let contract = link.split("/c/").nth(1).and_then(|rest| rest.split('/').next());
+        let contract = contract.context("the link is of no contract")?.to_owned();
+        let mut person =
+            Self { login: login.to_owned(), contract, authenticator, used: 0, recovery: Vec::new() };
         browser.fill("#f-password", PASSWORD).await?;
         browser.fill("#f-again", PASSWORD).await?;
         browser.fill("#f-code", &person.code().await?).await?;
@@ -49,12 +54,13 @@ impl Person {
     /// # Errors
     /// When the portal refuses.
     pub async fn sign_in(&mut self, browser: &Browser) -> anyhow::Result<()> {
-        browser.go("/c/main/sign-in?lang=ja").await?;
+        let home = format!("/c/{}", self.contract);
+        browser.go(&format!("{home}/sign-in?lang=ja")).await?;
         browser.fill("#f-login", &self.login).await?;
         browser.fill("#f-password", PASSWORD).await?;
         browser.fill("#f-code", &self.code().await?).await?;
         browser.press("main form .button").await?;
-        ensure!(browser.path().await? == "/c/main", "{} could not sign in", self.login);
+        ensure!(browser.path().await? == home, "{} could not sign in", self.login);
         Ok(())
     }
 
@@ -69,8 +75,11 @@ impl Person {
     /// A code that was not used before. The server takes those of one step to either side, so three are at hand at once.
     async fn code(&mut self) -> anyhow::Result<String> {
         let step = loop {
-            let now = u64::try_from(jiff::Timestamp::now().as_second())? / STEP;
-            let next = (self.used + 1).max(now - 1);
+            let second = u64::try_from(jiff::Timestamp::now().as_second())?;
+            let now = second / STEP;
+            // The code of the step before dies with this one: it is taken only while there is time to type it.
+            let oldest = if second % STEP < STEP / 2 { now - 1 } else { now };
+            let next = (self.used + 1).max(oldest);
             if next <= now + 1 {
                 break next;
             }

@@ -10,7 +10,7 @@ return {
   none: false,
   tag: at.localName,
   id: at.id,
-  name: (at.textContent || at.value || at.getAttribute("aria-label") || "").trim().slice(0, 60),
+  name: (at.textContent || at.value || at.getAttribute("aria-label") || "").trim().slice(0, 200),
   href: at.getAttribute("href") || "",
   outlined: look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 2,
   inView: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth && box.width > 0 && box.height > 0,

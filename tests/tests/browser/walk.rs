@@ -1,17 +1,20 @@
 //! Each side walks every page it may see, in both languages, by following links from its first page. Every page keeps
 //! the laws, and every route that the side may use is reached: a page to which no link leads does not exist for people.
 
+use crate::asked::something_of_each;
 use crate::chromium::{Browser, Script, story};
 use crate::laws::Findings;
-use crate::paperwork::{agree_to_everything, ask, hand_over, register, sign_out};
+use crate::paperwork::{agree_to_everything, ask, bring_checksheet, hand_over, register, sign_out};
 use crate::person::Person;
 use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use yakujo_contract::act::Role;
+use yakujo_contract::act::{Matter, Role};
 use yakujo_contract::entry::Party;
+use yakujo_contract::target::{Expected, Means, Target};
 use yakujo_server::audience::Caller;
+use yakujo_server::decide::Actor;
 use yakujo_server::routes::{ROUTES, Verb};
 use yakujo_stories::City;
 
@@ -22,8 +25,15 @@ const LANGUAGES: [(&str, usize); 2] = [("ja", 2), ("en", 1)];
 const ON_THE_WAY_IN: [&str; 2] = ["/c/{contract}/sign-in", "/c/{contract}/link/{secret}"];
 
 /// Routes that answer with a file to be saved: a link to them is enough.
-const FILES: [&str; 2] =
-    ["/c/{contract}/documents/{document}/file", "/c/{contract}/disclosures/{request}/file"];
+const FILES: [&str; 7] = [
+    "/c/{contract}/requests/{request}/pdf",
+    "/c/{contract}/agreements/{proposal}/pdf",
+    "/c/{contract}/parameters/pdf",
+    "/c/{contract}/checksheets/{sheet}/file",
+    "/c/{contract}/documents/{document}/file",
+    "/c/{contract}/disclosures/{disclosure}/file",
+    "/c/{contract}/requests/{request}/file/{digest}",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_citys_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
@@ -44,10 +54,12 @@ async fn the_auditors_pages_can_be_used_by_everybody() -> anyhow::Result<()> {
 async fn look_around(who: &str, role: Role) -> anyhow::Result<()> {
     story(Script::On, async |city, browser| {
         observed(city).await?;
+        something_of_each(city).await?;
         let mut findings = Findings::default();
         let mut client = arrive(browser, city, "city", who, &mut findings).await?;
         ask(browser, "10月の資源の利用率").await?;
         ask(browser, "11月の資源の利用率").await?;
+        bring_checksheet(browser).await?;
         if who == "city" {
             agree_to_everything(browser).await?;
         }
@@ -102,7 +114,9 @@ async fn auditors_link(city: &City) -> anyhow::Result<String> {
 /// When there is none.
 pub fn first_link(city: &City, login: &str) -> anyhow::Result<String> {
     let mut links = city.server.first_links.iter();
-    let (_, link) = links.find(|(_, link)| link.login == login).context("a first person")?;
+    let (_, link) = links
+        .find(|(contract, link)| contract.as_str() == "main" && link.login == login)
+        .context("a first person")?;
     Ok(yakujo_server::console::link(&city.server.house, &*city.office()?, &link.secret))
 }
 
@@ -111,8 +125,47 @@ pub fn first_link(city: &City, login: &str) -> anyhow::Result<String> {
 /// # Errors
 /// When nothing is observed.
 pub async fn observed(city: &City) -> anyhow::Result<()> {
+    watch(city).await?;
+    say(city).await?;
     let seen = |city: &City| Ok(!city.ruling("3.1.a")?.verdict.evidence.is_empty());
-    city.until(Duration::from_secs(60), "packages are seen", seen).await
+    city.until(Duration::from_secs(60), "packages are seen", seen).await?;
+    let stopped = |city: &City| {
+        let office = city.office()?;
+        let court = office.court();
+        let seen = court.evidence().watching.of(&"web".parse()?).count();
+        Ok(seen == 2)
+    };
+    city.until(Duration::from_secs(60), "both probes tried a target", stopped).await
+}
+
+/// Both parties talk about a duty, so that there is a comment to look at.
+async fn say(city: &City) -> anyhow::Result<()> {
+    let office = city.office()?;
+    let person = office.people.by_login("contractor").await?;
+    let actor = Actor { person: person.id, role: person.role, post: None };
+    // Of every duty, because a walk looks at some pages of a kind only.
+    for duty in &office.terms().duties {
+        let about = format!("duty/{}/main", duty.duty).parse()?;
+        office.say(actor.clone(), about, "資料を更新しました。", None).await?;
+    }
+    Ok(())
+}
+
+/// A target where nobody listens: it is down, as both probes of this machine see.
+async fn watch(city: &City) -> anyhow::Result<()> {
+    let target = Target {
+        target: "web".parse()?,
+        system: "main".parse()?,
+        name: "住民ポータル".to_owned(),
+        means: Means::Tcp,
+        address: "127.0.0.1:1".to_owned(),
+        expected: Expected::default(),
+        authority: None,
+        reference: None,
+        every_s: 10,
+        probes: vec!["server".parse()?, "this-host".parse()?],
+    };
+    city.agree(Matter::Target(target)).await
 }
 
 /// Link, recovery codes, a refused sign-in, sign-in: each looked at.
@@ -174,6 +227,8 @@ async fn walk(
         };
         let route = kind.0;
         let times = times.entry(kind).or_default();
+        // Which links a request shows depends on how far it has come: all of them are looked at.
+        let each = if route.ends_with("/requests/{request}") { 4 } else { each };
         if *times == each {
             continue;
         }

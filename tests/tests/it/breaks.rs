@@ -255,16 +255,18 @@ fn a_clock_that_left_its_source_is_a_breach_until_it_is_back() -> anyhow::Result
     })
 }
 
-/// Definitions of one signature in clamd's own container, made now: the agent reads their date.
+/// Definitions of one signature (the test file every engine knows) in clamd's own container, made now: the agent reads their
+/// date, and the harmless sample has to be found.
 const DEFINITIONS: &str = r#"
 set -e
 mkdir /run/definitions
 cd /run
 head="ClamAV-VDB:23 Nov 2026 06-00 +0000:1:1:90"
 now=$(date +%s)
-printf 'Own.Test:0:*:796f6b6f6861\n' > own.ndb
+eicar=58354f2150254041505b345c505a58353428505e2937434329377d2445494341522d5354414e444152442d414e544956495255532d544553542d46494c452124482b482a
+printf 'Own.Test:0:*:%s\n' $eicar > own.ndb
 sum=$(sha256sum < own.ndb | cut -c1-64)
-printf '%s:X:X:own:%s\nown.ndb:26:%s\n' "$head" "$now" "$sum" > own.info
+printf '%s:X:X:own:%s\nown.ndb:%s:%s\n' "$head" "$now" "$(stat -c %s own.ndb)" "$sum" > own.info
 tar --format=ustar -cf own.tar own.info own.ndb
 md5=$(md5sum < own.tar | cut -c1-32)
 { printf '%-512s' "$head:$md5:X:own:$now"; cat own.tar; } > definitions/own.cud

@@ -1,5 +1,14 @@
 //! The stories, in one program.
 
+mod acting;
 mod breaks;
+mod bursts;
+mod changes;
+mod environment;
 mod first_minutes;
 mod losses;
+mod releases;
+mod stops;
+mod town_hall;
+mod watched_files;
+mod windows;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use yakujo_contract::fact::host::HostSystem;
-use yakujo_contract::fact::software::{Package, PackageChange, PackageSet};
+use yakujo_contract::fact::software::{Package, PackageSet};
 use yakujo_contract::fact::{Coverage, Fact};
 
 const STATUS: &str = "/var/lib/dpkg/status";
@@ -175,29 +175,6 @@ pub fn whole(inventory: &Inventory) -> (Vec<Fact>, String) {
     (in_parts(&packages).into_iter().map(set).collect(), digest_of(&packages))
 }
 
-/// What changed between two lists; absent when it does not fit into one fact (the whole list is then sent again).
-#[must_use]
-pub fn change(before: &Inventory, after: &Inventory) -> Option<Fact> {
-    let names = |inventory: &Inventory| -> BTreeMap<String, Package> {
-        inventory
-            .packages
-            .iter()
-            .map(|installed| (installed.package.name.clone(), installed.package.clone()))
-            .collect()
-    };
-    let (old, new) = (names(before), names(after));
-    let present: Vec<Package> =
-        new.values().filter(|package| old.get(&package.name) != Some(package)).cloned().collect();
-    let removed: Vec<String> = old.keys().filter(|name| !new.contains_key(*name)).cloned().collect();
-    if in_parts(&present).len() > 1 || removed.len() > 100 {
-        return None;
-    }
-    let (before, after) = (whole(before).1, whole(after).1);
-    let fact = Fact::PackageChange(PackageChange { present, removed, before, after });
-    let fits = serde_json::to_vec(&fact).is_ok_and(|json| json.len() < 60_000);
-    fits.then_some(fact)
-}
-
 /// `KEY=value` lines of `os-release`, without quotes.
 #[must_use]
 pub fn parse_os_release(text: &str) -> BTreeMap<String, String> {
@@ -242,20 +219,6 @@ mod tests {
         assert_eq!(found[0].package.source.as_deref(), Some("glibc"));
         assert_eq!(found[2].package.source_version.as_deref(), Some("3.1"));
         assert!(found[0].by_distribution && !found[2].by_distribution);
-    }
-
-    #[test]
-    fn a_change_names_what_is_new_and_what_is_gone() {
-        let before = inventory("dpkg", parse_status(SAMPLE));
-        let after =
-            inventory("dpkg", parse_status(&SAMPLE.replace("3.1+b1", "3.2").replace("i386", "arm64")));
-        let Some(Fact::PackageChange(change)) = change(&before, &after) else { panic!("no change") };
-        assert_eq!(
-            change.present.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(),
-            ["bin", "libc6:arm64"]
-        );
-        assert_eq!(change.removed, ["libc6:i386"]);
-        assert_ne!(change.before, change.after);
     }
 
     #[test]

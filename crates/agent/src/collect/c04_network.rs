@@ -1,12 +1,13 @@
 //! 4.5.b: what listens, with the program behind it, from the kernel's own tables.
 
-use crate::reading::{Reading, Sources, in_parts};
+use crate::reading::{Items, Reading, Sources, in_parts, open_content};
 use jiff::Timestamp;
 use procfs::net::{TcpState, UdpState};
 use procfs::process::FDTarget;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use yakujo_contract::act::Protocol;
+use yakujo_contract::change::Object;
 use yakujo_contract::fact::network::{Listener, NetListeners};
 use yakujo_contract::fact::{Coverage, Fact};
 
@@ -48,6 +49,33 @@ pub fn collect(_sources: &Sources, _now: Timestamp) -> Reading {
     Reading::of(in_parts(&listeners).into_iter().map(fact).collect(), reason)
 }
 
+/// The listening sockets by name, to be compared with what they were. A UDP socket on a port the kernel gave for a question
+/// to somebody else comes and goes by the second; it is listed, but no change.
+#[must_use]
+pub fn items(sources: &Sources, reading: &Reading) -> Vec<Items> {
+    let mut listed = Items::of(Object::Listener);
+    let range = sources.read("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut bounds = range.split_whitespace().filter_map(|word| word.parse::<u16>().ok());
+    let given = bounds.next().unwrap_or(32_768)..=bounds.next().unwrap_or(60_999);
+    for fact in &reading.facts {
+        let Fact::NetListeners(set) = fact else { continue };
+        for socket in &set.listeners {
+            if socket.protocol == Protocol::Udp && given.contains(&socket.port) {
+                continue;
+            }
+            let protocol = match socket.protocol {
+                Protocol::Tcp => "tcp",
+                Protocol::Udp => "udp",
+            };
+            let program = socket.program.as_deref().unwrap_or("?");
+            let text = format!("{program} uid={}", socket.uid);
+            let name = format!("{protocol} {}", SocketAddr::new(socket.address, socket.port));
+            listed.items.insert(name, open_content(&text));
+        }
+    }
+    vec![listed]
+}
+
 type Socket = (Protocol, SocketAddr, u32, u64);
 
 fn sockets() -> procfs::ProcResult<Vec<Socket>> {
@@ -61,6 +89,13 @@ fn sockets() -> procfs::ProcResult<Vec<Socket>> {
         .filter(|entry| entry.state != UdpState::Established && entry.local_address.port() != 0)
         .map(|entry| (Protocol::Udp, entry.local_address, entry.uid, entry.inode));
     Ok(listening.chain(bound).collect())
+}
+
+/// The TCP ports on which this host listens.
+#[must_use]
+pub fn tcp_ports() -> BTreeSet<u16> {
+    let tcp = sockets().unwrap_or_default().into_iter();
+    tcp.filter(|(protocol, ..)| *protocol == Protocol::Tcp).map(|(_, local, ..)| local.port()).collect()
 }
 
 /// Program names by socket inode, and how many processes could not be looked at.

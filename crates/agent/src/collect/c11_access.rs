@@ -2,12 +2,13 @@
 //! log in with it, of a key only its fingerprint.
 
 use crate::command::output_of;
-use crate::reading::{Reading, Sources, from_unix, in_parts};
+use crate::reading::{Items, Reading, Sources, from_unix, in_parts, open_content};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::time::Duration;
+use yakujo_contract::change::Object;
 use yakujo_contract::fact::host::{Account, AccountSet, Login, PrivilegeRules};
 use yakujo_contract::fact::{Coverage, Fact};
 
@@ -76,6 +77,45 @@ pub fn collect(sources: &Sources, _now: Timestamp) -> Reading {
     let mut facts: Vec<Fact> = in_parts(&accounts).into_iter().map(set).collect();
     facts.push(Fact::PrivilegeRules(rules));
     Reading::of(facts, reason)
+}
+
+/// Accounts and rules by name, to be compared with what they were. A login changes no account.
+#[must_use]
+pub fn items(reading: &Reading) -> Vec<Items> {
+    let (mut accounts, mut rules) = (Items::of(Object::Account), Items::of(Object::Privilege));
+    for fact in &reading.facts {
+        match fact {
+            Fact::AccountSet(set) => {
+                for account in &set.accounts {
+                    accounts.items.insert(account.name.clone(), open_content(&described(account)));
+                }
+                accounts.coverage = accounts.coverage.worse(&set.coverage);
+            }
+            Fact::PrivilegeRules(set) => {
+                rules.items.extend(set.rules.iter().map(|rule| (rule.clone(), open_content(rule))));
+                rules.coverage = set.coverage.clone();
+            }
+            _ => {}
+        }
+    }
+    vec![accounts, rules]
+}
+
+fn described(account: &Account) -> String {
+    let login = match account.login {
+        Login::Possible => "possible",
+        Login::Unreadable => "unreadable",
+        Login::Locked => "locked",
+        Login::None => "none",
+    };
+    let privileged = if account.privileged { "yes" } else { "no" };
+    let expires = account.expires.map_or_else(String::new, |at| format!(" expires={at}"));
+    format!(
+        "uid={} login={login} privileged={privileged} groups={} keys={}{expires}",
+        account.uid,
+        account.groups.join(","),
+        account.keys.join(","),
+    )
 }
 
 fn missed(coverage: &mut Coverage, reason: String) {

@@ -3,13 +3,20 @@
 use super::*;
 use yakujo_contract::fact::agent::AgentStop;
 use yakujo_contract::fact::host::{CapacitySample, ClockStep, ServiceChange, Turn};
+use yakujo_contract::fact::state::Seen;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
 
 fn change(n: i64) -> Fact {
-    Fact::ServiceChange(ServiceChange { service: format!("unit-{n}"), change: Turn::Started, at: at(n) })
+    Fact::ServiceChange(ServiceChange {
+        service: format!("unit-{n}"),
+        change: Turn::Started,
+        at: at(n),
+        since: None,
+        seen: Seen::Running,
+    })
 }
 
 fn sample(n: i64) -> Fact {
@@ -249,4 +256,39 @@ async fn a_new_outbox_goes_on_behind_the_numbers_the_server_has_and_says_that_so
     assert!(matches!(&taken[0].fact, Fact::AgentLoss(loss) if loss.count == 0), "{:?}", taken[0]);
     let changes: Vec<Fact> = taken.iter().skip(1).map(|fact| fact.fact.clone()).collect();
     assert_eq!(changes, [change(1), change(2), change(3), change(4)]);
+}
+
+#[tokio::test]
+async fn malware_that_may_have_run_is_a_suspicion_that_outlives_the_agent_and_what_was_held_in_time_is_none()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let found = |action: &str, result: &str| -> Fact {
+        let fact = serde_json::json!({ "kind": "av.detection", "path": "/srv/x", "digest": "ab".repeat(32), "size": 1,
+            "owner": 0, "signature": "x", "trigger": "access", "action": action, "result": result });
+        serde_json::from_value(fact).unwrap()
+    };
+    let held = |meta: &str| -> Fact {
+        let fact = serde_json::json!({ "kind": "quarantine.item", "item": "q-1", "from": "/srv/x",
+            "digest": "ab".repeat(32), "size": 1, "meta": meta, "result": "done" });
+        serde_json::from_value(fact).unwrap()
+    };
+    for (fact, suspected) in [
+        (found("quarantined", "done"), false),
+        (found("denied", "done"), false),
+        (held("0644 33 33"), false),
+        (held("0755 33 33"), true),
+        (found("none", "done"), true),
+        (found("quarantined", "failed"), true),
+    ] {
+        let outbox = open(folder.path(), Bound::default()).await;
+        let mut told = outbox.suspected();
+        outbox.put(at(1), std::slice::from_ref(&fact)).await.unwrap();
+        assert_eq!(told.has_changed().unwrap(), suspected, "{fact:?}");
+        told.mark_unchanged();
+        outbox.close().await;
+        let outbox = open(folder.path(), Bound::default()).await;
+        assert_eq!(outbox.recall(SUSPECTED_KEY).await.unwrap().is_some(), suspected, "{fact:?}");
+        outbox.put_with(at(2), &[], &[(SUSPECTED_KEY.to_owned(), None)]).await.unwrap();
+        outbox.close().await;
+    }
 }

@@ -3,13 +3,18 @@
 use crate::act::{Document, DocumentKind, WorkType};
 use crate::calendar::Holidays;
 use crate::case::Case;
+use crate::clauses::c07_stops::settled;
 use crate::entry::Party;
 use crate::evidence::documents::Registered;
 use crate::evidence::host::Host;
 use crate::evidence::latest::{Latest, Stamp};
-use crate::id::{EntryNumber, PersonId};
+use crate::finding::{Finding, Rule, Settled};
+use crate::id::{DocumentId, EntryNumber, PersonId};
+use crate::occurrence::{When, finding_id};
 use crate::parameter::ParameterId;
+use crate::reconcile::Join;
 use crate::standing::{EvidenceClass, Sentence, Verdict};
+use crate::thing::Object;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +25,7 @@ const P37: ParameterId = ParameterId::new(37);
 const RECURS_WITHIN: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 struct Procedure<'a> {
+    id: &'a DocumentId,
     registered: &'a Registered,
     newest: &'a Latest<Document>,
 }
@@ -43,7 +49,7 @@ fn procedures<'a>(case: &Case<'a>) -> Vec<Procedure<'a>> {
         let concerns = document.systems.is_empty() || document.systems.contains(system);
         document.kind == DocumentKind::Procedure && concerns
     });
-    in_use.map(|(_, registered, newest)| Procedure { registered, newest }).collect()
+    in_use.map(|(id, registered, newest)| Procedure { id, registered, newest }).collect()
 }
 
 fn nothing_registered() -> Verdict {
@@ -181,6 +187,68 @@ fn work_name(work: WorkType) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether a procedure is current.
+enum Currency {
+    Current,
+    /// Overdue by age, since an instant.
+    Old(Timestamp),
+    /// Not looked at after a change, since an instant.
+    Changed(Timestamp, Stamp),
+    /// Whether it is overdue hangs on holidays nobody knows yet.
+    NotSure(Stamp),
+}
+
+fn currency(case: &Case<'_>, procedure: &Procedure<'_>) -> Currency {
+    let reviewed = procedure.last_review();
+    let age = SignedDuration::from_hours(case.measure(P34, "review_months").value.saturating_mul(365 * 2));
+    if case.older_than(reviewed.observed, age) {
+        return Currency::Old(reviewed.observed.saturating_add(age).unwrap_or(Timestamp::MAX));
+    }
+    let Some(change) = first_change_after(case, reviewed.observed) else { return Currency::Current };
+    let due = case.after_open_days(change.observed, case.measure(P34, "after_change_bd").value);
+    match (case.passed(due.at), due.holidays) {
+        (false, _) => Currency::Current,
+        (true, Holidays::Known) => Currency::Changed(due.at, change),
+        (true, Holidays::NotKnown) => Currency::NotSure(change),
+    }
+}
+
+/// a procedure nobody looked at in time, unless it is current.
+fn not_looked_at(case: &Case<'_>, procedure: &Procedure<'_>) -> Option<Finding> {
+    let (due, entry) = match currency(case, procedure) {
+        Currency::Old(due) => (due, procedure.last_review().entry),
+        Currency::Changed(due, change) => (due, change.entry),
+        Currency::Current | Currency::NotSure(_) => return None,
+    };
+    Some(Finding {
+        id: finding_id(Rule::R24, procedure.id.as_str(), Object::Watch, due),
+        rule: Rule::R24,
+        system: case.system.clone(),
+        host: None,
+        object: Object::Watch,
+        names: vec![procedure.newest.value.title.clone()],
+        count: 1,
+        join: Join::Late { request: None, due },
+        when: When::Between { earliest: Some(due), latest: due },
+        since: due,
+        entries: vec![entry],
+        by: None,
+        against: Party::Contractor,
+    })
+}
+
+/// the procedures of a system nobody looked at in time.
+pub(crate) fn outdated(case: &Case<'_>) -> Vec<Finding> {
+    procedures(case).iter().filter_map(|procedure| not_looked_at(case, procedure)).collect()
+}
+
+/// The city said that it is no violation, or closed it.
+fn is_excused(case: &Case<'_>, procedure: &Procedure<'_>) -> bool {
+    let finding = not_looked_at(case, procedure);
+    let state = finding.map(|finding| settled(case, &finding));
+    matches!(state, Some(Settled::Excused(_) | Settled::Closed))
+}
+
 /// 1.b 最新の状態を維持すること。
 ///
 /// Overdue by age (P-34 `review_months`), or because the system changed and nobody looked again (`after_change_bd`).
@@ -191,28 +259,25 @@ pub fn judge_1_b(case: &Case<'_>) -> Verdict {
     }
     let entries: Vec<EntryNumber> =
         procedures.iter().map(|procedure| procedure.last_review().entry).collect();
-    let age = SignedDuration::from_hours(case.measure(P34, "review_months").value.saturating_mul(365 * 2));
     let mut measures = vec![P34];
     let mut not_sure = None;
-    for procedure in &procedures {
+    for procedure in procedures.iter().filter(|procedure| !is_excused(case, procedure)) {
         let reviewed = procedure.last_review();
         let title = &procedure.newest.value.title;
-        if case.older_than(reviewed.observed, age) {
-            return stale(title, ("見直しの期限を過ぎています", "is overdue for review"), [reviewed.entry])
-                .measured_by([P34]);
+        if first_change_after(case, reviewed.observed).is_some() {
+            measures = vec![P34, P37];
         }
-        let Some(change) = first_change_after(case, reviewed.observed) else { continue };
-        measures = vec![P34, P37];
-        let due = case.after_open_days(change.observed, case.measure(P34, "after_change_bd").value);
-        if !case.passed(due.at) {
-            continue;
-        }
-        match due.holidays {
-            Holidays::Known => {
+        match currency(case, procedure) {
+            Currency::Current => {}
+            Currency::Old(_) => {
+                let words = ("見直しの期限を過ぎています", "is overdue for review");
+                return stale(title, words, [reviewed.entry]).measured_by([P34]);
+            }
+            Currency::Changed(_, change) => {
                 let words = ("変更の後に見直されていません", "was not looked at after a change");
                 return stale(title, words, [change.entry, reviewed.entry]).measured_by(measures);
             }
-            Holidays::NotKnown => not_sure = Some(change.entry),
+            Currency::NotSure(change) => not_sure = Some(change.entry),
         }
     }
     if let Some(change) = not_sure {
@@ -240,7 +305,7 @@ fn first_change_after(case: &Case<'_>, reviewed: Timestamp) -> Option<Stamp> {
 }
 
 fn holidays_not_known(case: &Case<'_>) -> Verdict {
-    let until = case.terms.calendar.holidays_until;
+    let until = case.calendar().holidays_until;
     Verdict::unknown(
         Sentence::new(
             format!(
@@ -251,8 +316,8 @@ fn holidays_not_known(case: &Case<'_>) -> Verdict {
             ),
         ),
         Sentence::new(
-            "双方は、契約ファイルの祝日表を新しくしてください。",
-            "Both parties renew the holidays in the contract file.",
+            "受託者は新しい祝日表を申告し、市は合意してください。",
+            "The contractor declares the new table of holidays and the city agrees.",
         ),
     )
 }

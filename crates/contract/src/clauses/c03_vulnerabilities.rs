@@ -1,14 +1,21 @@
 //! Clause 3. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
-use crate::act::{Matter, Ruling, SoftwareLine};
-use crate::case::{Case, HostCase};
+use super::measures;
+use crate::act::{Importance, Matter, Ruling, SoftwareLine};
+use crate::case::{Case, HostCase, P37};
 use crate::fact::software::{Phase, ProductSupport};
 use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
+use crate::request::RequestNumber;
+use crate::request::flow::{Progress, State};
+use crate::request::form::Form;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use jiff::{SignedDuration, Timestamp};
 
+const P08: ParameterId = ParameterId::new(8);
 const P10: ParameterId = ParameterId::new(10);
+/// What is not urgent is presented once a month (obligations, 3.2).
+const MONTH: SignedDuration = SignedDuration::from_hours(24 * 31);
 
 /// 3.1.a 情報セキュリティ上問題となりうるソフトウェアを使用しないこと (the part that the inventory decides).
 ///
@@ -129,17 +136,74 @@ pub fn judge_3_2_a(_case: &Case<'_>) -> Verdict {
 }
 
 /// 3.2.b 業務の重要度に応じた情報セキュリティ対策を提示し、
-pub fn judge_3_2_b(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
+///
+/// Presented in time, counted from when the contractor knew. Whether something was known and not presented, nobody else
+/// can tell without the feeds of 3.2.a: nothing presented for a month is 未確認.
+pub fn judge_3_2_b(case: &Case<'_>) -> Verdict {
+    let presented: Vec<_> = case.requests(Form::F16).collect();
+    let late = presented.iter().find_map(|(number, progress)| presented_late(case, number, progress));
+    let newest = presented.iter().max_by_key(|(_, progress)| progress.handed_in);
+    let verdict = match (late, newest) {
+        (Some(late), _) => late,
+        (None, Some((number, progress))) if !case.older_than(progress.handed_in.received, MONTH) => {
+            let class = match progress.received {
+                Some(_) => EvidenceClass::E3,
+                None => EvidenceClass::E4,
+            };
+            Verdict::kept(Sentence::new(
+                format!(
+                    "脆弱性への対策 {} 件が期限までに提示されています（最新 {number}）。",
+                    presented.len()
+                ),
+                format!(
+                    "{} proposals of measures were presented in time (newest {number}).",
+                    presented.len()
+                ),
+            ))
+            .with_evidence(class, [progress.handed_in.entry])
+        }
+        (None, Some(_) | None) => Verdict::unknown(
+            Sentence::new(
+                "この1か月、脆弱性と対策の提示（F-16）がありません。",
+                "Nothing was presented (F-16) within a month.",
+            ),
+            Sentence::new(
+                "受託者は、該当がない月も、月次の一覧を F-16 で提示してください。",
+                "The contractor presents a monthly list by F-16, also when nothing concerns the system.",
+            ),
+        ),
+    };
+    verdict.measured_by([P08, P37])
+}
+
+/// Presented after its time, until the city has confirmed it.
+fn presented_late(case: &Case<'_>, number: &RequestNumber, progress: &Progress) -> Option<Verdict> {
+    let known = progress.filled.moment("known")?;
+    let urgent = progress.filled.text("severity") == Some("critical")
+        || progress.filled.text("exploited") == Some("yes");
+    let due = match (urgent, case.importance()) {
+        (true, Importance::S) => case.after_open_days(known, case.measure(P08, "s_bd").value).at,
+        (true, Importance::A | Importance::B) => {
+            case.after_open_days(known, case.measure(P08, "a_bd").value).at
+        }
+        (false, _) => known.saturating_add(MONTH).unwrap_or(Timestamp::MAX),
+    };
+    let settled = matches!(progress.state, State::Confirmed | State::Withdrawn);
+    if progress.asked.received <= due || settled {
+        return None;
+    }
+    let due = jst(due);
+    let verdict = Verdict::broken(
         Sentence::new(
-            "脆弱性への対策の提示（F-16）の記録がありません。",
-            "No proposal of measures (F-16) is on record.",
+            format!("{number} は、期限 {due} を過ぎて提示されました。"),
+            format!("{number} was presented after {due}."),
         ),
         Sentence::new(
-            "受託者は、該当する脆弱性の対策提示書（F-16）を市へ出してください。",
-            "The contractor puts F-16 before the city.",
+            "受託者は遅れた理由を説明し、市は確認してください。",
+            "The contractor explains why, and the city confirms.",
         ),
-    )
+    );
+    Some(verdict.with_evidence(EvidenceClass::E3, [progress.asked.entry]))
 }
 
 /// 3.2.c 実施すること。
@@ -157,45 +221,65 @@ pub fn judge_3_2_c(_case: &Case<'_>) -> Verdict {
 }
 
 /// 3.3.a 受託者は、システム障害を未然に防止するための措置、
-pub fn judge_3_3_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
-            "障害対策明示書（F-17）の「予防」の欄が提出されていません。",
-            "The prevention part of F-17 was not handed in.",
-        ),
-        Sentence::new(
-            "受託者は、障害対策明示書（F-17）に予防の措置を書いて提出してください。",
-            "The contractor hands in F-17 with the preventive measures.",
-        ),
-    )
+pub fn judge_3_3_a(case: &Case<'_>) -> Verdict {
+    match measures::stated(case) {
+        Ok(stated) => stated.kept(&Sentence::new("障害を未然に防ぐ措置", "measures that prevent failures")),
+        Err(verdict) => *verdict,
+    }
+    .measured_by([P37])
 }
 
 /// 3.3.b 障害発生を早期発見するための措置
-pub fn judge_3_3_b(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
-            "障害対策明示書（F-17）の「早期発見」の欄が提出されていません。",
-            "The detection part of F-17 was not handed in.",
+///
+/// Stated is not enough: something of the system is watched from outside, by what both parties agreed on.
+pub fn judge_3_3_b(case: &Case<'_>) -> Verdict {
+    let verdict = match measures::stated(case) {
+        Ok(stated) if is_watched(case) => {
+            stated.kept(&Sentence::new("障害を早く見つける措置", "measures that find failures early"))
+        }
+        Ok(stated) => stated.not_seen(
+            Sentence::new(
+                format!("早期発見の措置は {} で明示されていますが、監視対象が合意されていないため、働いているか分かりません。", stated.number),
+                format!("{} states how failures are found, but no target is agreed that probes could watch.", stated.number),
+            ),
+            Sentence::new(
+                "受託者は監視対象を届け出て、市は合意してください。",
+                "The contractor declares what to watch and the city agrees.",
+            ),
         ),
-        Sentence::new(
-            "受託者は、監視する項目と基準を障害対策明示書（F-17）に書いて提出してください。",
-            "The contractor hands in F-17 with what is monitored and by which thresholds.",
-        ),
-    )
+        Err(verdict) => *verdict,
+    };
+    verdict.measured_by([P37])
+}
+
+fn is_watched(case: &Case<'_>) -> bool {
+    case.evidence.agreements.of_system("target", case.system).any(|line| line.is_agreed())
 }
 
 /// 3.3.c 及び障害発生時の拡大防止や迅速復旧のための措置について、業務の重要度に応じた対策を明示すること。
-pub fn judge_3_3_c(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
-            "障害対策明示書（F-17）の「拡大防止・復旧」の欄が提出されていません。",
-            "The containment and recovery part of F-17 was not handed in.",
+///
+/// For a system of the highest rank the recovery was drilled within a year.
+pub fn judge_3_3_c(case: &Case<'_>) -> Verdict {
+    let verdict = match measures::stated(case) {
+        Ok(stated) if case.importance() == Importance::S && !stated.drilled(case) => stated.not_seen(
+            Sentence::new(
+                format!(
+                    "復旧の措置は {} で明示されていますが、この1年の訓練の記録がありません。",
+                    stated.number
+                ),
+                format!("{} states the recovery, but no drill of the last year is on record.", stated.number),
+            ),
+            Sentence::new(
+                "受託者は訓練を行い、訓練日を記入した F-17 を提出してください。",
+                "The contractor drills it and hands in F-17 with the date.",
+            ),
         ),
-        Sentence::new(
-            "受託者は、復旧の目標時間と手順を障害対策明示書（F-17）に書いて提出してください。",
-            "The contractor hands in F-17 with recovery targets and steps.",
-        ),
-    )
+        Ok(stated) => {
+            stated.kept(&Sentence::new("拡大防止と迅速な復旧の措置", "measures of containment and recovery"))
+        }
+        Err(verdict) => *verdict,
+    };
+    verdict.measured_by([P37])
 }
 
 /// 3.4.a ウェブアプリケーションではセキュリティを考慮した実装を行い、

@@ -1,17 +1,22 @@
 //! Clause 4. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
-use crate::act::{Matter, Protocol, Trit};
+use super::deliveries;
+use crate::act::{DocumentKind, Matter, Protocol, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
 use crate::evidence::host::Host;
 use crate::fact::Coverage;
+use crate::fact::access::{SessionPolicy, SshCase};
 use crate::fact::network::Listener;
 use crate::fact::server::PortalCheck;
 use crate::id::{DeviceId, EntryNumber, HostId};
 use crate::parameter::ParameterId;
-use crate::standing::{EvidenceClass, Sentence, Verdict};
+use crate::request::flow::Progress;
+use crate::standing::{EvidenceClass, Sentence, Standing, Verdict};
 use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
+const P11: ParameterId = ParameterId::new(11);
 const P12: ParameterId = ParameterId::new(12);
 
 /// The server tries its doors every few minutes; a day without is no evidence.
@@ -46,28 +51,162 @@ pub fn judge_4_1_b(_case: &Case<'_>) -> Verdict {
 }
 
 /// 4.2.a 受託者は、情報システムの利用中に一定の使用中断時間が経過したときには、そのセッションを遮断する機能を提供すること。
-pub fn judge_4_2_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
+///
+/// A host that lets people in by sshd and never cuts them, or later than agreed for privileged work (P-11 `admin_min`),
+/// breaks it. Settings that are right do not show that the system's own pages cut anybody: that has to be tried.
+pub fn judge_4_2_a(case: &Case<'_>) -> Verdict {
+    let limit_s = case.measure(P11, "admin_min").value.saturating_mul(60);
+    let (mut entries, mut waits) = (Vec::new(), None);
+    for (place, host) in case.hosts() {
+        let silent = Host::default();
+        let host_case = HostCase { case, place, host: host.unwrap_or(&silent) };
+        if let Err(unknown) = host_case.alive() {
+            waits = waits.or(Some(unknown));
+            continue;
+        }
+        let Some(policy) = &host_case.host.sessions else {
+            waits =
+                waits.or_else(|| Some(Box::new(host_case.not_observed("無操作切断の設定", "idle settings"))));
+            continue;
+        };
+        entries.push(policy.stamp.entry);
+        if let Some(broken) = idle_too_long(&host_case, &policy.value, limit_s) {
+            return broken.measured_by([P11]).with_evidence(EvidenceClass::E1, [policy.stamp.entry]);
+        }
+        let what = Sentence::new("無操作切断の設定", "idle settings");
+        waits = waits.or(host_case.whole(what, &policy.value.coverage, &[policy.stamp.entry]).err());
+    }
+    if let Some(unknown) = waits {
+        return *unknown;
+    }
+    let next = Sentence::new(
+        "受託者は、試験用の利用者を用意し、切断の試験を受けてください。",
+        "The contractor provides a test account for the cut to be tried.",
+    );
+    if entries.is_empty() {
+        let cause = Sentence::new(
             "対象システムで、無操作のセッションが切断されるかを試した結果がありません。",
             "Whether idle sessions of the system are cut was not tried.",
+        );
+        return Verdict::unknown(cause, next);
+    }
+    let minutes = limit_s / 60;
+    let cause = Sentence::new(
+        format!(
+            "ホストの設定は {minutes} 分以内の切断になっていますが、対象システムの画面で切断を試した結果がありません。"
         ),
-        Sentence::new(
-            "受託者は、試験用の利用者を用意し、切断の試験を受けてください。",
-            "The contractor provides a test account for the cut to be tried.",
+        format!(
+            "The hosts are set to cut within {minutes} minutes; whether the system's own pages cut was not tried."
         ),
-    )
+    );
+    Verdict::unknown(cause, next).measured_by([P11]).with_evidence(EvidenceClass::E1, entries)
+}
+
+/// Somebody who logs in by sshd may stay idle for longer than agreed. A limit of the shell counts only where people cannot
+/// take it off.
+fn idle_too_long(case: &HostCase<'_>, policy: &SessionPolicy, limit_s: i64) -> Option<Verdict> {
+    let shell = policy.shell_s.filter(|_| policy.shell_fixed).or(policy.login_s);
+    let cut = |ssh: &SshCase| ssh.channel_s.into_iter().chain(shell).min();
+    let open = policy.ssh_cases.iter().filter(|ssh| !ssh.methods.is_empty());
+    let late = |ssh: &&SshCase| cut(ssh).is_none_or(|seconds| i64::from(seconds) > limit_s);
+    let worst = open.filter(late).max_by_key(|ssh| cut(ssh).map_or(u32::MAX, |seconds| seconds))?;
+    let (id, minutes) = (case.id(), limit_s / 60);
+    let who = worst.accounts.first()?;
+    let from = worst.from.join(", ");
+    let cause = match cut(worst) {
+        None => Sentence::new(
+            format!(
+                "{id} に SSH で入った {who} 等（接続元 {from}）は、操作しなくても切断されません（合意 {minutes} 分）。"
+            ),
+            format!(
+                "{who} and others who log in to {id} by SSH (from {from}) are never cut for idleness (agreed: {minutes} min)."
+            ),
+        ),
+        Some(seconds) => Sentence::new(
+            format!(
+                "{id} に SSH で入った {who} 等（接続元 {from}）は、{seconds} 秒たつまで切断されません（合意 {minutes} 分）。"
+            ),
+            format!(
+                "{who} and others who log in to {id} by SSH (from {from}) are cut after {seconds} s only (agreed: {minutes} min)."
+            ),
+        ),
+    };
+    let next = Sentence::new(
+        "受託者は、sshd の ChannelTimeout と UnusedConnectionTimeout を設定してください（ClientAliveInterval では切断されません）。",
+        "The contractor sets ChannelTimeout and UnusedConnectionTimeout of sshd (ClientAliveInterval cuts no idle session).",
+    );
+    Some(Verdict::broken(cause, next))
 }
 
 /// 4.3.a 受託者は、情報システムの認証方法（ID、パスワード、ICカード、認証鍵等）を市に提供すること。
-pub fn judge_4_3_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
-            "認証方式届（F-12）と、実際の認証の設定の観測がありません。",
-            "Neither F-12 nor the authentication settings in use are known.",
-        ),
-        Sentence::new("受託者は、認証方式届（F-12）を提出してください。", "The contractor hands in F-12."),
-    )
+///
+/// The sheet (F-12) is registered and the city accepted this version; a request to be shown or given means is answered.
+/// The sheet is prose: what hosts were seen to accept is set beside it, for the city to compare.
+pub fn judge_4_3_a(case: &Case<'_>) -> Verdict {
+    let due = |progress: &Progress| progress.filled.moment("due").unwrap_or(progress.handed_in.received);
+    let what = Sentence::new("認証方法", "authentication methods");
+    let answered = deliveries::answered(case, &what, &["authentication"], due);
+    if answered.standing == Standing::Broken {
+        return answered;
+    }
+    let sheets = case.evidence.documents.all().filter_map(|(_, known)| {
+        let newest = known.in_use()?;
+        let concerns = newest.value.systems.is_empty() || newest.value.systems.contains(case.system);
+        (newest.value.kind == DocumentKind::AuthenticationSheet && concerns).then_some((known, newest))
+    });
+    let Some((known, newest)) = sheets.max_by_key(|(_, newest)| newest.stamp) else {
+        return Verdict::unknown(
+            Sentence::new(
+                "認証方式届（F-12）が提出されていません。",
+                "The sheet of authentication methods (F-12) was not handed in.",
+            ),
+            Sentence::new(
+                "受託者は、認証方式届（F-12）を文書に登録してください。",
+                "The contractor registers F-12 as a document.",
+            ),
+        );
+    };
+    let (title, entry) = (&newest.value.title, newest.stamp.entry);
+    match known.approval() {
+        Some(approval) => {
+            let (seen, entries) = methods_seen(case);
+            let note = match seen.as_str() {
+                "" => (
+                    "実際の設定は、まだ観測していません".to_owned(),
+                    "the settings in use were not observed yet".to_owned(),
+                ),
+                seen => (
+                    format!("ホストで観測した SSH の方式は {seen} です。届と違わないか確かめてください"),
+                    format!("the hosts were seen to accept by SSH: {seen}; compare it with the sheet"),
+                ),
+            };
+            Verdict::kept(Sentence::new(
+                format!("認証方式届「{title}」を市が受領しています（{}）。", note.0),
+                format!("The city accepted the sheet “{title}” ({}).", note.1),
+            ))
+            .with_evidence(EvidenceClass::E3, [entry, approval.entry].into_iter().chain(entries))
+        }
+        None => Verdict::unknown(
+            Sentence::new(
+                format!("認証方式届「{title}」の今の版を、市がまだ受領していません。"),
+                format!("The city has not accepted this version of “{title}” yet."),
+            ),
+            Sentence::new(
+                "市は、認証方式届を確かめて承認してください。",
+                "The city looks at the sheet and accepts it.",
+            ),
+        )
+        .with_evidence(EvidenceClass::E4, [entry]),
+    }
+}
+
+/// The ways to log in that sshd of any host of the system accepts, and the entries that say so.
+fn methods_seen(case: &Case<'_>) -> (String, Vec<EntryNumber>) {
+    let policies: Vec<_> = case.hosts().filter_map(|(_, host)| host?.sessions.as_ref()).collect();
+    let cases = policies.iter().flat_map(|policy| &policy.value.ssh_cases);
+    let methods: BTreeSet<&str> = cases.flat_map(|ssh| &ssh.methods).map(String::as_str).collect();
+    let seen = methods.into_iter().collect::<Vec<_>>().join(", ");
+    (seen, policies.iter().map(|policy| policy.stamp.entry).collect())
 }
 
 /// 4.4.a 特定の場所又は装置からの接続を認証する手段として、自動の識別装置を必要に応じて導入すること。
@@ -162,6 +301,9 @@ fn by_door(case: &Case<'_>, check: &PortalCheck) -> Verdict {
         )
         .measured_by([P12]);
     }
+    if let Some(copied) = copied(case) {
+        return copied;
+    }
     if let Some((device, entry)) = lives_too_long(case) {
         return too_long(case, device, entry);
     }
@@ -188,6 +330,27 @@ fn by_door(case: &Case<'_>, check: &PortalCheck) -> Verdict {
         format!("Only {devices} devices with certificates get in; others are refused, as tried."),
     ))
     .measured_by([P12])
+}
+
+/// Two used the certificate of one device at once, and it is still in force: one of them is not the host.
+fn copied(case: &Case<'_>) -> Option<Verdict> {
+    let twins = case.hosts().filter_map(|(place, host)| Some((place, host?.twin.as_ref()?)));
+    let (place, twin) = twins.into_iter().find(|(_, twin)| {
+        let device = case.evidence.devices.get(&twin.value.device);
+        device.and_then(|device| device.revoked).is_none_or(|revoked| revoked < twin.stamp)
+    })?;
+    let (host, device) = (&place.host, &twin.value.device);
+    let verdict = Verdict::broken(
+        Sentence::new(
+            format!("{host} の証明書（装置 {device}）が、同時に2か所から使われました。"),
+            format!("The certificate of {host} (device {device}) was used by two at once."),
+        ),
+        Sentence::new(
+            "受託者は、どちらが本物かを調べ、その装置を失効させて登録し直してください。",
+            "The contractor finds out which one is the host, revokes the device and enrols it again.",
+        ),
+    );
+    Some(verdict.with_evidence(EvidenceClass::E1, [twin.stamp.entry]))
 }
 
 fn too_long(case: &Case<'_>, device: &DeviceId, entry: EntryNumber) -> Verdict {

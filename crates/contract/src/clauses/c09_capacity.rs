@@ -1,22 +1,30 @@
 //! Clause 9, データベース管理: the limits of capacity are disclosed, and its use can be seen.
 
+use super::deliveries;
 use crate::act::{LimitLine, Matter};
-use crate::case::HostCase;
+use crate::case::{HostCase, P37};
 use crate::duty::DutyId;
 use crate::evidence::agreement::Line;
-use crate::evidence::latest::Latest;
+use crate::evidence::latest::{Latest, Stamp};
 use crate::fact::host::{CapacitySample, ResourceUse};
 use crate::id::EntryNumber;
+use crate::request::flow::{Progress, State};
+use crate::request::form::Form;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
+/// Limits are disclosed within so many open days (obligations, F-13).
+const LIMITS_BD: i64 = 10;
+/// Figures the city asked for are given within so many open days (obligations, F-13).
+const FIGURES_BD: i64 = 3;
 /// Samples are five minutes long; an hour without one is a stale picture.
 const SAMPLE_LIVES: SignedDuration = SignedDuration::from_hours(1);
 
 /// 9.a 市に割り当てられる容量・能力の限界値を開示すること。
 ///
-/// A declared line is a disclosure: the city sees it in the portal. It must not promise more than is configured.
+/// A declared line is a disclosure: the city sees it in the portal. It must not promise more than is configured, comes
+/// within ten open days of the resource, and a sheet (F-13) that was handed in follows it in that time.
 pub fn judge_9_a(case: &HostCase<'_>) -> Verdict {
     let sample = match current_sample(case) {
         Ok(sample) => sample,
@@ -28,17 +36,20 @@ pub fn judge_9_a(case: &HostCase<'_>) -> Verdict {
     for used in &sample.value.resources {
         match limits.get(used.resource.as_str()) {
             None => undeclared.push(used.resource.as_str()),
-            Some((limit, entry)) if limit.limit > used.limit => {
-                evidence.push(*entry);
+            Some((limit, entry)) if used.limit > 0 && limit.limit > used.limit => {
+                evidence.push(entry.entry);
                 return promises_too_much(case, limit, used, &evidence);
             }
-            Some((_, entry)) => evidence.push(*entry),
+            Some((_, entry)) => evidence.push(entry.entry),
         }
     }
     let id = case.id();
     let what = Sentence::new("資源", "resources");
     if let Err(unknown) = case.whole(what, &sample.value.coverage, &evidence) {
         return *unknown;
+    }
+    if let Some(old) = sheet_out_of_date(case, limits.values().map(|(_, proposed)| *proposed)) {
+        return old;
     }
     if undeclared.is_empty() {
         let count = sample.value.resources.len();
@@ -48,27 +59,62 @@ pub fn judge_9_a(case: &HostCase<'_>) -> Verdict {
         ))
         .with_evidence(EvidenceClass::E3, evidence);
     }
-    let (count, names) = (undeclared.len(), first_names(&undeclared));
-    Verdict::unknown(
+    not_disclosed(case, &undeclared).with_evidence(EvidenceClass::E1, evidence)
+}
+
+fn not_disclosed(case: &HostCase<'_>, undeclared: &[&str]) -> Verdict {
+    let (id, count, names) = (case.id(), undeclared.len(), first_names(undeclared));
+    let first = undeclared.iter().filter_map(|name| case.host.resource_first_seen.get(*name)).min();
+    let due = first.map(|first| case.case.after_open_days(first.received, LIMITS_BD).at);
+    let next = Sentence::new(
+        "受託者は、容量・能力の限界値（F-13）を届け出てください。",
+        "The contractor declares the limits of capacity (F-13).",
+    );
+    if let Some(due) = due.filter(|due| case.case.passed(*due)) {
+        let due = jst(due);
+        let cause = Sentence::new(
+            format!("{id} の資源 {count} 件の限界値が、期限 {due} までに開示されていません（{names}）。"),
+            format!("The limits of {count} resources of {id} were not disclosed by {due} ({names})."),
+        );
+        return Verdict::broken(cause, next).measured_by([P37]);
+    }
+    let cause = Sentence::new(
+        format!("{id} の資源 {count} 件の限界値が開示されていません（{names}）。"),
+        format!("No limit is disclosed for {count} resources of {id} ({names})."),
+    );
+    Verdict::unknown(cause, next)
+}
+
+/// A limit was declared anew, and the sheet (F-13) that the city has does not say so in time.
+fn sheet_out_of_date(case: &HostCase<'_>, lines: impl Iterator<Item = Stamp>) -> Option<Verdict> {
+    let sheets = case.case.requests(Form::F13).map(|(_, progress)| progress);
+    let sheet = sheets.filter(|sheet| sheet.state != State::Withdrawn).max_by_key(|sheet| sheet.handed_in)?;
+    let changed =
+        lines.filter(|line| line.received > sheet.handed_in.received).min_by_key(|line| line.received)?;
+    let due = case.case.after_open_days(changed.received, LIMITS_BD).at;
+    if !case.case.passed(due) {
+        return None;
+    }
+    let (id, due) = (case.id(), jst(due));
+    let verdict = Verdict::broken(
         Sentence::new(
-            format!("{id} の資源 {count} 件の限界値が開示されていません（{names}）。"),
-            format!("No limit is disclosed for {count} resources of {id} ({names})."),
+            format!("{id} の限界値の変更が、期限 {due} までに開示書（F-13）に反映されていません。"),
+            format!(
+                "The sheet of limits (F-13) of {id} does not tell the change of a limit; it was due at {due}."
+            ),
         ),
-        Sentence::new(
-            "受託者は、容量・能力の限界値（F-13）を届け出てください。",
-            "The contractor declares the limits of capacity (F-13).",
-        ),
-    )
-    .with_evidence(EvidenceClass::E1, evidence)
+        Sentence::new("受託者は、F-13 を提出し直してください。", "The contractor hands in F-13 anew."),
+    );
+    Some(verdict.measured_by([P37]).with_evidence(EvidenceClass::E3, [sheet.handed_in.entry, changed.entry]))
 }
 
 /// The limit disclosed for each resource: the host's own line before its system's, the newest before older ones.
-fn declared_limits<'a>(case: &HostCase<'a>) -> BTreeMap<&'a str, (&'a LimitLine, EntryNumber)> {
+fn declared_limits<'a>(case: &HostCase<'a>) -> BTreeMap<&'a str, (&'a LimitLine, Stamp)> {
     let lines = case.case.evidence.agreements.of_host("limit", &case.place.system, &case.place.host);
     let mut declared: Vec<Line<'a>> = lines.filter(Line::is_declared).collect();
     declared.sort_by_key(|line| (line.matter.host().is_some(), line.proposed));
     let limits = declared.iter().filter_map(|line| match line.matter {
-        Matter::Limit(limit) => Some((limit.resource.as_str(), (limit, line.proposed.entry))),
+        Matter::Limit(limit) => Some((limit.resource.as_str(), (limit, line.proposed))),
         _ => None,
     });
     limits.collect()
@@ -97,8 +143,12 @@ fn promises_too_much(
 
 /// 9.b 市から要請があった場合は、資源の利用率などを明示すること。
 ///
-/// The city sees the figures at any time; a formal request must be answered by its date.
+/// The city sees the figures at any time; a formal request (F-19) is answered within three open days, by a delivery or by a
+/// sheet (F-13).
 pub fn judge_9_b(case: &HostCase<'_>) -> Verdict {
+    if let Some(late) = asked_for(case) {
+        return late;
+    }
     let duty = DutyId::parse("9.b").expect("9.b stands in the table of duties");
     for asked in case.case.evidence.disclosures.values().filter(|request| request.delivered.is_none()) {
         let Some(asked) = &asked.asked else { continue };
@@ -123,6 +173,18 @@ pub fn judge_9_b(case: &HostCase<'_>) -> Verdict {
         format!("The city can see the use of resources of {id} at any time.{en}"),
     ))
     .with_evidence(EvidenceClass::E1, [sample.stamp.entry])
+}
+
+/// A formal request for the figures (F-19) that was not answered in time.
+fn asked_for(case: &HostCase<'_>) -> Option<Verdict> {
+    let due = |progress: &Progress| {
+        let agreed = case.case.after_open_days(progress.handed_in.received, FIGURES_BD).at;
+        progress.filled.moment("due").map_or(agreed, |asked| asked.max(agreed))
+    };
+    let what = Sentence::new("資源の利用率", "use of resources");
+    let sheets: Vec<Stamp> = case.case.requests(Form::F13).map(|(_, progress)| progress.handed_in).collect();
+    let late = deliveries::late(case.case, &what, &["capacity"], due, &sheets)?;
+    Some(late.measured_by([P37]))
 }
 
 fn overdue(due: String, entry: EntryNumber) -> Verdict {

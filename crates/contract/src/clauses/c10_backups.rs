@@ -1,46 +1,527 @@
-//! Clause 10. A judge that cannot decide yet says which evidence is missing and who can supply it.
+//! Clause 10, バックアップ: what work stops without is saved often enough, can be restored, and cannot be read by others.
+//!
+//! Which data that is stands in the register of assets (F-22), as both parties agreed. An asset is called in a job as it
+//! is called there. How old a backup is counts from when it began, but never from later than the server heard of it.
 
+use super::deliveries;
+use crate::act::{AssetLine, Confidentiality, Importance, Matter, Trit};
 use crate::case::Case;
-use crate::standing::{Sentence, Verdict};
+use crate::evidence::agreement::{Line, Stage};
+use crate::evidence::backups::{Job, Repository};
+use crate::evidence::latest::{Latest, Stamp};
+use crate::fact::backup::{BackupCheck, BackupRun, RestoreDrill};
+use crate::id::EntryNumber;
+use crate::parameter::ParameterId;
+use crate::request::flow::Progress;
+use crate::standing::{EvidenceClass, Sentence, Standing, Verdict, jst};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
-/// 10.a 業務継続に支障が発生する恐れのあるデータは、定期的にバックアップをとること。
-pub fn judge_10_a(_case: &Case<'_>) -> Verdict {
+const P25: ParameterId = ParameterId::new(25);
+const P26: ParameterId = ParameterId::new(26);
+/// A backup older than so many intervals is missing (obligations, 10.a: "newest good > RPO×2").
+const INTERVALS: i64 = 2;
+/// How the tool of a result is marked that another product made and an agent read from its file.
+const IMPORTED: &str = " (imported)";
+
+/// One asset of the system that work stops without.
+struct Asset<'a> {
+    line: &'a AssetLine,
+    /// The entry that declares it, and where both parties agreed, when.
+    entry: EntryNumber,
+    agreed: Option<Timestamp>,
+    jobs: Vec<(&'a Job, Option<&'a Repository>)>,
+}
+
+/// The assets of the system that work stops without. What one party alone declares counts, too: it asks for more.
+fn assets<'a>(case: &Case<'a>) -> Vec<Asset<'a>> {
+    let mut lines: BTreeMap<&str, Line<'a>> = BTreeMap::new();
+    for line in case.evidence.agreements.of_system("asset", case.system).filter(Line::is_declared) {
+        let Matter::Asset(asset) = line.matter else { continue };
+        let counts = lines.get(asset.asset.as_str()).is_none_or(|known| known.weight() < line.weight());
+        if counts {
+            lines.insert(&asset.asset, line);
+        }
+    }
+    let asset = |line: Line<'a>| {
+        let Matter::Asset(asset) = line.matter else { return None };
+        let agreed = match line.stage {
+            Stage::Agreed(stamp) => Some(stamp.received),
+            Stage::Open | Stage::Refused | Stage::Ended => None,
+        };
+        let jobs = jobs_of(case, &asset.asset);
+        (asset.continuity != Trit::No).then_some(Asset {
+            line: asset,
+            entry: line.proposed.entry,
+            agreed,
+            jobs,
+        })
+    };
+    lines.into_values().filter_map(asset).collect()
+}
+
+fn jobs_of<'a>(case: &Case<'a>, asset: &str) -> Vec<(&'a Job, Option<&'a Repository>)> {
+    let mut jobs = Vec::new();
+    for (_, host) in case.hosts() {
+        let Some(host) = host else { continue };
+        for job in host.backups.jobs.values().filter(|job| job.saves(asset)) {
+            let repository = job.last.as_ref().map(|last| &last.value.repository);
+            jobs.push((job, repository.and_then(|name| host.backups.repositories.get(name))));
+        }
+    }
+    jobs
+}
+
+impl<'a> Asset<'a> {
+    /// The newest good run of any of its jobs, with the instant its content is of.
+    fn newest(&self) -> Option<(Timestamp, Stamp, &'a BackupRun)> {
+        let runs = self.jobs.iter().filter_map(|(job, _)| job.newest());
+        runs.map(|(stamp, run)| (run.started.min(stamp.received), *stamp, run)).max_by_key(|(of, _, _)| *of)
+    }
+
+    /// The newest restore drill, with the instant it counts from.
+    fn drill(&self) -> Option<(Timestamp, &'a Latest<RestoreDrill>)> {
+        let drills = self.jobs.iter().filter_map(|(job, _)| job.drill.as_ref());
+        drills.map(|drill| (drill.value.ended.min(drill.stamp.received), drill)).max_by_key(|(at, _)| *at)
+    }
+
+    fn repositories(&self) -> impl Iterator<Item = &'a Repository> {
+        self.jobs.iter().filter_map(|(_, repository)| *repository)
+    }
+
+    fn last_read(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
+        let reads = self.repositories().filter_map(|repository| repository.read.as_ref());
+        reads.map(|read| (read.value.ended.min(read.stamp.received), read)).max_by_key(|(at, _)| *at)
+    }
+
+    fn city_key(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
+        let tries = self.repositories().filter_map(|repository| repository.city_key.as_ref());
+        tries.map(|tried| (tried.value.ended.min(tried.stamp.received), tried)).max_by_key(|(at, _)| *at)
+    }
+
+    fn is_confidential(&self) -> bool {
+        self.line.confidentiality == Confidentiality::High || self.line.personal == Trit::Yes
+    }
+
+    fn unknown(
+        &self,
+        cause: (String, String),
+        next: (&str, &str),
+        entries: impl IntoIterator<Item = EntryNumber>,
+    ) -> Verdict {
+        Verdict::unknown(Sentence::new(cause.0, cause.1), Sentence::new(next.0, next.1))
+            .with_evidence(EvidenceClass::E1, entries)
+    }
+
+    fn broken(
+        &self,
+        cause: (String, String),
+        next: (&str, &str),
+        entries: impl IntoIterator<Item = EntryNumber>,
+    ) -> Verdict {
+        Verdict::broken(Sentence::new(cause.0, cause.1), Sentence::new(next.0, next.1))
+            .with_evidence(EvidenceClass::E1, entries)
+    }
+}
+
+/// The worst of the verdicts on the assets; of several, the first by name.
+fn worst(verdicts: Vec<Verdict>) -> Option<Verdict> {
+    let rank = |verdict: &Verdict| match verdict.standing {
+        Standing::Broken => 0,
+        Standing::Unknown => 1,
+        Standing::Exempt(_) | Standing::NotApplicable | Standing::Kept => 2,
+    };
+    let mut verdicts = verdicts.into_iter();
+    let first = verdicts.next()?;
+    Some(verdicts.fold(first, |worst, verdict| if rank(&verdict) < rank(&worst) { verdict } else { worst }))
+}
+
+fn no_register() -> Verdict {
     Verdict::unknown(
         Sentence::new(
-            "バックアップの実施と復元試験の記録が届いていません。",
-            "No record of backups and restore tests arrives.",
+            "業務継続に必要なデータの一覧（情報資産台帳）が合意されていません。",
+            "No register of the data that work stops without has been agreed.",
         ),
         Sentence::new(
-            "受託者は、対象データの一覧（F-18）を届け出て、バックアップの結果を送ってください。",
-            "The contractor declares the data (F-18) and sends the results of its backups.",
+            "受託者は、情報資産を申告し、市は確認してください。",
+            "The contractor declares the assets, and the city confirms them.",
         ),
     )
 }
 
+/// 10.a 業務継続に支障が発生する恐れのあるデータは、定期的にバックアップをとること。
+pub fn judge_10_a(case: &Case<'_>) -> Verdict {
+    let assets = assets(case);
+    let verdicts: Vec<Verdict> = assets.iter().map(|asset| saved(case, asset)).collect();
+    let all_kept = verdicts.iter().all(|verdict| verdict.standing == Standing::Kept);
+    match worst(verdicts.clone()) {
+        None => no_register(),
+        Some(verdict) if all_kept => all_saved(&verdicts, &verdict.cause),
+        Some(verdict) => verdict,
+    }
+}
+
+/// Every asset is saved; the entries of all of them say so.
+fn all_saved(verdicts: &[Verdict], says: &Sentence) -> Verdict {
+    let count = verdicts.len();
+    let entries = verdicts.iter().flat_map(|verdict| verdict.evidence.iter().copied());
+    // What another product says of itself is the weakest of it.
+    let class = verdicts.iter().filter_map(|verdict| verdict.class).max().unwrap_or(EvidenceClass::E1);
+    Verdict::kept(Sentence::new(
+        format!("業務継続に必要な資産 {count} 件は、すべて定期的に保存され、復元を試しています。{}", says.ja),
+        format!(
+            "All {count} assets that work stops without are saved in time, and restores were tried. {}",
+            says.en
+        ),
+    ))
+    .measured_by([P25, P26])
+    .with_evidence(class, entries)
+}
+
+/// How one asset is saved: the first thing that is wrong.
+fn saved(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
+    let name = &asset.line.asset;
+    let Some((of, stamp, run)) = asset.newest() else { return never_saved(asset) };
+    let hours = case.measure(P25, interval_key(case.importance())).value;
+    let limit = SignedDuration::from_hours(hours.saturating_mul(INTERVALS));
+    if case.older_than(of, limit) {
+        let of = jst(of);
+        return asset
+            .broken(
+                (
+                    format!("資産「{name}」の最新のバックアップは {of} のもので、間隔 {hours} 時間の2倍を過ぎています。"),
+                    format!("The newest backup of `{name}` is of {of}, over twice the interval of {hours} hours ago."),
+                ),
+                (
+                    "受託者は、バックアップの失敗の原因を除き、取り直してください。",
+                    "The contractor mends the job and backs up again.",
+                ),
+                [asset.entry, stamp.entry],
+            )
+            .measured_by([P25]);
+    }
+    let doubts =
+        [damaged(asset), drill_failed(asset), emptied(asset), shrunk(asset), partial(asset, run, stamp)];
+    if let Some(doubt) = worst(doubts.into_iter().flatten().collect()) {
+        return doubt;
+    }
+    if asset.agreed.is_none() {
+        return not_agreed(asset);
+    }
+    if let Some(overdue) = drill_overdue(case, asset).or_else(|| read_overdue(case, asset)) {
+        return overdue;
+    }
+    proven(case, asset, (of, stamp), hours)
+}
+
+fn interval_key(importance: Importance) -> &'static str {
+    match importance {
+        Importance::S => "s_h",
+        Importance::A => "a_h",
+        Importance::B => "b_h",
+    }
+}
+
+fn drill_key(importance: Importance) -> &'static str {
+    match importance {
+        Importance::S => "s_d",
+        Importance::A => "a_d",
+        Importance::B => "b_d",
+    }
+}
+
+fn never_saved(asset: &Asset<'_>) -> Verdict {
+    let name = &asset.line.asset;
+    let last = asset.jobs.iter().find_map(|(job, _)| job.last.as_ref());
+    let Some(last) = last else {
+        return asset.unknown(
+            (
+                format!("資産「{name}」を保存するジョブの記録が、一度も届いていません。"),
+                format!("No job has ever reported that it saves `{name}`."),
+            ),
+            (
+                "受託者は、この資産名でバックアップのジョブを設定するか、他の製品の結果を取り込んでください。",
+                "The contractor sets a job up for this asset, or has the results of another product imported.",
+            ),
+            [asset.entry],
+        );
+    };
+    let reason = &last.value.reason;
+    asset.unknown(
+        (
+            format!("資産「{name}」のバックアップは、まだ一度も成功していません（{reason}）。"),
+            format!("No backup of `{name}` has worked yet ({reason})."),
+        ),
+        ("受託者は、ジョブの失敗の原因を除いてください。", "The contractor mends the job."),
+        [asset.entry, last.stamp.entry],
+    )
+}
+
+/// The last check found damage, or the last one that read content back did.
+fn damaged(asset: &Asset<'_>) -> Option<Verdict> {
+    let both = |repository: &'_ Repository| [repository.check.clone(), repository.read.clone()];
+    let mut checks = asset.repositories().flat_map(both).flatten();
+    let check = checks.find(|check| check.value.errors > 0)?;
+    let (name, errors) = (&asset.line.asset, check.value.errors);
+    Some(asset.broken(
+        (
+            format!("資産「{name}」の保存先に {errors} 件の破損があります。"),
+            format!("The repository with `{name}` has {errors} errors."),
+        ),
+        (
+            "受託者は、別の保存先へ取り直し、破損の原因を調べてください。",
+            "The contractor backs up elsewhere and looks for the cause of the damage.",
+        ),
+        [check.stamp.entry],
+    ))
+}
+
+fn drill_failed(asset: &Asset<'_>) -> Option<Verdict> {
+    let (_, drill) = asset.drill()?;
+    if drill.value.is_good() {
+        return None;
+    }
+    let (name, wrong) = (&asset.line.asset, drill.value.mismatches);
+    let reason = &drill.value.reason;
+    Some(asset.broken(
+        (
+            format!("資産「{name}」の復元試験で、原本と一致しないものが {wrong} 件ありました（{reason}）。"),
+            format!("The restore drill of `{name}` found {wrong} that differ from the originals ({reason})."),
+        ),
+        (
+            "受託者は、復元できない原因を除き、取り直してから復元試験をやり直してください。",
+            "The contractor mends the cause, backs up again and repeats the drill.",
+        ),
+        [drill.stamp.entry],
+    ))
+}
+
+/// The last run says that it worked, and nothing is in it.
+fn emptied(asset: &Asset<'_>) -> Option<Verdict> {
+    let mut jobs = asset.jobs.iter().filter_map(|(job, _)| job.failing());
+    let last = jobs.find(|last| last.value.result == crate::fact::malware::Done::Done)?;
+    let name = &asset.line.asset;
+    Some(asset.unknown(
+        (
+            format!("資産「{name}」の最新のバックアップは、成功と報告されましたが中身がありません。"),
+            format!("The last backup of `{name}` is said to have worked, but nothing is in it."),
+        ),
+        (
+            "受託者は、ジョブの対象と、元のデータが失われていないかを確かめてください。",
+            "The contractor checks what the job saves, and whether the data itself is lost.",
+        ),
+        [last.stamp.entry],
+    ))
+}
+
+fn shrunk(asset: &Asset<'_>) -> Option<Verdict> {
+    let since = asset.agreed.unwrap_or(Timestamp::MIN);
+    let found = asset.jobs.iter().find_map(|(job, _)| job.shrunk(since));
+    let (stamp, newest, larger) = found?;
+    let (name, now, then) = (&asset.line.asset, newest.bytes, larger.bytes);
+    Some(asset.unknown(
+        (
+            format!("資産「{name}」のバックアップが急に小さくなりました（{then} バイトから {now} バイト）。"),
+            format!("The backup of `{name}` is suddenly smaller ({then} bytes before, {now} now)."),
+        ),
+        (
+            "受託者は、データが失われていないかを確かめ、正しければ資産を申告し直して市の確認を受けてください。",
+            "The contractor checks whether data is lost; if it is right, declares the asset anew for the city to confirm.",
+        ),
+        [stamp.entry],
+    ))
+}
+
+fn partial(asset: &Asset<'_>, run: &BackupRun, stamp: Stamp) -> Option<Verdict> {
+    if run.coverage.is_complete() {
+        return None;
+    }
+    let (name, reason) = (&asset.line.asset, &run.coverage.reason);
+    let missed = run.coverage.unreadable.saturating_add(run.coverage.skipped);
+    Some(asset.unknown(
+        (
+            format!("資産「{name}」の最新のバックアップでは、{missed} 件を読み取れていません（{reason}）。"),
+            format!("The newest backup of `{name}` could not read {missed} files ({reason})."),
+        ),
+        (
+            "受託者は、ジョブに必要な権限を与えてください。",
+            "The contractor gives the job the rights it needs.",
+        ),
+        [stamp.entry],
+    ))
+}
+
+fn not_agreed(asset: &Asset<'_>) -> Verdict {
+    let name = &asset.line.asset;
+    asset.unknown(
+        (
+            format!("資産「{name}」は保存されていますが、台帳の内容を市がまだ確認していません。"),
+            format!("`{name}` is saved, but the city has not confirmed the register yet."),
+        ),
+        ("市は、情報資産の申告を確認してください。", "The city confirms the asset."),
+        [asset.entry],
+    )
+}
+
+fn drill_overdue(case: &Case<'_>, asset: &Asset<'_>) -> Option<Verdict> {
+    let days = case.measure(P26, drill_key(case.importance())).value;
+    let drill = asset.drill();
+    let limit = SignedDuration::from_hours(days.saturating_mul(24));
+    if drill.is_some_and(|(at, _)| !case.older_than(at, limit)) {
+        return None;
+    }
+    let name = &asset.line.asset;
+    let last = drill.map(|(_, drill)| drill.stamp.entry);
+    let overdue = asset.unknown(
+        (
+            format!("資産「{name}」のバックアップはありますが、{days} 日以内の復元試験がなく、復元できるか確かめられていません。"),
+            format!("`{name}` is backed up, but without a restore drill within {days} days nobody knows whether it can be restored."),
+        ),
+        ("受託者は、復元試験を行ってください。", "The contractor makes a restore drill."),
+        std::iter::once(asset.entry).chain(last),
+    );
+    Some(overdue.measured_by([P26]))
+}
+
+fn read_overdue(case: &Case<'_>, asset: &Asset<'_>) -> Option<Verdict> {
+    let days = case.measure(P26, "check_d").value;
+    // As with the backups themselves, one check may be late.
+    let limit = SignedDuration::from_hours(days.saturating_mul(24).saturating_mul(INTERVALS));
+    let read = asset.last_read();
+    if read.is_some_and(|(at, _)| !case.older_than(at, limit)) {
+        return None;
+    }
+    let name = &asset.line.asset;
+    let last = read.map(|(_, read)| read.stamp.entry);
+    let overdue = asset.unknown(
+        (
+            format!("資産「{name}」の保存先を読み返す検査が、{days} 日ごとに行われていません。"),
+            format!("The repository with `{name}` is not read back every {days} days."),
+        ),
+        ("受託者は、保存先の検査を行ってください。", "The contractor checks the repository."),
+        std::iter::once(asset.entry).chain(last),
+    );
+    Some(overdue.measured_by([P26]))
+}
+
+fn proven(case: &Case<'_>, asset: &Asset<'_>, (of, stamp): (Timestamp, Stamp), hours: i64) -> Verdict {
+    let name = &asset.line.asset;
+    let late = if case.older_than(of, SignedDuration::from_hours(hours)) {
+        ("間隔を過ぎており、注意が必要です。", " It is late. Watch it.")
+    } else {
+        ("", "")
+    };
+    let drill = asset.drill().map(|(_, drill)| drill.stamp.entry);
+    let read = asset.last_read().map(|(_, read)| read.stamp.entry);
+    let of = jst(of);
+    let imported = asset.newest().is_some_and(|(_, _, run)| run.tool.ends_with(IMPORTED));
+    let class = if imported { EvidenceClass::E2 } else { EvidenceClass::E1 };
+    Verdict::kept(Sentence::new(
+        format!("「{name}」の最新のものは {of} です。{}", late.0),
+        format!("The newest of `{name}` is of {of}.{}", late.1),
+    ))
+    .measured_by([P25, P26])
+    .with_evidence(class, [asset.entry, stamp.entry].into_iter().chain(drill).chain(read))
+}
+
 /// 10.b その際に個人情報等の機密性の高い情報資産の保護を行うこと。
-pub fn judge_10_b(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
-            "バックアップが暗号化され、鍵が別に保管されているかを観測できていません。",
-            "Whether backups are encrypted and keys kept apart is not observed.",
+pub fn judge_10_b(case: &Case<'_>) -> Verdict {
+    let assets = assets(case);
+    if assets.is_empty() {
+        return no_register();
+    }
+    let verdicts = assets.iter().map(|asset| protected(case, asset)).collect();
+    worst(verdicts).unwrap_or_else(no_register)
+}
+
+fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
+    let name = &asset.line.asset;
+    let runs: Vec<(&Stamp, &BackupRun)> = asset.jobs.iter().filter_map(|(job, _)| job.newest()).collect();
+    if let Some((stamp, _)) = runs.iter().find(|(_, run)| !run.encrypted) {
+        return plain(asset, stamp.entry);
+    }
+    let Some((stamp, _)) = runs.first() else {
+        return asset.unknown(
+            (
+                format!("資産「{name}」のバックアップがまだなく、暗号化されているかを観測できていません。"),
+                format!("There is no backup of `{name}` yet of which to see whether it is encrypted."),
+            ),
+            ("受託者は、バックアップを取ってください。", "The contractor makes a backup."),
+            [asset.entry],
+        );
+    };
+    if asset.agreed.is_none() {
+        return not_agreed(asset);
+    }
+    let days = case.measure(P26, "key_d").value;
+    let limit = SignedDuration::from_hours(days.saturating_mul(24).saturating_mul(INTERVALS));
+    match asset.city_key() {
+        Some((_, tried)) if tried.value.errors > 0 => key_lost(asset, tried.stamp.entry),
+        Some((at, tried)) if !case.older_than(at, limit) => Verdict::kept(Sentence::new(
+            format!("「{name}」のバックアップは暗号化され、市のために預けた鍵で開くことを確かめています。"),
+            format!("The backup of `{name}` is encrypted, and the key kept for the city was tried."),
+        ))
+        .measured_by([P26])
+        .with_evidence(EvidenceClass::E1, [asset.entry, stamp.entry, tried.stamp.entry]),
+        tried => asset
+            .unknown(
+                (
+                    format!("「{name}」のバックアップは暗号化されていますが、預託した鍵で開くかを {days} 日ごとに確かめていません。"),
+                    format!("The backup of `{name}` is encrypted, but the key kept for the city is not tried every {days} days."),
+                ),
+                (
+                    "受託者は、市のために預けた鍵で保存先が開くかを確かめてください。",
+                    "The contractor tries the key that is kept for the city.",
+                ),
+                [asset.entry, stamp.entry].into_iter().chain(tried.map(|(_, tried)| tried.stamp.entry)),
+            )
+            .measured_by([P26]),
+    }
+}
+
+fn plain(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
+    let name = &asset.line.asset;
+    let next = ("受託者は、暗号化して取り直してください。", "The contractor backs up anew, encrypted.");
+    if asset.is_confidential() {
+        return asset.broken(
+            (
+                format!("機密性の高い資産「{name}」のバックアップが暗号化されていません。"),
+                format!("The backup of the confidential asset `{name}` is not encrypted."),
+            ),
+            next,
+            [asset.entry, entry],
+        );
+    }
+    asset.unknown(
+        (
+            format!("資産「{name}」のバックアップは暗号化されておらず、守られているかを観測できません。"),
+            format!(
+                "The backup of `{name}` is not encrypted; whether it is protected otherwise is not observed."
+            ),
         ),
-        Sentence::new(
-            "受託者は、バックアップの保管場所と暗号化の方式を届け出てください。",
-            "The contractor declares where backups lie and how they are encrypted.",
+        next,
+        [asset.entry, entry],
+    )
+}
+
+fn key_lost(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
+    let name = &asset.line.asset;
+    asset.broken(
+        (
+            format!("市のために預けた鍵では、資産「{name}」の保存先が開きません。"),
+            format!("The key kept for the city does not open the repository with `{name}`."),
         ),
+        (
+            "受託者は、鍵を作り直して市に預け直し、開くことを確かめてください。",
+            "The contractor makes a new key for the city and tries it.",
+        ),
+        [entry],
     )
 }
 
 /// 10.c また、市がバックアップ手順を策定する場合は情報を提供すること。
-pub fn judge_10_c(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
-            "市からバックアップ情報の求めも、その回答も記録されていません。",
-            "Neither a request for backup information nor an answer is on record.",
-        ),
-        Sentence::new(
-            "市は、手順の策定に情報が要るときに求めてください。受託者は期限までに提供してください。",
-            "The city asks when it needs the information; the contractor provides it in time.",
-        ),
-    )
+pub fn judge_10_c(case: &Case<'_>) -> Verdict {
+    let due = |progress: &Progress| progress.filled.moment("due").unwrap_or(progress.handed_in.received);
+    let what = Sentence::new("バックアップ手順の情報", "information on backups");
+    deliveries::answered(case, &what, &["backup"], due)
 }

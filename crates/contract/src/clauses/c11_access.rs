@@ -1,6 +1,6 @@
 //! Clause 11, アクセス制御: every account has a line in the ledger of accounts, and the city can look for itself.
 
-use crate::act::{AccountLine, AccountUse, Matter, Trit};
+use crate::act::{AccountLine, AccountUse, Matter, ReviewedAccount, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
 use crate::evidence::host::Complete;
@@ -17,12 +17,14 @@ const VIEW_LIVES: SignedDuration = SignedDuration::from_hours(24);
 /// What is wrong with one account, gravest first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Finding {
+    NotRevoked,
     Unlisted,
     Expired,
     OverPrivileged,
     Dormant,
     NewUnlisted,
     NotConfirmed,
+    ToRevoke,
 }
 
 /// 11.a 受託者は、情報システムのアクセス制御を適切に行うこと。
@@ -72,13 +74,17 @@ fn all_read(case: &HostCase<'_>, accounts: &Complete<'_, Account>) -> Result<(),
 
 fn examine(case: &HostCase<'_>, account: &Account) -> Option<Finding> {
     let lines = case.case.evidence.agreements.of_host("account", &case.place.system, &case.place.host);
+    let grace = SignedDuration::from_hours(case.case.measure(P27, "unlisted_h").value);
+    if let Some(reviewed) = revoked_by_the_city(case, account) {
+        let late = case.case.older_than(reviewed, grace);
+        return Some(if late { Finding::NotRevoked } else { Finding::ToRevoke });
+    }
     let named: Vec<(Line<'_>, &AccountLine)> = lines
         .filter_map(|line| match line.matter {
             Matter::Account(declared) if declared.account == account.name => Some((line, declared)),
             _ => None,
         })
         .collect();
-    let grace = SignedDuration::from_hours(case.case.measure(P27, "unlisted_h").value);
     let in_period = |line: &AccountLine| {
         case.case.passed(line.from) && !line.until.is_some_and(|until| case.case.passed(until))
     };
@@ -98,6 +104,13 @@ fn examine(case: &HostCase<'_>, account: &Account) -> Option<Finding> {
     let first_seen = case.host.account_first_seen.get(&account.name);
     let late = first_seen.is_none_or(|seen| case.case.older_than(seen.observed, grace));
     Some(if late { Finding::Unlisted } else { Finding::NewUnlisted })
+}
+
+/// When the city said in its last review of the system that the account has to go.
+fn revoked_by_the_city(case: &HostCase<'_>, account: &Account) -> Option<Timestamp> {
+    let review = case.case.evidence.access_reviews.get(case.case.system)?;
+    let is_meant = |it: &ReviewedAccount| it.host == case.place.host && it.account == account.name;
+    review.value.iter().any(is_meant).then_some(review.stamp.received)
 }
 
 /// When a line that was in force once ended, by its date or by an act. A line the city never agreed to gives no grace.
@@ -131,21 +144,14 @@ fn found(
     } else {
         Default::default()
     };
-    let (ja, en) = match worst {
-        Finding::Unlisted => ("台帳にないアカウントです", "is in no line of the ledger"),
-        Finding::Expired => ("台帳の期限が切れています", "has an expired line in the ledger"),
-        Finding::OverPrivileged => ("台帳にない特権を持っています", "has privilege its line does not give"),
-        Finding::Dormant => ("長く使われていないのに有効です", "is in force though nobody used it for long"),
-        Finding::NewUnlisted => {
-            ("まだ台帳にありません（猶予期間中）", "is not in the ledger yet (within the grace period)")
-        }
-        Finding::NotConfirmed => ("届け出済みですが、市の確認待ちです", "is declared and waits for the city"),
-    };
+    let (ja, en) = words_of(worst);
     let cause = Sentence::new(
         format!("{id} の {name} は{ja}。{}", others.0),
         format!("{name} on {id} {en}.{}", others.1),
     );
     match worst {
+        Finding::NotRevoked => Verdict::broken(cause, remove_it()).measured_by([P27]),
+        Finding::ToRevoke => Verdict::unknown(cause, remove_it()).measured_by([P27]),
         Finding::Unlisted | Finding::Expired => Verdict::broken(cause, list_it()).measured_by([P27]),
         Finding::OverPrivileged => Verdict::broken(
             cause,
@@ -172,6 +178,32 @@ fn found(
         ),
     }
     .with_evidence(EvidenceClass::E1, entries)
+}
+
+/// What is wrong with an account, in Japanese and in English.
+fn words_of(finding: &Finding) -> (&'static str, &'static str) {
+    match finding {
+        Finding::NotRevoked => (
+            "市が棚卸しで廃止を求めたのに、まだ使えます",
+            "can still be used though the city's review revoked it",
+        ),
+        Finding::ToRevoke => (
+            "市が棚卸しで廃止を求めました（猶予期間中）",
+            "was revoked by the city's review (within the grace period)",
+        ),
+        Finding::Unlisted => ("台帳にないアカウントです", "is in no line of the ledger"),
+        Finding::Expired => ("台帳の期限が切れています", "has an expired line in the ledger"),
+        Finding::OverPrivileged => ("台帳にない特権を持っています", "has privilege its line does not give"),
+        Finding::Dormant => ("長く使われていないのに有効です", "is in force though nobody used it for long"),
+        Finding::NewUnlisted => {
+            ("まだ台帳にありません（猶予期間中）", "is not in the ledger yet (within the grace period)")
+        }
+        Finding::NotConfirmed => ("届け出済みですが、市の確認待ちです", "is declared and waits for the city"),
+    }
+}
+
+fn remove_it() -> Sentence {
+    Sentence::new("受託者は、そのアカウントを廃止してください。", "The contractor removes the account.")
 }
 
 fn list_it() -> Sentence {

@@ -1,7 +1,22 @@
 //! Clause 12. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
 use crate::case::Case;
-use crate::standing::{Sentence, Verdict};
+use crate::clauses::c07_stops::{WATCH_LIVES, settled};
+use crate::entry::Party;
+use crate::evidence::agreement::Watched;
+use crate::finding::{Finding, Rule, Settled};
+use crate::id::{EntryNumber, FindingId};
+use crate::occurrence::{Occurrence, finding_id};
+use crate::parameter::ParameterId;
+use crate::reconcile::{FOR_USERS, Join, NEAR, Place, Question, join};
+use crate::standing::{EvidenceClass, Sentence, Verdict};
+use crate::target::Means;
+use crate::thing::Object;
+use crate::weigh::{self, Deadlines};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+const P22: ParameterId = weigh::P22;
 
 /// 12.1.a 開発及び運用において、運用環境とテスト環境を分離すること。
 pub fn judge_12_1_a(_case: &Case<'_>) -> Verdict {
@@ -18,7 +33,52 @@ pub fn judge_12_1_a(_case: &Case<'_>) -> Verdict {
 }
 
 /// 12.1.b 運用内容を変更する際には、テスト実施及び検証結果を事前に市へ報告し、承認を得ること。
-pub fn judge_12_1_b(_case: &Case<'_>) -> Verdict {
+///
+/// What lies on a host has to be the very artefact that was tested and approved (F-14), before it was laid there.
+pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
+    let found = of_rule(case, Rule::R04);
+    let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
+    match weigh::findings(case, found, &deadlines) {
+        Err(verdict) => *verdict,
+        Ok(settled) => match covered(case, Object::Release) {
+            entries if entries.is_empty() && settled == 0 => no_release(),
+            entries => Verdict::kept(Sentence::new(
+                format!(
+                    "観測したリリース {} 件は、試験・検証の承認を受けた版と一致しています。",
+                    entries.len()
+                ),
+                format!(
+                    "All {} releases seen are the versions that were tested and approved.",
+                    entries.len()
+                ),
+            ))
+            .with_evidence(EvidenceClass::E1, entries)
+            .measured_by([P22]),
+        },
+    }
+}
+
+fn of_rule<'a>(case: &Case<'a>, rule: Rule) -> impl Iterator<Item = (&'a Finding, Settled)> {
+    let found = case.joins.findings(case.system).filter(move |finding| finding.rule == rule);
+    let all: Vec<_> = found.map(|finding| (finding, settled(case, finding))).collect();
+    all.into_iter()
+}
+
+/// The entries of what happened as approved.
+fn covered(case: &Case<'_>, object: Object) -> Vec<EntryNumber> {
+    let mut entries = Vec::new();
+    for (place, _) in case.hosts() {
+        let happened = case.evidence.occurrences.of_host(&place.host).filter(|(key, _)| key.1 == object);
+        for (key, occurrence) in happened {
+            if matches!(case.joins.of(&place.host, key), Some(Join::AsApproved(_))) {
+                entries.push(occurrence.stamp.entry);
+            }
+        }
+    }
+    entries
+}
+
+fn no_release() -> Verdict {
     Verdict::unknown(
         Sentence::new(
             "試験・検証結果の報告（F-14）とその承認の記録がありません。",
@@ -43,7 +103,26 @@ pub fn judge_12_1_c(_case: &Case<'_>) -> Verdict {
 }
 
 /// 12.1.d 個人情報及び一般に公表することを前提としていない情報資産の実在データを含む場合は、市役所内にテスト環境をつくる等の対策を行うこと。
-pub fn judge_12_1_d(_case: &Case<'_>) -> Verdict {
+///
+/// Real data that were found have to stand on a permit (F-15) that was given before, for this set, at this time.
+pub fn judge_12_1_d(case: &Case<'_>) -> Verdict {
+    let found = of_rule(case, Rule::R17);
+    let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
+    match weigh::findings(case, found, &deadlines) {
+        Err(verdict) => *verdict,
+        Ok(settled) => match covered(case, Object::TestData) {
+            entries if entries.is_empty() && settled == 0 => no_test_data(),
+            entries => Verdict::kept(Sentence::new(
+                format!("実在データを含むテストデータ {} 件は、すべて利用許可の範囲内です。", entries.len()),
+                format!("All {} sets with real data stand on a permit.", entries.len()),
+            ))
+            .with_evidence(EvidenceClass::E1, entries)
+            .measured_by([P22]),
+        },
+    }
+}
+
+fn no_test_data() -> Verdict {
     Verdict::unknown(
         Sentence::new(
             "実在データの利用許可（F-15）の有無と、利用の観測がありません。",
@@ -56,16 +135,150 @@ pub fn judge_12_1_d(_case: &Case<'_>) -> Verdict {
     )
 }
 
+/// Everything is told once a day; a sight older than that and half a day more is no picture of now.
+const SIGHT_LIVES: SignedDuration = SignedDuration::from_hours(36);
+
 /// 12.2.a 受託者は、情報システムの利用環境に変更が生じる場合は、あらかじめ市に通知し、了承を得ること。
-pub fn judge_12_2_a(_case: &Case<'_>) -> Verdict {
+///
+/// What probes saw change for users – addresses, authorities, encryption, redirects, policies, forms – is joined with what
+/// was approved before (F-11). Without a sight of every agreed page nothing is 適合.
+pub fn judge_12_2_a(case: &Case<'_>) -> Verdict {
+    let changed = unannounced(case);
+    let found = changed.iter().map(|finding| (finding, settled(case, finding)));
+    let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
+    let settled = match weigh::findings(case, found, &deadlines) {
+        Err(verdict) => return *verdict,
+        Ok(settled) => settled,
+    };
+    match looked_at(case) {
+        Err(unknown) => *unknown,
+        Ok(sights) => Verdict::kept(Sentence::new(
+            format!(
+                "監視対象 {} 件の利用環境（接続先・証明書・暗号・画面）に、了承のない変更は観測されていません（処置済み {settled} 件）。",
+                sights.len()
+            ),
+            format!(
+                "What users meet at {} targets was not seen to change without consent ({settled} settled).",
+                sights.len()
+            ),
+        ))
+        .with_evidence(EvidenceClass::E1, sights)
+        .measured_by([P22]),
+    }
+}
+
+/// Changes that users meet and that are not as approved. What changed of one target at one look is one finding.
+pub(crate) fn unannounced(case: &Case<'_>) -> Vec<Finding> {
+    let mut found: BTreeMap<FindingId, Finding> = BTreeMap::new();
+    for watched in agreed_targets(case) {
+        for (change, tolerance) in case.evidence.environment_changes(&watched) {
+            let place = Place { system: case.system, host: None, environment: None };
+            let question = Question { occurrence: &change, place, tolerance, earlier: &|_| 0 };
+            let after = change.when.first().checked_sub(NEAR + NEAR).unwrap_or(Timestamp::MIN);
+            let join = join(&question, case.evidence.requests.grants_after(case.system, &FOR_USERS, after));
+            if join.is_covered() {
+                continue;
+            }
+            let id =
+                finding_id(change.rule, watched.target.target.as_str(), change.object, change.when.mark());
+            let Some(same) = found.get_mut(&id) else {
+                found.insert(id.clone(), changed(case, id, &change, join));
+                continue;
+            };
+            same.count = same.count.saturating_add(1);
+            same.names.push(change.name.clone());
+            if join.gravity() > same.join.gravity() {
+                same.join = join;
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+fn changed(case: &Case<'_>, id: FindingId, change: &Occurrence, join: Join) -> Finding {
+    Finding {
+        id,
+        rule: change.rule,
+        system: case.system.clone(),
+        host: None,
+        object: change.object,
+        names: vec![change.name.clone()],
+        count: 1,
+        join,
+        when: change.when,
+        since: change.stamp.received,
+        entries: change.entries.iter().copied().collect(),
+        by: None,
+        against: Party::Contractor,
+    }
+}
+
+fn agreed_targets<'a>(case: &Case<'a>) -> impl Iterator<Item = Watched<'a>> {
+    let system = case.system;
+    case.evidence.agreements.targets().filter(move |watched| watched.target.system == *system)
+}
+
+/// Whether every agreed page is looked at, lately and as a whole. Returns the entries of the sights.
+fn looked_at(case: &Case<'_>) -> Result<Vec<EntryNumber>, Box<Verdict>> {
+    let pages = agreed_targets(case).filter(|watched| {
+        watched.ended.is_none() && matches!(watched.target.means, Means::Http | Means::Https)
+    });
+    let mut entries = Vec::new();
+    for watched in pages {
+        let name = &watched.target.name;
+        let alive = case.evidence.watched_until(&watched, 1);
+        let lives = alive.is_some_and(|until| !case.older_than(until, WATCH_LIVES));
+        let sight = case.evidence.newest_sight(&watched);
+        let Some((stamp, seen)) =
+            sight.filter(|(stamp, _)| lives && !case.older_than(stamp.observed, SIGHT_LIVES))
+        else {
+            return Err(Box::new(not_looked_at(name)));
+        };
+        let encrypted = watched.target.means == Means::Https;
+        if seen.page.is_none() || (encrypted && seen.tls.is_none()) {
+            return Err(Box::new(half_seen(name, stamp.entry)));
+        }
+        entries.push(stamp.entry);
+    }
+    if entries.is_empty() { Err(Box::new(nothing_to_look_at())) } else { Ok(entries) }
+}
+
+fn not_looked_at(name: &str) -> Verdict {
     Verdict::unknown(
         Sentence::new(
-            "利用環境の変更の届（F-11）と、証明書や接続先の観測がありません。",
-            "Neither F-11 nor observations of certificates and addresses exist.",
+            format!("{name} の利用環境（接続先・証明書・画面）を、いま観測している監視点がありません。"),
+            format!("No probe looks at what users meet at {name} now."),
         ),
         Sentence::new(
-            "受託者は、利用環境を変えるときは F-11 で事前に了承を得てください。",
-            "The contractor asks for consent by F-11 before changing the user environment.",
+            "受託者は、監視点の稼働と回線を確認してください。",
+            "The contractor checks the probes and their lines.",
+        ),
+    )
+}
+
+fn half_seen(name: &str, entry: EntryNumber) -> Verdict {
+    Verdict::unknown(
+        Sentence::new(
+            format!("{name} の証明書または画面が、約束どおりの応答としては見えていません。"),
+            format!("The certificate or the page of {name} was not seen as promised."),
+        ),
+        Sentence::new(
+            "受託者は、監視対象の応答と証明書を確認してください。",
+            "The contractor checks the answer and the certificate of the target.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+fn nothing_to_look_at() -> Verdict {
+    Verdict::unknown(
+        Sentence::new(
+            "利用環境の変更の届（F-11）と突き合わせる、利用者の画面（HTTP・HTTPS の監視対象）が合意されていません。",
+            "No page of users (a target by HTTP or HTTPS) is agreed on, so nothing can be joined with F-11.",
+        ),
+        Sentence::new(
+            "受託者は利用者が使う画面を監視対象として届け出て、市は合意してください。",
+            "The contractor declares the pages users use as targets, and the city agrees.",
         ),
     )
 }

@@ -14,3 +14,7 @@ pub mod c11_access;
 pub mod c12_environments;
 pub mod c13_entry;
 pub mod c14_surveillance;
+pub(crate) mod containment;
+mod deliveries;
+mod detection;
+mod measures;

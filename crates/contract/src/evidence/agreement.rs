@@ -1,10 +1,12 @@
 //! Proposals and what became of them. Declared = proposed; confirmed = agreed by the other party.
 
 use super::latest::{Latest, Stamp, keep_newer};
-use crate::act::{HostPlace, Matter, System};
+use crate::act::{Freeze, HolidayTable, HostPlace, Matter, System};
+use crate::change::Object;
 use crate::entry::Party;
-use crate::id::{HostId, ProposalId, SystemId};
+use crate::id::{EntryNumber, HostId, ProposalId, SystemId, TargetId};
 use crate::parameter::{ParameterId, Values};
+use crate::target::Target;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,9 +41,11 @@ impl Proposal {
     /// Where it stands. An agreement of the proposer's own party counts for nothing, an auditor's neither.
     #[must_use]
     pub fn stage(&self) -> Stage {
-        if self.ended.is_some() {
-            return Stage::Ended;
-        }
+        if self.ended.is_some() { Stage::Ended } else { self.decided() }
+    }
+
+    /// Where it stood before somebody ended it.
+    fn decided(&self) -> Stage {
         let Some(proposed) = &self.proposed else { return Stage::Open };
         let other = match proposed.value.0 {
             Party::City => Party::Contractor,
@@ -104,6 +108,17 @@ impl Line<'_> {
     }
 }
 
+/// A target that both parties agreed on.
+#[derive(Debug, Clone, Copy)]
+pub struct Watched<'a> {
+    /// What is tried.
+    pub target: &'a Target,
+    /// In force since.
+    pub since: Stamp,
+    /// Until somebody ended it.
+    pub ended: Option<Stamp>,
+}
+
 /// All proposals.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Agreements {
@@ -112,19 +127,25 @@ pub struct Agreements {
     index: BTreeMap<Place, BTreeSet<ProposalId>>,
     by_parameter: BTreeMap<ParameterId, BTreeSet<ProposalId>>,
     places_of: BTreeMap<HostId, BTreeSet<ProposalId>>,
+    targets: BTreeMap<TargetId, BTreeSet<ProposalId>>,
 }
 
 impl Matter {
     /// All words of [`Matter::word`], in the order pages list them.
-    pub const WORDS: [&'static str; 11] = [
+    pub const WORDS: [&'static str; 16] = [
         "system",
         "host",
+        "target",
         "flow",
         "account",
         "software",
         "limit",
+        "asset",
         "device_need",
         "support",
+        "holidays",
+        "freeze",
+        "ignore",
         "exemption",
         "not_applicable",
         "parameters",
@@ -141,8 +162,13 @@ impl Matter {
             Self::Account(_) => "account",
             Self::Software(_) => "software",
             Self::Limit(_) => "limit",
+            Self::Asset(_) => "asset",
             Self::DeviceNeed(_) => "device_need",
             Self::Support(_) => "support",
+            Self::Target(_) => "target",
+            Self::Holidays(_) => "holidays",
+            Self::Freeze(_) => "freeze",
+            Self::Ignore(_) => "ignore",
             Self::Exemption { .. } => "exemption",
             Self::NotApplicable { .. } => "not_applicable",
         }
@@ -152,15 +178,19 @@ impl Matter {
     #[must_use]
     pub fn system(&self) -> Option<&SystemId> {
         match self {
-            Self::Parameters { .. } => None,
+            Self::Parameters { .. } | Self::Holidays(_) => None,
+            Self::Freeze(freeze) => freeze.system.as_ref(),
+            Self::Ignore(line) => Some(&line.system),
             Self::System(system) => Some(&system.system),
             Self::Host(place) => Some(&place.system),
             Self::Flow(flow) => Some(&flow.system),
             Self::Account(line) => Some(&line.system),
             Self::Software(line) => line.system.as_ref(),
             Self::Limit(line) => Some(&line.system),
+            Self::Asset(line) => Some(&line.system),
             Self::DeviceNeed(need) => Some(&need.system),
             Self::Support(line) => Some(&line.system),
+            Self::Target(target) => Some(&target.system),
             Self::Exemption { system, .. } | Self::NotApplicable { system, .. } => system.as_ref(),
         }
     }
@@ -173,11 +203,16 @@ impl Matter {
             Self::Flow(flow) => flow.host.as_ref(),
             Self::Account(line) => line.host.as_ref(),
             Self::Limit(line) => line.host.as_ref(),
+            Self::Ignore(line) => line.host.as_ref(),
             Self::Parameters { .. }
             | Self::System(_)
             | Self::Software(_)
             | Self::DeviceNeed(_)
+            | Self::Asset(_)
             | Self::Support(_)
+            | Self::Holidays(_)
+            | Self::Freeze(_)
+            | Self::Target(_)
             | Self::Exemption { .. }
             | Self::NotApplicable { .. } => None,
         }
@@ -199,6 +234,9 @@ impl Agreements {
         self.index.entry(place).or_default().insert(id.clone());
         if let Matter::Host(place) = matter {
             self.places_of.entry(place.host.clone()).or_default().insert(id.clone());
+        }
+        if let Matter::Target(target) = matter {
+            self.targets.entry(target.target.clone()).or_default().insert(id.clone());
         }
         if let Matter::Parameters { values, .. } = matter {
             for parameter in values.keys() {
@@ -302,6 +340,75 @@ impl Agreements {
     /// Hosts that were ever declared.
     pub fn declared_hosts(&self) -> impl Iterator<Item = &HostId> {
         self.places_of.keys()
+    }
+
+    /// Targets that were ever agreed, each by the declaration that counts: one in force before one that was ended.
+    pub fn targets(&self) -> impl Iterator<Item = Watched<'_>> {
+        self.targets.keys().filter_map(|target| self.target(target))
+    }
+
+    /// One target, as [`Agreements::targets`] has it.
+    #[must_use]
+    pub fn target(&self, target: &TargetId) -> Option<Watched<'_>> {
+        let lines = self.targets.get(target).into_iter().flatten().filter_map(|id| self.watched(id));
+        lines.max_by_key(|watched| (watched.ended.is_none(), watched.since))
+    }
+
+    fn watched(&self, id: &ProposalId) -> Option<Watched<'_>> {
+        let proposal = self.proposals.get(id)?;
+        let (_, Matter::Target(target)) = &proposal.proposed.as_ref()?.value else { return None };
+        let Stage::Agreed(since) = proposal.decided() else { return None };
+        let in_force = proposal.ended.is_none_or(|ended| since < ended);
+        in_force.then_some(Watched { target, since, ended: proposal.ended })
+    }
+
+    /// The agreed tables of holidays, oldest first.
+    #[must_use]
+    pub fn holidays(&self) -> Vec<&HolidayTable> {
+        let mut agreed: Vec<(Stamp, &HolidayTable)> = self
+            .of_any("holidays")
+            .filter_map(|line| match (line.stage, line.matter) {
+                (Stage::Agreed(stamp), Matter::Holidays(table)) => Some((stamp, table)),
+                _ => None,
+            })
+            .collect();
+        agreed.sort_by_key(|(stamp, _)| *stamp);
+        agreed.into_iter().map(|(_, table)| table).collect()
+    }
+
+    /// The agreed freeze that a period of a system touches.
+    #[must_use]
+    pub fn frozen(&self, system: &SystemId, from: Timestamp, to: Timestamp) -> Option<&Freeze> {
+        self.of_system("freeze", system).filter(Line::is_agreed).find_map(|line| match line.matter {
+            Matter::Freeze(freeze) if freeze.from < to && from < freeze.until => Some(freeze),
+            _ => None,
+        })
+    }
+
+    /// The agreement by which a change of this thing at this instant counts for nothing: one that was in force then, so that
+    /// neither agreeing nor ending it later changes what was judged.
+    #[must_use]
+    pub fn ignored(
+        &self,
+        system: &SystemId,
+        host: &HostId,
+        object: Object,
+        name: &str,
+        at: Timestamp,
+    ) -> Option<EntryNumber> {
+        let lines = self.of_host("ignore", system, host).filter_map(|line| match line.matter {
+            Matter::Ignore(ignore) if ignore.object == object && ignore.names(name) => Some(line.id),
+            _ => None,
+        });
+        let in_force = lines.filter_map(|id| {
+            let proposal = self.proposals.get(id)?;
+            let ended = proposal.ended.is_some_and(|ended| ended.received <= at);
+            let Stage::Agreed(stamp) = (Proposal { ended: None, ..proposal.clone() }).stage() else {
+                return None;
+            };
+            (stamp.received <= at && !ended).then_some(stamp.entry)
+        });
+        in_force.min()
     }
 
     /// The agreed values of a parameter and the instants from which they hold, oldest first.

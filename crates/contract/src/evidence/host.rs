@@ -1,15 +1,21 @@
 //! What is known of one host.
 
+use super::backups::Backups;
+use super::clocks::Clocks;
 use super::latest::{Latest, Stamp, keep_newer};
 use crate::act::WorkType;
 use crate::entry::Author;
+use crate::fact::access::SessionPolicy;
 use crate::fact::agent::{AgentBeat, AgentLoss, AgentStart, AgentStop};
 use crate::fact::host::{
-    Account, CapacitySample, ClockState, ClockStep, HostBoot, HostSystem, PrivilegeRules,
+    Account, AccountSet, CapacitySample, ClockState, ClockStep, HostBoot, HostSystem, PrivilegeRules,
 };
-use crate::fact::malware::AvEngine;
+use crate::fact::logs::LogSource;
+use crate::fact::malware::{
+    AvDetection, AvEngine, AvGap, AvScan, AvSelfTest, IsolationState, QuarantineItem, QuarantineRestore,
+};
 use crate::fact::network::Listener;
-use crate::fact::server::{AgentGap, HostHeard, HostSilence};
+use crate::fact::server::{AgentGap, HostHeard, HostSilence, HostTwin};
 use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
 use crate::fact::{Coverage, Fact, Part};
 use crate::id::EntryNumber;
@@ -37,6 +43,9 @@ pub struct Host {
     pub silence: Option<Latest<HostSilence>>,
     /// Last sign of life after a silence.
     pub heard: Option<Latest<HostHeard>>,
+    /// Last time two agents spoke at once with one certificate.
+    #[serde(default)]
+    pub twin: Option<Latest<HostTwin>>,
     /// Last loss declared by the agent.
     pub loss: Option<Latest<AgentLoss>>,
     /// Last gap in the numbers.
@@ -45,6 +54,26 @@ pub struct Host {
     pub clock: Option<Latest<ClockState>>,
     /// Last step of the clock.
     pub step: Option<Latest<ClockStep>>,
+    /// Malware that was detected, newest kept.
+    #[serde(with = "super::latest::pairs")]
+    pub detections: BTreeMap<Stamp, AvDetection>,
+    /// What was put into the quarantine, newest kept.
+    #[serde(with = "super::latest::pairs")]
+    pub quarantined: BTreeMap<Stamp, QuarantineItem>,
+    /// What was taken out of the quarantine, newest kept.
+    #[serde(with = "super::latest::pairs")]
+    pub released: BTreeMap<Stamp, QuarantineRestore>,
+    /// Whether it was cut off from the network, newest kept.
+    #[serde(with = "super::latest::pairs")]
+    pub isolations: BTreeMap<Stamp, IsolationState>,
+    /// The last harmless sample that was laid out.
+    pub selftest: Option<Latest<AvSelfTest>>,
+    /// The last scan of everything.
+    pub scan: Option<Latest<AvScan>>,
+    /// The last time something was not scanned when it should have been.
+    pub not_scanned: Option<Latest<AvGap>>,
+    /// How far its clock could be believed, over time.
+    pub clocks: Clocks,
     /// Operating system.
     pub system: Option<Latest<HostSystem>>,
     /// Last boot.
@@ -53,10 +82,18 @@ pub struct Host {
     pub av: Option<Latest<AvEngine>>,
     /// Last sample of capacity.
     pub capacity: Option<Latest<CapacitySample>>,
+    /// When each resource was first seen, by its name.
+    pub resource_first_seen: BTreeMap<String, Stamp>,
     /// Support phases.
     pub support: Option<Latest<SupportPhase>>,
     /// Rules of privilege.
     pub privileges: Option<Latest<PrivilegeRules>>,
+    /// How long one may idle, and how one logs in.
+    #[serde(default)]
+    pub sessions: Option<Latest<SessionPolicy>>,
+    /// The log people's log-ons are read from.
+    #[serde(default)]
+    pub log: Option<Latest<LogSource>>,
     /// Listening sockets.
     pub listeners: Listed<Listener>,
     /// Accounts.
@@ -65,38 +102,55 @@ pub struct Host {
     pub account_first_seen: BTreeMap<String, Stamp>,
     /// Packages.
     pub packages: Inventory,
+    /// Backups it makes.
+    #[serde(default)]
+    pub backups: Backups,
     /// Work that was seen (1.a, 1.b), by stamp.
     #[serde(with = "super::latest::pairs")]
     pub work: BTreeMap<Stamp, WorkType>,
 }
 
+/// The newest of many.
+fn keep<T: Clone>(kept: &mut BTreeMap<Stamp, T>, stamp: Stamp, new: &T) {
+    kept.insert(stamp, new.clone());
+    while kept.len() > WORK_KEPT {
+        kept.pop_first();
+    }
+}
+
 impl Host {
     pub(super) fn enter(&mut self, stamp: Stamp, author: &Author, fact: &Fact) {
-        // What the server or a probe says about a host is no sign of its life.
-        if matches!(author, Author::Agent(_)) {
-            let newest = self.last_received.map_or(stamp, |known| newest_received(known, stamp));
-            self.last_received = Some(newest);
-            let first = self.first_received.map_or(stamp.received, |known| known.min(stamp.received));
-            self.first_received = Some(first);
-        }
+        self.lives(stamp, author);
         match fact {
-            Fact::ClockState(state) => keep_newer(&mut self.clock, stamp, state.clone()),
-            Fact::ClockStep(step) => keep_newer(&mut self.step, stamp, step.clone()),
+            Fact::AvDetection(detection) => keep(&mut self.detections, stamp, detection),
+            Fact::QuarantineItem(item) => keep(&mut self.quarantined, stamp, item),
+            Fact::QuarantineRestore(restored) => keep(&mut self.released, stamp, restored),
+            Fact::IsolationState(state) => keep(&mut self.isolations, stamp, state),
+            Fact::AvSelfTest(test) => keep_newer(&mut self.selftest, stamp, test.clone()),
+            Fact::AvScan(scan) => keep_newer(&mut self.scan, stamp, scan.clone()),
+            Fact::AvGap(gap) => keep_newer(&mut self.not_scanned, stamp, gap.clone()),
+            Fact::ClockState(state) => {
+                self.clocks.measured(stamp, state.measured_offset_us);
+                keep_newer(&mut self.clock, stamp, state.clone());
+            }
+            Fact::ClockStep(step) => {
+                self.clocks.stepped(stamp, step.moved_ms);
+                keep_newer(&mut self.step, stamp, step.clone());
+            }
             Fact::HostSystem(system) => keep_newer(&mut self.system, stamp, system.clone()),
             Fact::HostBoot(boot) => {
                 keep_newer(&mut self.boot, stamp, boot.clone());
                 self.saw_work(stamp, WorkType::StartStop);
             }
             Fact::ServiceChange(_) => self.saw_work(stamp, WorkType::StartStop),
-            Fact::CapacitySample(sample) => keep_newer(&mut self.capacity, stamp, sample.clone()),
-            Fact::AccountSet(set) => {
-                for account in &set.accounts {
-                    let first = self.account_first_seen.entry(account.name.clone()).or_insert(stamp);
-                    *first = (*first).min(stamp);
-                }
-                self.accounts.enter(stamp, &set.part, &set.accounts, &set.coverage);
-            }
+            Fact::CapacitySample(sample) => self.sampled(stamp, sample),
+            Fact::BackupRun(run) => self.backups.ran(stamp, run),
+            Fact::BackupCheck(check) => self.backups.checked(stamp, check),
+            Fact::RestoreDrill(drill) => self.backups.restored(stamp, drill),
+            Fact::AccountSet(set) => self.has_accounts(stamp, set),
             Fact::PrivilegeRules(rules) => keep_newer(&mut self.privileges, stamp, rules.clone()),
+            Fact::LogSource(source) => keep_newer(&mut self.log, stamp, source.clone()),
+            Fact::SessionPolicy(policy) => keep_newer(&mut self.sessions, stamp, policy.clone()),
             Fact::AvEngine(engine) => keep_newer(&mut self.av, stamp, engine.clone()),
             Fact::PackageSet(set) => self.packages.enter_set(stamp, set),
             Fact::PackageChange(change) => {
@@ -111,10 +165,37 @@ impl Host {
             Fact::AgentLoss(loss) => keep_newer(&mut self.loss, stamp, loss.clone()),
             Fact::HostSilence(silence) => keep_newer(&mut self.silence, stamp, silence.clone()),
             Fact::HostHeard(heard) => keep_newer(&mut self.heard, stamp, heard.clone()),
+            Fact::HostTwin(twin) => keep_newer(&mut self.twin, stamp, twin.clone()),
             Fact::AgentGap(gap) => keep_newer(&mut self.gap, stamp, gap.clone()),
             // No judge uses the other kinds (`tests/not_yet_used.txt`).
             _ => {}
         }
+    }
+
+    /// What the server or a probe says about a host is no sign of its life.
+    fn lives(&mut self, stamp: Stamp, author: &Author) {
+        if matches!(author, Author::Agent(_)) {
+            let newest = self.last_received.map_or(stamp, |known| newest_received(known, stamp));
+            self.last_received = Some(newest);
+            let first = self.first_received.map_or(stamp.received, |known| known.min(stamp.received));
+            self.first_received = Some(first);
+        }
+    }
+
+    fn has_accounts(&mut self, stamp: Stamp, set: &AccountSet) {
+        for account in &set.accounts {
+            let first = self.account_first_seen.entry(account.name.clone()).or_insert(stamp);
+            *first = (*first).min(stamp);
+        }
+        self.accounts.enter(stamp, &set.part, &set.accounts, &set.coverage);
+    }
+
+    fn sampled(&mut self, stamp: Stamp, sample: &CapacitySample) {
+        for used in &sample.resources {
+            let first = self.resource_first_seen.entry(used.resource.clone()).or_insert(stamp);
+            *first = (*first).min(stamp);
+        }
+        keep_newer(&mut self.capacity, stamp, sample.clone());
     }
 
     /// Since when the host is silent, if it is.

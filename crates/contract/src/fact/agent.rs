@@ -1,7 +1,7 @@
 //! Facts an agent states about itself.
 
 use super::malware::Done;
-use crate::id::Digest;
+use crate::id::{Digest, OrderId, RequestId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,7 +41,9 @@ pub struct AgentBeat {
     pub every_s: u32,
     /// Facts waiting in the outbox.
     pub waiting: u64,
-    /// Collectors by name (`clock`, `packages`, `listeners`, `accounts`, `malware`, `capacity`, `boots`, `support`).
+    /// Collectors by name (`clock`, `packages`, `listeners`, `accounts`, `malware`, `capacity`, `boots`, `support`, `files`, `jobs`, `kernel`,
+    /// `firewall`, `network`, `certificates`, `schema`, `sessions`, `logins`,
+    /// `devices`, `identity`, `stale`, `updates`).
     pub collectors: BTreeMap<String, CollectorRun>,
     /// Processor time of the agent since its start, ms.
     pub cpu_ms: u64,
@@ -89,7 +91,7 @@ pub struct AgentLoss {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentBudget {
-    /// `cpu`, `memory` or `disk`.
+    /// `cpu` (over a day), `cpu_10s` (in ten seconds), `memory` or `disk`.
     pub resource: String,
     /// Declared (per mille of a core, bytes, bytes).
     pub declared: u64,
@@ -121,4 +123,45 @@ pub struct AgentUpdate {
     pub digest: Digest,
     /// Whether it worked.
     pub result: Done,
+}
+
+/// `order.outcome`: what became of an order, by the agent it was given to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderOutcome {
+    /// The order; absent where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The request it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// What was ordered (`permit`, `end_permit`, `isolate`, `reconnect`, `give_back`, `restore`); empty where it could not
+    /// be read.
+    pub work: String,
+    /// What became of it.
+    pub result: OrderResult,
+    /// Why it was refused or failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The file that was restored, or where the item was put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// SHA-256 of the file, read again afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// SHA-256 it had before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Digest>,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderResult {
+    /// It was carried out.
+    Done,
+    /// It was not carried out: it was not one this agent follows.
+    Refused,
+    /// It was one to follow, and did not work.
+    Failed,
 }

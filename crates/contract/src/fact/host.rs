@@ -1,5 +1,6 @@
 //! Facts of a host: clock, system, boots, services, capacity, accounts.
 
+use super::state::Seen;
 use super::{Coverage, Part};
 use crate::id::Digest;
 use jiff::Timestamp;
@@ -88,8 +89,14 @@ pub struct ServiceChange {
     pub service: String,
     /// `started` or `stopped`.
     pub change: Turn,
-    /// When.
+    /// When; the latest instant at which it can have happened.
     pub at: Timestamp,
+    /// The earliest instant at which it can have happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Whether the agent ran when it happened.
+    #[serde(default, skip_serializing_if = "Seen::is_running")]
+    pub seen: Seen,
 }
 
 /// Started or stopped.
@@ -121,9 +128,9 @@ pub struct CapacitySample {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceUse {
-    /// `disk:/path`, `inodes:/path`, `memory`, `cpu`, `swap`.
+    /// `disk:/path`, `inodes:/path`, `memory`, `cpu`, `swap`, `connections:SERVER`, `database:SERVER/NAME`.
     pub resource: String,
-    /// The limit as configured (bytes, inodes, thousandths of a core).
+    /// The limit as configured (bytes, inodes, thousandths of a core, connections); 0: none is configured.
     pub limit: u64,
     /// Least used in the period.
     pub min: u64,

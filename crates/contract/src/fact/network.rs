@@ -2,9 +2,11 @@
 
 use super::{Coverage, Part};
 use crate::act::Protocol;
-use crate::id::Digest;
+use crate::id::{Digest, TargetId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// `net.listener`: all listening sockets of a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,21 +133,64 @@ pub struct TlsEndpoint {
     pub not_after: Option<Timestamp>,
 }
 
-/// `environment.seen` (12.2.a): what users and their firewalls have to rely on.
+/// `environment.seen` (12.2.a): what users and their firewalls have to rely on, as a probe found it at an agreed target.
+/// Told when it is new or otherwise than before, and once a day. The probe is the entry's author.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentSeen {
-    /// Name users type.
+    /// The target that was looked at.
+    pub target: TargetId,
+    /// Name users type, or the address where there is no name.
     pub name: String,
-    /// Addresses it resolves to.
-    pub addresses: Vec<std::net::IpAddr>,
-    /// Digest of the certificate chain.
+    /// The look before this one; absent: the probe remembers none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chain: Option<Digest>,
-    /// Lowest TLS version: the x of 1.x.
+    pub since: Option<Timestamp>,
+    /// Addresses the name led to within the last day: answers that take turns are one set.
+    pub addresses: BTreeSet<IpAddr>,
+    /// The certificate and the encryption; absent: none is used, or it was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSeen>,
+    /// What the page asks of a browser; absent: it is no page, or it did not answer as promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PageSeen>,
+}
+
+/// A certificate as a client meets it, and the encryption.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSeen {
+    /// Who issued the certificate: the organisation, or the whole name where it has none.
+    pub issuer: String,
+    /// What a client has to trust: the issuer of the last certificate that was sent; with its digest where the certificate
+    /// is its own issuer.
+    pub anchor: String,
+    /// Names the certificate is for.
+    pub names: BTreeSet<String>,
+    /// SHA-256 of each certificate that was sent, the server's own first.
+    pub chain: Vec<Digest>,
+    /// The end of the server's own certificate.
+    pub not_after: Timestamp,
+    /// Lowest version that was accepted, the x of 1.x: 2 stands for 1.2 or lower. Absent: not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lowest_minor: Option<u8>,
-    /// Digest of the page users sign in at.
+    /// Highest version that was accepted. Absent: not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub login_page: Option<Digest>,
+    pub highest_minor: Option<u8>,
+}
+
+/// What a page asks of a browser. Nothing of what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageSeen {
+    /// HTTP status.
+    pub status: u16,
+    /// Where a redirect leads, without query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The content security policy, without what changes at each answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Digest of the forms and the names of their fields. Absent: a redirect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forms: Option<Digest>,
 }

@@ -1,9 +1,10 @@
 //! Facts of probes: a program tried something from outside and says what came of it.
 
 use crate::act::{Protocol, Trit};
-use crate::id::HostId;
+use crate::id::{HostId, TargetId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// `probe.reach` (4.1.b, 4.5.b, R-11): whether a port can be reached from somewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,39 +22,116 @@ pub struct ProbeReach {
     pub tried: u32,
 }
 
-/// `probe.availability` (7.a, R-01, R-02): how a target stood from one instant to another.
+/// `probe.availability` (7.a, R-01, R-02): one target did not stand as promised, or does so again. The probe is the entry's
+/// author. A target that stands as promised is told by `probe.watch`.
+///
+/// `from` and `to` are tries that gave this result: what lies between two facts of different states is not claimed. Facts
+/// of one state continue each other: the next begins where the last ended, and counts the tries after that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeAvailability {
-    /// The probe: an outage counts when two see it.
-    pub probe: String,
     /// What was tried.
-    pub target: String,
+    pub target: TargetId,
     /// How it stood.
     pub state: Availability,
-    /// From.
+    /// From the start of this try.
     pub from: Timestamp,
-    /// To.
+    /// To the start of this try.
     pub to: Timestamp,
     /// Tries.
     pub tries: u32,
-    /// Tries that failed.
+    /// Tries that did not give the promised answer.
     pub failed: u32,
     /// 95th percentile of the answer, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ms: Option<u32>,
+    /// What was wrong, where something was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Fault>,
+    /// More about it, in plain English (`status 503`).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// How a target stood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
     /// As promised.
     Up,
-    /// Slow, or functions missing: an operation restriction.
+    /// It answers, but not as promised: slow, or functions missing. An operation restriction.
     Restricted,
-    /// Did not answer.
+    /// It does not answer, or only that it does not work.
     Down,
+}
+
+/// What was wrong with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Nobody listens.
+    Refused,
+    /// No answer in time.
+    Timeout,
+    /// The network says that there is no way.
+    Unreachable,
+    /// The name leads nowhere, or to where no probe may go.
+    Name,
+    /// The certificate or the encryption is not to be believed.
+    Tls,
+    /// The connection ended before the answer did, or the answer is malformed.
+    Broken,
+    /// Another HTTP status than promised.
+    Status,
+    /// The promised text is missing.
+    Text,
+    /// A function is missing.
+    Function,
+    /// Slower than promised.
+    Slow,
+    /// It comes and goes too often to be told one by one.
+    Unsteady,
+}
+
+/// `probe.watch` (7.a, 3.3.b): what one probe found as promised at every try, and with which speed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeWatch {
+    /// Since then.
+    pub from: Timestamp,
+    /// Until then.
+    pub to: Timestamp,
+    /// Each target that stood as promised the whole time, with the 95th percentile of its answers, ms.
+    pub up: BTreeMap<TargetId, u32>,
+    /// Each target this probe cannot try, and why, in plain English: nobody watches it from here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cannot: BTreeMap<TargetId, String>,
+}
+
+/// `probe.blind` (7.a): the probe's own network was cut, so that nothing it tried says anything about the targets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeBlind {
+    /// From the first try that was not answered.
+    pub from: Timestamp,
+    /// To the last try that was not answered.
+    pub to: Timestamp,
+    /// How the probe knows.
+    pub why: Blindness,
+    /// Tries that count for nothing.
+    pub tries: u32,
+}
+
+/// How a probe knows that its own network is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blindness {
+    /// Its own machine has no interface that works, or no route.
+    NoNetwork,
+    /// The declared reference does not answer either.
+    ReferenceSilent,
+    /// Nothing answers at all, although it tries several places.
+    EverythingSilent,
 }
 
 /// `probe.session_cut` (4.2.a): an idle session of the system was tried again.

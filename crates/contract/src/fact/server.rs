@@ -1,6 +1,6 @@
 //! Facts the server states: what it hears and does not hear, its own doors, its own sessions.
 
-use crate::id::PersonId;
+use crate::id::{DeviceId, PersonId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,14 @@ pub struct HostSilence {
 pub struct HostHeard {
     /// The silence lasted from here.
     pub silent_since: Timestamp,
+}
+
+/// `host.twin` (4.4.a): two agents spoke at once with the certificate of one device; the earlier run was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostTwin {
+    /// The device.
+    pub device: DeviceId,
 }
 
 /// `agent.gap`: numbers missing although the agent went on.

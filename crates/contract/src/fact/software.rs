@@ -1,5 +1,6 @@
 //! Facts of installed software.
 
+use super::state::{Actor, Seen};
 use super::{Coverage, Part};
 use crate::id::Digest;
 use jiff::Timestamp;
@@ -50,6 +51,21 @@ pub struct PackageChange {
     pub before: String,
     /// Digest of the whole list after.
     pub after: String,
+    /// The versions before, of those that were there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub was: Vec<Package>,
+    /// The last time the list was seen as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// When the package manager last wrote its list, where that lies after `since`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Whether the agent ran when it happened.
+    #[serde(default, skip_serializing_if = "Seen::is_running")]
+    pub seen: Seen,
+    /// Who asked for it, where the package manager wrote it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
 }
 
 /// Phase of support.
@@ -106,6 +122,9 @@ pub struct UpdatesAvailable {
     pub part: Part,
     /// The updates.
     pub updates: Vec<Update>,
+    /// The latest date the distributor put into its lists: what came after it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lists: Option<Timestamp>,
     /// What could not be read.
     #[serde(default)]
     pub coverage: Coverage,

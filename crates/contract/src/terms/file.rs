@@ -17,6 +17,10 @@ struct RawTerms {
     format: Spanned<String>,
     title_ja: String,
     title_en: String,
+    #[serde(default)]
+    city: String,
+    #[serde(default)]
+    contractor: String,
     calendar: RawCalendar,
     clause: Vec<RawClause>,
     duty: Vec<RawDuty>,
@@ -132,6 +136,8 @@ pub(super) fn parse(text: &str) -> Result<Terms, TermsError> {
     let mut terms = Terms {
         title_ja: raw.title_ja,
         title_en: raw.title_en,
+        city: raw.city,
+        contractor: raw.contractor,
         calendar: calendar(&lines, &raw.calendar)?,
         ..Terms::default()
     };

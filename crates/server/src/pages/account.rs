@@ -45,6 +45,8 @@ async fn page(visit: &Visit, wrong: &str) -> Result<Page, Refusal> {
         ),
         (visit.of("この接続の上限", "This session ends").to_owned(), Cell::time(lang, session.absolute_ends)),
     ]));
+    let mail = visit.of("メールでのお知らせ", "Notices by mail").to_owned();
+    page.push(Block::Buttons(vec![(format!("{}/account/mail", visit.base()), mail, "second")]));
     sessions(visit, &mut page).await?;
     credentials(visit, wrong, &mut page);
     Ok(page)

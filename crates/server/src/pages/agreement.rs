@@ -5,10 +5,11 @@ use super::agreements;
 use super::block::{Block, Cell, Field, Form, Input, Link, Tone};
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
-use super::{parameters, words};
+use super::{comments, parameters, words};
 use yakujo_contract::act::{Act, Matter};
 use yakujo_contract::evidence::agreement::{Proposal, Stage};
 use yakujo_contract::id::ProposalId;
+use yakujo_contract::topic::Topic;
 
 /// The page.
 ///
@@ -29,7 +30,9 @@ pub async fn show(visit: Visit) -> Answer {
     if let Matter::Parameters { values, .. } = matter {
         page.push(parameters::proposed(&visit, values));
     }
+    page.blocks.extend(super::agreement_pdf::button(&visit, &format!("/agreements/{id}/pdf")));
     decision(&visit, &id, &proposal, &mut page);
+    comments::push(&visit, &mut page, &[(Topic::Proposal(id), String::new())]).await?;
     page.push(Block::Fold(
         visit.of("台帳に記録された形", "As it stands in the ledger").to_owned(),
         serde_json::to_string_pretty(matter)?,

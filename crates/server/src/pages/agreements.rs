@@ -18,12 +18,17 @@ pub fn kind_name(lang: Lang, word: &str) -> &'static str {
     match word {
         "system" => lang.of("情報システム", "Systems"),
         "host" => lang.of("ホストの所属", "Hosts"),
+        "target" => lang.of("監視対象", "Targets"),
         "flow" => lang.of("通信要件", "Flows"),
         "account" => lang.of("アカウント台帳", "Accounts"),
         "software" => lang.of("ソフトウェア", "Software"),
         "limit" => lang.of("容量の上限", "Limits"),
+        "asset" => lang.of("情報資産台帳", "Assets"),
         "device_need" => lang.of("端末認証の要否", "Device authentication"),
         "support" => lang.of("延長サポート", "Extended support"),
+        "holidays" => lang.of("祝日表", "Holidays"),
+        "freeze" => lang.of("変更凍結期間", "Freeze periods"),
+        "ignore" => lang.of("除外する変化", "Changes left out"),
         "exemption" => lang.of("例外承認", "Exceptions"),
         "not_applicable" => lang.of("対象外", "Not applicable"),
         "parameters" => lang.of("基準値", "Parameters"),
@@ -108,8 +113,23 @@ pub fn summary(lang: Lang, matter: &Matter) -> String {
                 line.at_limit
             )
         }
+        Matter::Asset(line) => super::asset_form::shown(lang, line),
         Matter::DeviceNeed(need) => {
             format!("{} {}：{}", need.system, words::trit(lang, need.needed), need.reason)
+        }
+        Matter::Target(target) => super::target_form::summary(lang, target),
+        Matter::Holidays(table) => super::calendar_form::holidays(lang, table),
+        Matter::Freeze(freeze) => super::calendar_form::freeze(lang, freeze),
+        Matter::Ignore(line) => {
+            let (ja, en) = line.object.name();
+            format!(
+                "{} {} {} {}：{}",
+                line.system,
+                host(&line.host),
+                lang.of(ja, en),
+                line.pattern,
+                line.reason
+            )
         }
         Matter::Support(line) => {
             format!(
@@ -172,7 +192,7 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("まだ申告がありません。", "Nothing was declared yet.").to_owned(),
     };
     let list = List { name: "agreements", table, next, keep: vec![("of".to_owned(), of.to_owned())] };
-    if let Some(download) = list.download(&wanted, lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(

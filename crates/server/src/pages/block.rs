@@ -317,6 +317,21 @@ pub struct Form {
     pub class: &'static str,
     /// It carries a file.
     pub upload: Upload,
+    /// What the button says to the server (`go`); empty: nothing, there is no other way to go.
+    pub go: &'static str,
+    /// Further buttons of the same form.
+    pub further: Vec<Further>,
+}
+
+/// A further button of a form: another thing to do with what was typed. It is taken even where fields are empty.
+#[derive(Debug, Clone)]
+pub struct Further {
+    /// What it says to the server (`go`).
+    pub go: &'static str,
+    /// The verb.
+    pub label: String,
+    /// Class of the button.
+    pub class: &'static str,
 }
 
 /// Whether a form carries a file.
@@ -326,6 +341,15 @@ pub enum Upload {
     No,
     /// With a file.
     Yes,
+}
+
+/// Whether a form that can be opened is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// At once.
+    Yes,
+    /// When its heading is pressed.
+    No,
 }
 
 /// How a note sounds.
@@ -388,6 +412,19 @@ pub struct DutyCard {
     pub meta: Vec<Cell>,
 }
 
+/// What somebody said.
+#[derive(Debug, Clone)]
+pub struct Remark {
+    /// Class of the style sheet.
+    pub class: &'static str,
+    /// Who.
+    pub who: String,
+    /// For whom, about what, when, where it is recorded.
+    pub meta: Vec<Cell>,
+    /// What.
+    pub text: String,
+}
+
 /// One stretch of a trend.
 #[derive(Debug, Clone)]
 pub struct Stretch {
@@ -441,6 +478,8 @@ pub struct Finder {
     pub hidden: Vec<(String, String)>,
     /// Downloads of the whole filtered list.
     pub downloads: Vec<Link>,
+    /// Further filters, each one of several.
+    pub selects: Vec<Field>,
 }
 
 /// A piece of a page.
@@ -472,6 +511,8 @@ pub enum Block {
     Fold(String, String),
     /// A form.
     Form(Form),
+    /// A form that opens when its heading is pressed: an anchor, the heading, whether it is open.
+    Opens(&'static str, String, Opened, Form),
     /// Links that look like buttons: href, words, class.
     Buttons(Vec<(String, String, &'static str)>),
     /// Small forms beside each other.
@@ -480,6 +521,8 @@ pub enum Block {
     Tabs(Vec<Link>),
     /// A duty.
     Duty(DutyCard),
+    /// What people said, under a heading.
+    Comments(String, Vec<Remark>),
     /// Standing over time: description for those who do not see it, stretches.
     Trend(String, Vec<Stretch>),
     /// Steps of a course of action; the number of the current one, from 0.

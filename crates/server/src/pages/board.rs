@@ -113,13 +113,13 @@ pub async fn show(visit: Visit) -> Answer {
     let rulings = rulings(&visit);
     match visit.asked("of") {
         word @ ("open" | "kept" | "broken" | "unknown" | "exempt" | "not_applicable") => {
-            of_standing(&visit, &rulings, word)
+            of_standing(&visit, &rulings, word).await
         }
-        _ => whole(&visit, &rulings),
+        _ => whole(&visit, &rulings).await,
     }
 }
 
-fn whole(visit: &Visit, rulings: &[Ruling]) -> Answer {
+async fn whole(visit: &Visit, rulings: &[Ruling]) -> Answer {
     let lang = visit.lang;
     let wanted = Wanted::of(visit);
     let names = system_names(visit);
@@ -147,7 +147,7 @@ fn whole(visit: &Visit, rulings: &[Ruling]) -> Answer {
         empty: visit.of("表示する条項がありません。", "No clauses.").to_owned(),
     };
     let list = List { name: "board", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, lang) {
+    if let Some(download) = list.download(visit, &wanted).await {
         return download;
     }
     let title = visit.of("契約の判定表", "Board of the contract");
@@ -176,7 +176,7 @@ fn of_square(visit: &Visit, clause: Clause, square: &Square) -> Cell {
     ])
 }
 
-fn of_standing(visit: &Visit, rulings: &[Ruling], word: &str) -> Answer {
+async fn of_standing(visit: &Visit, rulings: &[Ruling], word: &str) -> Answer {
     let lang = visit.lang;
     let wanted = Wanted::of(visit);
     let names = system_names(visit);
@@ -218,7 +218,7 @@ fn of_standing(visit: &Visit, rulings: &[Ruling], word: &str) -> Answer {
     };
     let keep = vec![("of".to_owned(), word.to_owned())];
     let list = List { name: "duties", table, next, keep };
-    if let Some(download) = list.download(&wanted, lang) {
+    if let Some(download) = list.download(visit, &wanted).await {
         return download;
     }
     let word = rulings.iter().map(|ruling| &ruling.verdict.standing).find(|standing| standing.word() == word);

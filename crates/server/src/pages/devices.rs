@@ -41,7 +41,7 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("まだ登録された機器がありません。", "No device is enrolled yet.").to_owned(),
     };
     let list = List { name: "devices", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, visit.lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(

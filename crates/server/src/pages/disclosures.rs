@@ -47,7 +47,7 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("まだ求めがありません。", "Nothing was asked for yet.").to_owned(),
     };
     let list = List { name: "disclosures", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, visit.lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(
@@ -147,7 +147,7 @@ pub async fn ask(visit: Visit) -> Answer {
 }
 
 fn open(visit: &Visit) -> Result<(ProposalId, Disclosure), Refusal> {
-    let id: ProposalId = visit.part("request")?.parse().map_err(|_| Refusal::Absent)?;
+    let id: ProposalId = visit.part("disclosure")?.parse().map_err(|_| Refusal::Absent)?;
     let request = visit.office.court().evidence().disclosures.get(&id).cloned().ok_or(Refusal::Absent)?;
     Ok((id, request))
 }

@@ -59,7 +59,7 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("まだ文書が登録されていません。", "No document is registered yet.").to_owned(),
     };
     let list = List { name: "documents", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, visit.lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(

@@ -7,6 +7,7 @@ use super::{absent, assets};
 use crate::office::Office;
 use crate::people::sessions::Touch;
 use crate::people::{hex, random};
+use crate::resent;
 use crate::routes::{Route, Verb};
 use crate::settings::Clock;
 use axum::body::{Body, to_bytes};
@@ -142,8 +143,13 @@ async fn arrive(
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address =
         address.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.ip().to_string());
+    let unread = match &session {
+        Some(session) => office.people.unread(&session.person.id, session.person.role).await?,
+        None => 0,
+    };
     let visit = Visit {
         office: Arc::clone(office),
+        unread,
         cookie: if session.is_some() { cookies.session } else { cookies.door },
         session,
         lang,
@@ -176,8 +182,39 @@ async fn through(route: Option<&'static Route>, mut visit: Visit, request: Reque
         if !holds_token(&visit) {
             return Err(Refusal::Absent);
         }
+        return take_once(route, visit).await;
     }
     (route.handler)(visit).await
+}
+
+/// Takes a form. The same form, sent again, waits and leads where the first one led. It is taken to its end even where the
+/// browser hangs up: whoever presses twice does that to the first one.
+async fn take_once(route: &'static Route, visit: Visit) -> Answer {
+    let (Some(form), Some(session)) = (resent::digest(&visit), &visit.session) else {
+        return (route.handler)(visit).await;
+    };
+    let (office, session) = (Arc::clone(&visit.office), session.name.clone());
+    let mut led = office.resent.place(&session, form).lock_owned().await;
+    if let Some(target) = led.as_ref() {
+        return Ok(lead_to(target.clone()));
+    }
+    let taking = async move {
+        let answer = (route.handler)(visit).await;
+        let target = answer.as_ref().ok().filter(|it| it.status() == StatusCode::SEE_OTHER);
+        if let Some(target) = target.and_then(|response| response.headers().get(header::LOCATION)) {
+            *led = Some(target.clone());
+            office.resent.count(&session);
+        }
+        answer
+    };
+    tokio::spawn(taking).await?
+}
+
+fn lead_to(target: HeaderValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(header::LOCATION, target);
+    response
 }
 
 /// The token of the form is the session's; before sign-in it is that of the browser's own cookie.
@@ -211,6 +248,7 @@ async fn read_body(visit: &mut Visit, request: Request) -> Result<(), Refusal> {
     if !kind.starts_with("multipart/form-data") {
         let bytes = to_bytes(request.into_body(), FORM).await.map_err(|_| Refusal::Absent)?;
         visit.form = visit::fields(&String::from_utf8_lossy(&bytes));
+        visit.form.iter_mut().for_each(|(_, value)| unix_lines(value));
         return Ok(());
     }
     if visit.session.is_none() {
@@ -229,10 +267,19 @@ async fn read_body(visit: &mut Visit, request: Request) -> Result<(), Refusal> {
         if name == "file" {
             visit.file = Some(Attachment { bytes: bytes.to_vec() });
         } else {
-            visit.form.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+            let mut value = String::from_utf8_lossy(&bytes).into_owned();
+            unix_lines(&mut value);
+            visit.form.push((name, value));
         }
     }
     Ok(())
+}
+
+/// Browsers end the lines of a text of several with CR LF; a text is the same whichever browser sent it.
+fn unix_lines(value: &mut String) {
+    if value.contains('\r') {
+        *value = value.replace("\r\n", "\n");
+    }
 }
 
 /// The host as the request names it; HTTP/2 names it in the address instead of a header.
@@ -277,10 +324,8 @@ pub async fn first(State(portal): State<Arc<Portal>>) -> Response {
     let (Some(only), None) = (contracts.next(), contracts.next()) else {
         return no_method_told(absent::plain(Lang::Ja));
     };
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    if let Ok(target) = HeaderValue::from_str(&format!("/c/{only}")) {
-        response.headers_mut().insert(header::LOCATION, target);
+    match HeaderValue::from_str(&format!("/c/{only}")) {
+        Ok(target) => lead_to(target),
+        Err(_) => no_method_told(absent::plain(Lang::Ja)),
     }
-    response
 }

@@ -7,7 +7,7 @@ use super::frame::{self, Page};
 use super::list::escape;
 use super::visit::{Answer, Refusal, Visit};
 use super::words;
-use super::{block, board};
+use super::{block, board, comments};
 use crate::views::Change;
 use jiff::{SignedDuration, Timestamp};
 use yakujo_contract::court::{Court, Ruling, Turned};
@@ -15,6 +15,7 @@ use yakujo_contract::duty::DutyId;
 use yakujo_contract::id::SystemId;
 use yakujo_contract::standing::Standing;
 use yakujo_contract::terms::DutyTerms;
+use yakujo_contract::topic::Topic;
 
 /// Turns shown.
 const TURNS: u32 = 50;
@@ -82,6 +83,12 @@ pub async fn show(visit: Visit) -> Answer {
     page.push(Block::Heading(visit.of("過去の時点", "A past moment").to_owned()));
     page.push(finder(&visit, &asked));
     history(&visit, duty, &mut page).await?;
+    let topic = |(system, name): (SystemId, String)| {
+        let name = if name.is_empty() { system.to_string() } else { name };
+        (Topic::Duty(duty, system), name)
+    };
+    let topics: Vec<_> = board::system_names(&visit).into_iter().map(topic).collect();
+    comments::push(&visit, &mut page, &topics).await?;
     frame::show(&visit, &page)
 }
 
@@ -96,6 +103,7 @@ fn finder(visit: &Visit, asked: &str) -> Block {
         find: asked.to_owned(),
         hidden: Vec::new(),
         downloads: Vec::new(),
+        selects: Vec::new(),
     })
 }
 

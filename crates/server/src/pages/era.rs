@@ -31,6 +31,20 @@ pub fn day(lang: Lang, instant: Timestamp) -> String {
     whole.get(..end).unwrap_or(&whole).to_owned()
 }
 
+/// `R8.11.22`: where there is room for a seal only.
+#[must_use]
+pub fn short_day(instant: Timestamp) -> String {
+    let date = instant.to_zoned(japan()).date();
+    let begun = ERAS.iter().filter(|(_, _, first)| *first <= date).max_by_key(|(_, _, first)| *first);
+    match begun {
+        Some((_, letter, first)) => {
+            let year = date.year().saturating_sub(first.year()).saturating_add(1);
+            format!("{letter}{year}.{}.{}", date.month(), date.day())
+        }
+        None => date.to_string(),
+    }
+}
+
 /// Reads what a person typed: `2026-11-22 14:05`, `2026/11/22`, `令和8年11月22日14時05分`, `R8.11.22`, `8/11/22`, or an
 /// RFC 3339 instant. A date alone means the start of that day.
 #[must_use]

@@ -6,7 +6,7 @@ use super::clause::card;
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
-use super::{duty, era};
+use super::{deliveries, duty, era, request_new, today};
 use crate::decide::may;
 use yakujo_contract::act::{Act, Role};
 use yakujo_contract::court::Ruling;
@@ -19,6 +19,10 @@ use yakujo_contract::standing::Standing;
 const TURNS: u32 = 10;
 /// Turns shown on the sheet of those who decide, which is one page of paper.
 const TURNS_ON_PAPER: u32 = 3;
+/// Requests shown.
+const REQUESTS: usize = 8;
+/// Requests shown on the sheet.
+const REQUESTS_ON_PAPER: usize = 3;
 /// Duties shown to the contractor at first.
 const DUTIES: usize = 12;
 
@@ -29,12 +33,13 @@ const DUTIES: usize = 12;
 pub async fn show(visit: Visit) -> Answer {
     let role = visit.session()?.person.role;
     let rulings = board::rulings(&visit);
-    let page = match role {
+    let mut page = match role {
         Role::CityStaff => staff(&visit, &rulings).await?,
         Role::CityApprover | Role::CitySecurity => sheet(&visit, &rulings).await?,
         Role::Operator | Role::SecurityLead => contractor(&visit, &rulings).await?,
         Role::Auditor => auditor(&visit),
     };
+    page.blocks.splice(0..0, deliveries::trouble(&visit).await?);
     frame::show(&visit, &page)
 }
 
@@ -45,8 +50,13 @@ async fn staff(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
     );
     let mut page = Page::new("", visit.of("ホーム", "Home"), lead);
     page.push(board::figures(visit, rulings));
-    waiting(visit, &mut page);
     silent(visit, &mut page);
+    page.blocks.extend(today::unreported(visit));
+    page.blocks.extend(today::waiting(visit, REQUESTS));
+    page.blocks.extend(today::today(visit));
+    page.blocks.extend(today::incidents(visit));
+    page.blocks.extend(today::found(visit));
+    waiting(visit, &mut page);
     turns(visit, &mut page, TURNS).await?;
     Ok(page)
 }
@@ -92,6 +102,8 @@ async fn sheet(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
         rows,
         empty: String::new(),
     }));
+    page.blocks.extend(today::overdue(visit, REQUESTS_ON_PAPER));
+    page.blocks.extend(today::waiting(visit, REQUESTS_ON_PAPER));
     waiting(visit, &mut page);
     turns(visit, &mut page, TURNS_ON_PAPER).await?;
     Ok(page)
@@ -125,8 +137,15 @@ async fn contractor(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> 
         visit.of("行動が必要な義務を、重いものから示します。", "Duties that need action, the gravest first.");
     let mut page = Page::new("", visit.of("ホーム", "Home"), lead);
     page.push(board::figures(visit, rulings));
-    waiting(visit, &mut page);
     silent(visit, &mut page);
+    if visit.session()?.person.role == Role::SecurityLead {
+        page.blocks.extend(today::overdue(visit, REQUESTS));
+    }
+    page.blocks.extend(today::unreported(visit));
+    page.blocks.extend(today::waiting(visit, REQUESTS));
+    page.blocks.extend(today::found(visit));
+    request_new::drafts(visit, &mut page).await?;
+    waiting(visit, &mut page);
     page.push(Block::Heading(visit.of("次に行うこと", "What to do next").to_owned()));
     let names = board::system_names(visit);
     let mut open: Vec<&Ruling> = rulings.iter().filter(|ruling| needs_action(ruling)).collect();

@@ -1,10 +1,12 @@
 //! The frame around every page: header, menu, footer, security headers. The only place that makes a page of blocks.
 
 use super::assets;
-use super::block::{Block, Input, Link, Must, Table, Upload};
+use super::block::{Block, Input, Link, Must, Opened, Table, Upload};
 use super::era;
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
+use crate::audience::Audience;
+use crate::people::notices::MOST_COUNTED;
 use askama::Template;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -52,6 +54,7 @@ impl Page {
 
 struct Who {
     name: String,
+    notices: String,
     role: &'static str,
     csrf: String,
     idle_ends: String,
@@ -141,6 +144,7 @@ fn render(visit: &Visit, page: &Page) -> Result<String, Refusal> {
         icon: assets::path("icon.svg"),
         who: signed_in.map(|session| Who {
             name: session.person.name.clone().unwrap_or_else(|| session.person.login.clone()),
+            notices: unread(lang, visit.unread),
             role: words::role(lang, session.person.role),
             csrf: visit.csrf.clone(),
             idle_ends: session.idle_ends.to_string(),
@@ -163,6 +167,16 @@ fn render(visit: &Visit, page: &Page) -> Result<String, Refusal> {
     Ok(view.render()?)
 }
 
+/// What stands in the header: nothing while everything is read.
+fn unread(lang: Lang, count: u32) -> String {
+    let more = if count >= MOST_COUNTED { "+" } else { "" };
+    match (count, lang) {
+        (0, _) => String::new(),
+        (_, Lang::Ja) => format!("お知らせ 未読{count}{more}件"),
+        (_, Lang::En) => format!("{count}{more} unread notices"),
+    }
+}
+
 fn menu(visit: &Visit, place: &str) -> Vec<(&'static str, Vec<Link>)> {
     let lang = visit.lang;
     let base = visit.base();
@@ -170,15 +184,29 @@ fn menu(visit: &Visit, place: &str) -> Vec<(&'static str, Vec<Link>)> {
         let href = if path.is_empty() { base.clone() } else { format!("{base}/{path}") };
         Link::new(href, lang.of(ja, en)).here_if(place == path)
     };
+    let mut requests = vec![
+        link("requests", "申請・報告", "Requests and reports"),
+        link("findings", "所見", "Findings"),
+        link("changes", "変更履歴", "Changes"),
+        link("posts", "職と代決", "Posts and deputies"),
+    ];
+    if visit.may(Audience::Parties) {
+        requests.insert(1, link("requests/new", "新しい申請・報告", "New request or report"));
+    }
     vec![
         (
             lang.of("判定", "Standing"),
             vec![
                 link("", "ホーム", "Home"),
+                link("notices", "お知らせ", "Notices"),
                 link("board", "契約の判定表", "Board of the contract"),
+                link("reports", "月次報告", "Monthly reports"),
                 link("hosts", "ホスト", "Hosts"),
+                link("targets", "監視対象", "Targets"),
+                link("backups", "バックアップ", "Backups"),
             ],
         ),
+        (lang.of("申請と報告", "Requests"), requests),
         (
             lang.of("取り決め", "Agreed"),
             vec![
@@ -187,6 +215,7 @@ fn menu(visit: &Visit, place: &str) -> Vec<(&'static str, Vec<Link>)> {
                 link("parameters", "基準値", "Parameters"),
                 link("documents", "手順書・文書", "Documents"),
                 link("disclosures", "提示の求め", "Requests"),
+                link("checksheets", "チェックシート", "Check-sheets"),
             ],
         ),
         (

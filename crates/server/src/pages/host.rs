@@ -27,34 +27,38 @@ pub async fn show(visit: Visit) -> Answer {
         _ => "duties",
     }
     .to_owned();
-    let court = visit.office.court();
-    let evidence = court.evidence();
-    if !evidence.hosts.contains_key(&id) && !evidence.agreements.declared_hosts().any(|known| *known == id) {
-        return Err(Refusal::Absent);
-    }
-    let silent = Host::default();
-    let host = evidence.hosts.get(&id).unwrap_or(&silent);
-    let (table, next) = match tab.as_str() {
-        "listeners" => listeners(&visit, &court, (&id, host), &wanted),
-        "accounts" => accounts(&visit, &court, (&id, host), &wanted),
-        "packages" => packages(&visit, host, &wanted),
-        "capacity" => capacity(&visit, host, &wanted),
-        _ => duties(&visit, &court, &id, &wanted),
+    let (silence, about, (table, next)) = {
+        let court = visit.office.court();
+        let evidence = court.evidence();
+        let declared = evidence.agreements.declared_hosts().any(|known| *known == id);
+        if !evidence.hosts.contains_key(&id) && !declared {
+            return Err(Refusal::Absent);
+        }
+        let silent = Host::default();
+        let host = evidence.hosts.get(&id).unwrap_or(&silent);
+        let rows = match tab.as_str() {
+            "listeners" => listeners(&visit, &court, (&id, host), &wanted),
+            "accounts" => accounts(&visit, &court, (&id, host), &wanted),
+            "packages" => packages(&visit, host, &wanted),
+            "capacity" => capacity(&visit, host, &wanted),
+            _ => duties(&visit, &court, &id, &wanted),
+        };
+        (super::hosts::is_silent(host), about(&visit, host), rows)
     };
     let list = List { name: "host", table, next, keep: vec![("tab".to_owned(), tab.clone())] };
-    if let Some(download) = list.download(&wanted, visit.lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let mut page = Page::new("hosts", id.as_str(), "");
     page.trail = vec![Link::new(format!("{}/hosts", visit.base()), visit.of("ホスト", "Hosts"))];
-    if super::hosts::is_silent(host) {
+    if silence {
         let text = visit.of(
             "このホストからの通信が途絶えています。判定は未確認になります。",
             "Nothing is heard of this host: its duties are unknown.",
         );
         page.push(Block::note(Tone::Bad, "", text));
     }
-    page.push(Block::Fields(about(&visit, host)));
+    page.push(Block::Fields(about));
     let devices = format!("{}/hosts/{id}/devices", visit.base());
     let words = visit.of("機器証明書とエージェントの登録", "Certificates and enrolment").to_owned();
     page.push(Block::Buttons(vec![(devices, words, "second")]));
@@ -97,7 +101,28 @@ fn about(visit: &Visit, host: &Host) -> Vec<(String, Cell)> {
         ),
         (visit.of("エージェントの権限", "Rights of the agent").to_owned(), Cell::text(rights)),
         (visit.of("送信待ちの記録", "Facts waiting").to_owned(), Cell::text(waiting)),
+        (visit.of("ネットワークからの遮断", "Cut off from the network").to_owned(), isolation(visit, host)),
     ]
+}
+
+/// Whether the host is cut off, as its agent said last, with the entry and the request it rests on.
+fn isolation(visit: &Visit, host: &Host) -> Cell {
+    let Some((stamp, state)) = host.isolations.last_key_value() else {
+        return Cell::text(visit.of("未観測", "Not observed"));
+    };
+    let text = match state.isolated {
+        true => visit.of("遮断中", "Cut off"),
+        false => {
+            visit.of("遮断していない（遮断できることを確認済み）", "Not cut off; that it could be was seen")
+        }
+    };
+    let mut cells = vec![Cell::text(text), Cell::time(visit.lang, state.verified_at)];
+    cells.extend(state.approval.as_ref().filter(|_| state.isolated).map(|request| {
+        let label = visit.of("根拠の申請・報告", "The request it rests on");
+        Cell::link(format!("{}/requests/{request}", visit.base()), label)
+    }));
+    cells.push(block::entries(&visit.base(), &[stamp.entry]));
+    Cell::Many(cells)
 }
 
 type Listed = (Table, Option<String>);

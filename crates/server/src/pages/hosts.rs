@@ -23,7 +23,6 @@ pub fn is_silent(host: &Host) -> bool {
 /// # Errors
 /// When a template fails.
 pub async fn show(visit: Visit) -> Answer {
-    let lang = visit.lang;
     let wanted = Wanted::of(&visit);
     let (rows, next) = {
         let court = visit.office.court();
@@ -48,7 +47,7 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("該当するホストはありません。", "There are none.").to_owned(),
     };
     let list = List { name: "hosts", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(

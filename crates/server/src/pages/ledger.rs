@@ -45,7 +45,7 @@ pub async fn show(visit: Visit) -> Answer {
     let mut keep = vec![("by".to_owned(), visit.asked("by").to_owned())];
     keep.extend(filter.person.clone().map(|person| ("person".to_owned(), person)));
     let list = List { name: "ledger", table, next, keep };
-    if let Some(download) = list.download(&wanted, visit.lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(

@@ -139,6 +139,8 @@ fn form(visit: &Visit, opened: &Opened, wrong_password: &str, wrong_code: &str) 
         label: visit.of("設定する", "Set").to_owned(),
         class: "",
         upload: Upload::No,
+        go: "",
+        further: Vec::new(),
     }));
     Ok(page)
 }

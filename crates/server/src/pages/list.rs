@@ -1,4 +1,4 @@
-//! Lists: keyset paging that does not grow slower with the page, a filter, and the whole list as CSV or XLSX.
+//! Lists: keyset paging that does not grow slower with the page, a filter, and the whole list as XLSX, CSV or PDF.
 //!
 //! CSV in CP932 cannot hold every character. What has a customary twin (〜 and ～) is replaced by it, the rest by 〓, and
 //! every replacement is listed at the end of the file: nothing is lost in silence.
@@ -6,6 +6,7 @@
 use super::block::{Block, Cell, Finder, Link, Table};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::Lang;
+use super::{era, paper, press};
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -14,8 +15,13 @@ use std::fmt::Write as _;
 
 /// Rows of a page.
 pub const PAGE: usize = 100;
-/// Rows of a download.
+/// Rows of a download that programs read.
 pub const WHOLE: usize = 100_000;
+/// Rows of a download that people read on paper: some 80 pages.
+pub const PAPER: usize = 3_000;
+
+/// What a workbook is called on the wire.
+pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// How the list is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,20 @@ pub enum Format {
     Cp932,
     /// Excel.
     Xlsx,
+    /// A4 pages.
+    Pdf,
+}
+
+impl Format {
+    /// The most rows.
+    #[must_use]
+    pub fn limit(self) -> usize {
+        match self {
+            Self::Page => PAGE,
+            Self::Csv | Self::Cp932 | Self::Xlsx => WHOLE,
+            Self::Pdf => PAPER,
+        }
+    }
 }
 
 /// What part of the list is wanted.
@@ -50,13 +70,14 @@ impl Wanted {
         let format = match visit.asked("format") {
             "csv" => Format::Csv,
             "csv932" => Format::Cp932,
-            "xlsx" => Format::Xlsx,
+            "xlsx" if press::can_write() => Format::Xlsx,
+            "pdf" if press::can_print() => Format::Pdf,
             _ => Format::Page,
         };
         Self {
             after: visit.asked("after").to_owned(),
             find: visit.asked("find").trim().chars().take(100).collect(),
-            limit: if format == Format::Page { PAGE } else { WHOLE },
+            limit: format.limit(),
             format,
         }
     }
@@ -116,6 +137,15 @@ impl List {
         let download = |format: &str, words: &str| {
             Link::new(format!("{}?format={format}{find}{kept}", visit.uri_path), words)
         };
+        let mut downloads = Vec::new();
+        if press::can_write() {
+            downloads.push(download("xlsx", "Excel"));
+        }
+        downloads.push(download("csv", "CSV"));
+        downloads.push(download("csv932", lang.of("CSV（Shift_JIS）", "CSV (Shift_JIS)")));
+        if press::can_print() {
+            downloads.push(download("pdf", "PDF"));
+        }
         let finder = Finder {
             action: visit.uri_path.clone(),
             name: "find",
@@ -123,11 +153,8 @@ impl List {
             hint: String::new(),
             find: wanted.find.clone(),
             hidden: self.keep.clone(),
-            downloads: vec![
-                download("xlsx", "Excel"),
-                download("csv", "CSV"),
-                download("csv932", lang.of("CSV（Shift_JIS）", "CSV (Shift_JIS)")),
-            ],
+            downloads,
+            selects: Vec::new(),
         };
         let mut links = Vec::new();
         if !wanted.after.is_empty() {
@@ -142,23 +169,81 @@ impl List {
         vec![Block::Finder(finder), Block::Table(self.table), Block::Pager(shown, links)]
     }
 
-    /// The download, if one is wanted.
+    /// The download, if one is wanted. A list that is longer than a file takes is refused: half a list is no list.
     ///
     /// # Errors
-    /// When the file cannot be made.
-    pub fn download(&self, wanted: &Wanted, lang: Lang) -> Option<Answer> {
+    /// When it is too long, or the file cannot be made.
+    pub async fn download(&self, visit: &Visit, wanted: &Wanted) -> Option<Answer> {
+        self.download_with(visit, wanted, Vec::new()).await
+    }
+
+    /// The same, with lines above the rows of a workbook or a sheet.
+    ///
+    /// # Errors
+    /// When it is too long, or the file cannot be made.
+    pub async fn download_with(&self, visit: &Visit, wanted: &Wanted, said: Vec<String>) -> Option<Answer> {
+        if wanted.format == Format::Page {
+            return None;
+        }
+        if self.next.is_some() {
+            return Some(Err(Refusal::Wrong(too_long(visit.lang, wanted))));
+        }
+        Some(self.file(visit, wanted, said).await)
+    }
+
+    async fn file(&self, visit: &Visit, wanted: &Wanted, said: Vec<String>) -> Answer {
+        let table = &self.table;
+        let notes = [notes(visit, wanted, table), said].concat();
         let (bytes, kind, ending) = match wanted.format {
-            Format::Page => return None,
-            Format::Csv => (utf8(&self.table), "text/csv; charset=utf-8", "csv"),
-            Format::Cp932 => (cp932(&csv_text(&self.table), lang), "text/csv; charset=Shift_JIS", "csv"),
-            Format::Xlsx => match xlsx(&self.table) {
-                Ok(bytes) => {
-                    (bytes, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx")
-                }
-                Err(error) => return Some(Err(Refusal::Failed(error.to_string()))),
-            },
+            Format::Page => return Err(Refusal::Absent),
+            Format::Csv => (with_mark(&csv_text(table)), "text/csv; charset=utf-8", "csv"),
+            Format::Cp932 => (cp932(&csv_text(table), visit.lang), "text/csv; charset=Shift_JIS", "csv"),
+            Format::Xlsx => {
+                let book = paper::book_of(visit, table, &notes);
+                (press::write(book).await?, XLSX, "xlsx")
+            }
+            Format::Pdf => {
+                let sheet = paper::of_list(visit, table, &notes);
+                (press::print(sheet).await?, "application/pdf", "pdf")
+            }
         };
-        Some(attachment(bytes, kind, &format!("{}.{ending}", self.name)))
+        let name = format!("{}-{}-{}.{ending}", visit.office.id(), self.name, era::day(Lang::En, visit.now));
+        attachment(bytes, kind, &name)
+    }
+}
+
+/// What stands above the rows of a workbook or a sheet: which contract, which part of the list, as of when.
+fn notes(visit: &Visit, wanted: &Wanted, table: &Table) -> Vec<String> {
+    let rows = table.rows.len();
+    let at = era::exact(visit.now);
+    let terms = visit.office.title(visit.lang);
+    let mut notes = vec![match visit.lang {
+        Lang::Ja => format!("契約：{terms}　{at} 現在　{rows}件"),
+        Lang::En => format!("Contract: {terms}, as of {at}, {rows} rows"),
+    }];
+    if !wanted.find.is_empty() {
+        notes.push(match visit.lang {
+            Lang::Ja => format!("しぼり込み：{}", wanted.find),
+            Lang::En => format!("Filter: {}", wanted.find),
+        });
+    }
+    notes
+}
+
+/// Why a list is not given as one file, and what to do.
+fn too_long(lang: Lang, wanted: &Wanted) -> String {
+    let most = wanted.limit;
+    match (lang, wanted.format) {
+        (Lang::Ja, Format::Pdf) => format!(
+            "PDFにできるのは{most}件までです。しぼり込んでから保存するか、ExcelまたはCSVで保存してください。"
+        ),
+        (Lang::Ja, _) => {
+            format!("1つのファイルにできるのは{most}件までです。しぼり込んでから保存してください。")
+        }
+        (Lang::En, Format::Pdf) => {
+            format!("A PDF takes up to {most} rows. Filter the list first, or save it as Excel or CSV.")
+        }
+        (Lang::En, _) => format!("A file takes up to {most} rows. Filter the list first."),
     }
 }
 
@@ -196,8 +281,15 @@ fn harmless(text: &str) -> String {
     if risky { format!("'{text}") } else { text.to_owned() }
 }
 
-fn csv_text(table: &Table) -> String {
-    let quoted = |text: &str| format!("\"{}\"", harmless(text).replace('"', "\"\""));
+/// A text as a cell of CSV.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", harmless(text).replace('"', "\"\""))
+}
+
+/// A table as lines of CSV.
+#[must_use]
+pub fn csv_text(table: &Table) -> String {
     let mut lines = vec![table.heads.iter().map(|head| quoted(head)).collect::<Vec<_>>().join(",")];
     for row in &table.rows {
         lines.push(row.iter().map(|cell| quoted(&cell.plain())).collect::<Vec<_>>().join(","));
@@ -206,8 +298,10 @@ fn csv_text(table: &Table) -> String {
     lines.join("\r\n")
 }
 
-fn utf8(table: &Table) -> Vec<u8> {
-    format!("\u{feff}{}", csv_text(table)).into_bytes()
+/// UTF-8 with its byte order mark: Excel takes it for something else without.
+#[must_use]
+pub fn with_mark(text: &str) -> Vec<u8> {
+    format!("\u{feff}{text}").into_bytes()
 }
 
 /// Customary twins of characters that CP932 lacks.
@@ -251,24 +345,6 @@ pub fn cp932(text: &str, lang: Lang) -> Vec<u8> {
     encoding_rs::SHIFT_JIS.encode(&plain).0.into_owned()
 }
 
-fn xlsx(table: &Table) -> Result<Vec<u8>, rust_xlsxwriter::XlsxError> {
-    use rust_xlsxwriter::{Format as CellFormat, Workbook};
-    let mut book = Workbook::new();
-    let sheet = book.add_worksheet();
-    let bold = CellFormat::new().set_bold();
-    for (column, head) in (0_u16..).zip(&table.heads) {
-        sheet.write_string_with_format(0, column, head, &bold)?;
-    }
-    for (row, cells) in (1_u32..).zip(&table.rows) {
-        for (column, cell) in (0_u16..).zip(cells) {
-            let text: String = cell.plain().chars().take(32_000).collect();
-            sheet.write_string(row, column, text)?;
-        }
-    }
-    sheet.set_freeze_panes(1, 0)?;
-    book.save_to_buffer()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,12 +360,11 @@ mod tests {
             assert!(csv.contains(&format!("\"'{text}\"")), "{csv}");
         }
         assert!(csv_text(&table("－")).contains("\"－\""), "the sign of 未確認 is no formula");
-        assert!(xlsx(&table("=1+1")).is_ok());
     }
 
     #[test]
     fn csv_begins_with_a_byte_order_mark_and_quotes_quotes() {
-        let csv = utf8(&table("a\"b"));
+        let csv = with_mark(&csv_text(&table("a\"b")));
         assert!(csv.starts_with(&[0xEF, 0xBB, 0xBF]));
         assert!(String::from_utf8(csv).unwrap().ends_with("\"a\"\"b\"\r\n"));
     }

@@ -13,39 +13,39 @@ use yakujo_contract::duty::DutyId;
 /// The field that could not be read.
 pub struct Misread(pub &'static str);
 
-fn choices<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
+pub(super) fn choices<const N: usize>(all: [(&str, &str); N]) -> Vec<(String, String)> {
     all.into_iter().map(|(value, label)| (value.to_owned(), label.to_owned())).collect()
 }
 
-fn trits(visit: &Visit) -> Vec<(String, String)> {
+pub(super) fn trits(visit: &Visit) -> Vec<(String, String)> {
     let word = |trit| words::trit(visit.lang, trit);
     choices([("yes", word(Trit::Yes)), ("no", word(Trit::No)), ("unsaid", word(Trit::Unsaid))])
 }
 
-fn system(visit: &Visit) -> Field {
+pub(super) fn system(visit: &Visit) -> Field {
     let names = super::board::system_names(visit);
     let all = names.into_iter().map(|(id, name)| (id.to_string(), format!("{name}（{id}）")));
     Field::one_of("system", visit.of("情報システム", "System"), all)
 }
 
-fn any_system(visit: &Visit) -> Field {
+pub(super) fn any_system(visit: &Visit) -> Field {
     let names = super::board::system_names(visit);
     let every = (String::new(), visit.of("すべてのシステム", "Every system").to_owned());
     let all = names.into_iter().map(|(id, name)| (id.to_string(), format!("{name}（{id}）")));
     Field::one_of("system", visit.of("情報システム", "System"), std::iter::once(every).chain(all)).optional()
 }
 
-fn host(visit: &Visit) -> Field {
+pub(super) fn host(visit: &Visit) -> Field {
     Field::line("host", visit.of("ホスト", "Host"), "")
         .optional()
         .hint(visit.of("空欄なら、システムの全ホストです。", "Empty: every host of the system."))
 }
 
-fn words_of(name: &str, label: &str) -> Field {
+pub(super) fn words_of(name: &str, label: &str) -> Field {
     Field::new(name, label, Input::Lines(String::new()))
 }
 
-fn moment(visit: &Visit, name: &str, label: &str) -> Field {
+pub(super) fn moment(visit: &Visit, name: &str, label: &str) -> Field {
     let example =
         visit.of("例：R9.3.31、令和9年3月31日17時15分、2027-03-31 17:15", "For example 2027-03-31 17:15");
     Field::line(name, label, "").hint(example)
@@ -67,6 +67,11 @@ pub fn fields(visit: &Visit, word: &str) -> Vec<Field> {
         "account" => of_account(visit),
         "software" => of_software(visit),
         "limit" => of_limit(visit),
+        "asset" => super::asset_form::fields(visit),
+        "target" => super::target_form::fields(visit),
+        "holidays" => super::calendar_form::holiday_fields(visit),
+        "freeze" => super::calendar_form::freeze_fields(visit),
+        "ignore" => super::ignore_form::fields(visit),
         "device_need" => vec![
             system(visit),
             Field::one_of(
@@ -209,28 +214,28 @@ fn of_limit(visit: &Visit) -> Vec<Field> {
     ]
 }
 
-struct Typed<'a>(&'a Visit);
+pub(super) struct Typed<'a>(pub(super) &'a Visit);
 
 impl Typed<'_> {
-    fn text(&self, name: &str) -> String {
+    pub(super) fn text(&self, name: &str) -> String {
         self.0.typed(name).to_owned()
     }
 
-    fn read<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, Misread> {
+    pub(super) fn read<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, Misread> {
         era::half_width(self.0.typed(name)).trim().parse().map_err(|_| Misread(name))
     }
 
-    fn optional<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Misread> {
+    pub(super) fn optional<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Misread> {
         if self.0.typed(name).is_empty() { Ok(None) } else { self.read(name).map(Some) }
     }
 
     /// A word of a closed set, as the ledger spells it.
-    fn word<T: serde::de::DeserializeOwned>(&self, name: &'static str) -> Result<T, Misread> {
+    pub(super) fn word<T: serde::de::DeserializeOwned>(&self, name: &'static str) -> Result<T, Misread> {
         let value = serde_json::Value::String(self.text(name));
         serde_json::from_value(value).map_err(|_| Misread(name))
     }
 
-    fn moment(&self, name: &'static str) -> Result<Timestamp, Misread> {
+    pub(super) fn moment(&self, name: &'static str) -> Result<Timestamp, Misread> {
         era::read(self.0.typed(name)).ok_or(Misread(name))
     }
 
@@ -260,6 +265,11 @@ pub fn read(visit: &Visit, word: &str) -> Result<Matter, Misread> {
             environment: typed.word("environment")?,
         }),
         "flow" | "account" | "limit" => of_a_host(visit, word)?,
+        "asset" => Matter::Asset(super::asset_form::read(visit)?),
+        "target" => Matter::Target(super::target_form::read(visit)?),
+        "holidays" => Matter::Holidays(super::calendar_form::read_holidays(visit)?),
+        "freeze" => Matter::Freeze(super::calendar_form::read_freeze(visit)?),
+        "ignore" => Matter::Ignore(super::ignore_form::read(visit)?),
         "software" => Matter::Software(SoftwareLine {
             system: typed.optional("system")?,
             pattern: typed.text("pattern"),

@@ -42,7 +42,7 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("該当する基準値はありません。", "There are none.").to_owned(),
     };
     let list = List { name: "parameters", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(
@@ -70,6 +70,7 @@ pub async fn show(visit: Visit) -> Answer {
         let words = visit.of("値の変更を提案する", "Propose other values").to_owned();
         page.push(Block::Buttons(vec![(href, words, "second")]));
     }
+    page.blocks.extend(super::agreement_pdf::button(&visit, "/parameters/pdf"));
     page.blocks.extend(list.blocks(&visit, &wanted));
     frame::show(&visit, &page)
 }
@@ -97,7 +98,12 @@ fn row(visit: &Visit, court: &Court, id: ParameterId, terms: &ParameterTerms) ->
 }
 
 /// The values both parties agreed on that hold now, since when, and the agreement.
-fn in_force<'a>(visit: &Visit, court: &'a Court, id: ParameterId) -> Option<(Timestamp, &'a Values, Stamp)> {
+#[must_use]
+pub fn in_force<'a>(
+    visit: &Visit,
+    court: &'a Court,
+    id: ParameterId,
+) -> Option<(Timestamp, &'a Values, Stamp)> {
     let agreed = court.evidence().agreements.agreed_values(id);
     agreed.into_iter().rev().find(|(from, _, _)| *from <= visit.now)
 }
@@ -135,7 +141,9 @@ pub fn proposed(visit: &Visit, values: &BTreeMap<ParameterId, Values>) -> Block 
     })
 }
 
-fn values_words(lang: Lang, terms: &ParameterTerms, values: &Values) -> String {
+/// `良好 24 時間、不適合 72 時間`
+#[must_use]
+pub fn values_words(lang: Lang, terms: &ParameterTerms, values: &Values) -> String {
     let word = |(key, value): (&String, &i64)| {
         let field = terms.fields.iter().find(|field| field.key == *key);
         match field {

@@ -8,11 +8,12 @@ use super::visit::{Answer, Refusal, Visit};
 use super::{era, words};
 use crate::audience::Audience;
 use crate::decide::may;
+use crate::entering::Entered;
 use crate::office::OfficeError;
 use crate::people::{PeopleError, Person, role_from, role_word};
 use jiff::Timestamp;
 use yakujo_contract::act::{Act, Role, Withheld};
-use yakujo_contract::id::{Digest, PostId};
+use yakujo_contract::id::{Digest, PersonId, PostId};
 
 /// The page.
 ///
@@ -43,7 +44,7 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("該当する人はいません。", "There is nobody.").to_owned(),
     };
     let list = List { name: "people", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, visit.lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(
@@ -109,6 +110,7 @@ fn roles(visit: &Visit) -> Vec<Role> {
             from: visit.now,
             until: None,
             name: Withheld { digest },
+            same_as: None,
         };
         may(own, &act)
     };
@@ -120,10 +122,10 @@ fn roles(visit: &Visit) -> Vec<Role> {
 /// # Errors
 /// When a template fails.
 pub async fn form(visit: Visit) -> Answer {
-    frame::show(&visit, &form_page(&visit, ""))
+    frame::show(&visit, &form_page(&visit, "").await?)
 }
 
-fn form_page(visit: &Visit, wrong: &str) -> Page {
+async fn form_page(visit: &Visit, wrong: &str) -> Result<Page, Refusal> {
     let lead = visit.of(
         "登録すると、本人が最初のサインインに使うリンクが一度だけ表示されます。氏名は台帳の外に保管され、離任後に消せます。",
         "A link for the first sign-in is shown once. The name is kept outside the ledger and can be erased later.",
@@ -148,17 +150,33 @@ fn form_page(visit: &Visit, wrong: &str) -> Page {
             visit.of("監査人は必ず入力します。例：R9.3.31", "Always for an auditor, for example 2027-03-31"),
         ),
     ];
+    let none = (String::new(), visit.of("なし", "None").to_owned());
     if visit.may(Audience::City) {
-        let post = Field::line("post", visit.of("職", "Post"), "").optional().hint(visit.of(
-            "決裁者の場合の職を、半角で。例：jouhou-kachou（台帳に残ります）",
-            "The post of an approver, for example it-head; it stays in the ledger",
-        ));
-        fields.insert(3, post);
+        let posts = super::posts::all(visit).into_iter().map(|(post, name)| (post.to_string(), name));
+        let post = Field::one_of("post", visit.of("職", "Post"), std::iter::once(none.clone()).chain(posts));
+        fields.insert(
+            3,
+            post.optional().hint(visit.of(
+                "決裁者が、いまから就く職です。職は「職と代決」で先に登録します。",
+                "The post that an approver takes from now on; posts are entered first.",
+            )),
+        );
     }
+    let known = visit.office.people.everybody().await?;
+    let known = known.iter().filter(|person| person.left.is_none());
+    let known = known.map(|person| {
+        (person.id.to_string(), format!("{}（{}）", name(person), words::role(visit.lang, person.role)))
+    });
+    let same = visit.of("同じ方の別アカウント", "Another account of the same person");
+    let same = Field::one_of("same_as", same, std::iter::once(none).chain(known)).optional();
+    fields.push(same.hint(visit.of(
+        "すでにアカウントを持つ方に、別の役割のアカウントを作るときだけ選びます。自分の申請を自分で承認することを防ぎます。",
+        "Only where somebody gets a second account. Nobody approves what he asked for himself.",
+    )));
     let fields = visit.retyped(fields);
     let label = visit.of("登録してリンクを発行する", "Enter and issue a link");
     page.push(Block::Form(visit.form("/people/new", label, fields)));
-    page
+    Ok(page)
 }
 
 /// Enters a person and shows the link.
@@ -168,7 +186,7 @@ fn form_page(visit: &Visit, wrong: &str) -> Page {
 pub async fn enter(visit: Visit) -> Answer {
     match entered(&visit).await {
         Ok(secret) => person::show_link(&visit, visit.typed("name"), &secret),
-        Err(Refusal::Wrong(text)) => frame::show_wrong(&visit, &form_page(&visit, &text)),
+        Err(Refusal::Wrong(text)) => frame::show_wrong(&visit, &form_page(&visit, &text).await?),
         Err(other) => Err(other),
     }
 }
@@ -182,9 +200,7 @@ async fn entered(visit: &Visit) -> Result<zeroize::Zeroizing<String>, Refusal> {
     }
     let post: Option<PostId> = match visit.typed("post") {
         "" => None,
-        post => Some(post.parse().map_err(|_| {
-            wrong("職は半角の英小文字・数字・ハイフンで入力してください。", "A post is of a-z, 0-9, '-'.")
-        })?),
+        post => Some(post.parse().map_err(|_| wrong("職を選び直してください。", "Choose the post again."))?),
     };
     let until: Option<Timestamp> = match visit.typed("until") {
         "" => None,
@@ -192,14 +208,18 @@ async fn entered(visit: &Visit) -> Result<zeroize::Zeroizing<String>, Refusal> {
             wrong("終了の日付を読み取れません。例：R9.3.31", "The end cannot be read: 2027-03-31")
         })?),
     };
-    let entered = visit.office.enter_person(
-        Some(visit.actor()?),
-        visit.typed("login"),
-        visit.typed("name"),
-        role,
-        post,
-        until,
-    );
+    let same_as: Option<PersonId> = match visit.typed("same_as") {
+        "" => None,
+        same => {
+            let chosen: PersonId =
+                same.parse().map_err(|_| wrong("人を選び直してください。", "Choose the person again."))?;
+            visit.office.people.person(&chosen).await?;
+            Some(chosen)
+        }
+    };
+    let (login, name) = (visit.typed("login"), visit.typed("name"));
+    let entered = Entered { login, name, role, post, until, same_as };
+    let entered = visit.office.enter_somebody(Some(visit.actor()?), entered);
     entered.await.map_err(|error| match error {
         OfficeError::People(PeopleError::LoginTaken(_)) => {
             wrong("このサインイン名は使われています。", "The sign-in name is taken.")

@@ -67,6 +67,8 @@ fn page(visit: &Visit, login: &str, note: Option<(Tone, &str)>) -> Page {
         label: visit.of("サインインする", "Sign in").to_owned(),
         class: "",
         upload: Upload::No,
+        go: "",
+        further: Vec::new(),
     }));
     page
 }

@@ -8,28 +8,41 @@ use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
 use super::{systems, words};
 use crate::audience::Audience;
-use yakujo_contract::act::Act;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use yakujo_contract::act::{AccountUse, Act, Matter, ReviewedAccount, Trit};
 use yakujo_contract::court::Court;
-use yakujo_contract::id::SystemId;
+use yakujo_contract::evidence::agreement::Line;
+use yakujo_contract::fact::host::Account;
+use yakujo_contract::id::{HostId, SystemId};
+use yakujo_contract::parameter::ParameterId;
+
+const P27: ParameterId = ParameterId::new(27);
+/// Accounts that one form offers; a longer list is reviewed system by system.
+const MOST_CHOICES: usize = 200;
 
 /// The page.
 ///
 /// # Errors
 /// Absent, where there is no such system.
 pub async fn show(visit: Visit) -> Answer {
-    let lang = visit.lang;
     let id: SystemId = visit.part("system")?.parse().map_err(|_| Refusal::Absent)?;
     let wanted = Wanted::of(&visit);
-    let (about, name, (rows, next)) = {
+    // Asked before the court is taken: the office looks at it, too.
+    let days = visit.office.measure(P27, "dormant_d");
+    let (about, name, targets, revocable, (rows, next)) = {
         let court = visit.office.court();
         let (about, name) = about(&visit, &court, &id)?;
-        (about, name, accounts(&visit, &court, &id, &wanted))
+        let targets = super::targets::of_system(&visit, &court, &id);
+        let revocable = revocable(&visit, &court, &id, days);
+        (about, name, targets, revocable, accounts(&visit, &court, &id, &wanted, days))
     };
     let heads = [
         visit.of("アカウント", "Account"),
         visit.of("ホスト", "Host"),
         visit.of("特権", "Privileged"),
         visit.of("最後の利用", "Last use"),
+        visit.of("注意する点", "Marks"),
         visit.of(DECLARED.0, DECLARED.1),
     ];
     let table = Table {
@@ -39,12 +52,14 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("まだ観測されていません。", "Not observed yet.").to_owned(),
     };
     let list = List { name: "accounts", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let mut page = Page::new("systems", name, "");
     page.trail = vec![Link::new(format!("{}/systems", visit.base()), visit.of("情報システム", "Systems"))];
     page.push(Block::Fields(about));
+    page.push(Block::Heading(visit.of("監視対象", "Targets").to_owned()));
+    page.push(Block::Table(targets));
     page.push(Block::Heading(visit.of("アカウントと権限", "Accounts and rights").to_owned()));
     page.blocks.extend(list.blocks(&visit, &wanted));
     if visit.may(Audience::City) {
@@ -55,7 +70,12 @@ pub async fn show(visit: Visit) -> Answer {
         );
         page.push(Block::Text(text.to_owned()));
         let remark = visit.of("確かめた結果", "What was found");
-        let fields = vec![Field::new("remark", remark, Input::Lines(String::new()))];
+        let mut fields = vec![Field::new("remark", remark, Input::Lines(String::new()))];
+        if !revocable.is_empty() {
+            let label =
+                visit.of("廃止を求めるアカウント（ほかは継続）", "Accounts that have to go; all others stay");
+            fields.push(Field::any_of("revoke", label, revocable));
+        }
         let label = visit.of("棚卸しを記録する", "Record the review");
         page.push(Block::Form(visit.form(&format!("/systems/{id}/review"), label, fields)));
     }
@@ -108,15 +128,10 @@ fn accounts(
     court: &Court,
     id: &SystemId,
     wanted: &Wanted,
+    days: i64,
 ) -> (Vec<Vec<Cell>>, Option<String>) {
-    let evidence = court.evidence();
-    let hosts = court.places().get(id).into_iter().flatten();
-    let seen = hosts.filter_map(|(host, _)| Some((host, evidence.hosts.get(host)?.accounts.newest()?)));
-    let mut all: Vec<_> = seen
-        .flat_map(|(host, list)| list.items.into_iter().map(move |account| (host, account)))
-        .filter(|(_, account)| account.can_log_in())
-        .collect();
-    all.sort_by(|one, other| (&one.1.name, one.0).cmp(&(&other.1.name, other.0)));
+    let all = seen(court, id);
+    let marks = Marks::of(visit, court, id, &all, days);
     wanted.take(
         all.into_iter(),
         |(host, account)| format!("{}|{host}", account.name),
@@ -130,10 +145,84 @@ fn accounts(
                     visit.of("なし", "No")
                 }),
                 Cell::maybe_time(visit.lang, account.last_login),
+                Cell::text(marks.words(visit, host, account)),
                 declared_account(visit, court, Some(id), host, account),
             ]
         },
     )
+}
+
+/// Accounts of a system that can log in, by name and host.
+fn seen<'a>(court: &'a Court, id: &SystemId) -> Vec<(&'a HostId, &'a Account)> {
+    let hosts = court.places().get(id).into_iter().flatten();
+    let lists =
+        hosts.filter_map(|(host, _)| Some((host, court.evidence().hosts.get(host)?.accounts.newest()?)));
+    let accounts = lists.flat_map(|(host, list)| list.items.into_iter().map(move |account| (host, account)));
+    let mut all: Vec<_> = accounts.filter(|(_, account)| account.can_log_in()).collect();
+    all.sort_by(|one, other| (&one.1.name, one.0).cmp(&(&other.1.name, other.0)));
+    all
+}
+
+/// What a reviewer should look at twice.
+struct Marks<'a> {
+    court: &'a Court,
+    system: &'a SystemId,
+    /// Keys that open accounts of several names.
+    shared: BTreeSet<&'a str>,
+    /// Used before this instant or never: dormant.
+    since: Timestamp,
+}
+
+impl<'a> Marks<'a> {
+    fn of(
+        visit: &Visit,
+        court: &'a Court,
+        system: &'a SystemId,
+        all: &[(&'a HostId, &'a Account)],
+        dormant_days: i64,
+    ) -> Self {
+        let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (_, account) in all {
+            for key in &account.keys {
+                names.entry(key).or_default().insert(&account.name);
+            }
+        }
+        let shared = names.into_iter().filter(|(_, names)| names.len() > 1).map(|(key, _)| key).collect();
+        let since = visit.now.checked_sub(SignedDuration::from_hours(dormant_days.saturating_mul(24)));
+        Self { court, system, shared, since: since.unwrap_or(Timestamp::MIN) }
+    }
+
+    fn words(&self, visit: &Visit, host: &HostId, account: &Account) -> String {
+        let agreements = &self.court.evidence().agreements;
+        let lines = agreements.of_host("account", self.system, host).filter(Line::is_agreed);
+        let line = lines.into_iter().find_map(|line| match line.matter {
+            Matter::Account(declared) if declared.account == account.name => Some(declared),
+            _ => None,
+        });
+        let rests = line.is_some_and(|line| matches!(line.use_, AccountUse::Service | AccountUse::Emergency));
+        let more = line.is_some_and(|line| line.privileged == Trit::No && account.privileged);
+        let marks = [
+            (line.is_none(), ("台帳にない", "in no line of the ledger")),
+            (!rests && account.last_login.is_none_or(|used| used < self.since), ("長く未使用", "dormant")),
+            (account.keys.iter().any(|key| self.shared.contains(key.as_str())), ("鍵が共用", "shares a key")),
+            (more, ("台帳より強い特権", "more privilege than its line gives")),
+        ];
+        let said: Vec<&str> =
+            marks.iter().filter(|(holds, _)| *holds).map(|(_, (ja, en))| visit.of(ja, en)).collect();
+        said.join(visit.of("、", ", "))
+    }
+}
+
+/// What the city may ask to be revoked, as choices of a form.
+fn revocable(visit: &Visit, court: &Court, id: &SystemId, days: i64) -> Vec<(String, String)> {
+    let all = seen(court, id);
+    let marks = Marks::of(visit, court, id, &all, days);
+    let choice = |(host, account): (&HostId, &Account)| {
+        let words = marks.words(visit, host, account);
+        let words = if words.is_empty() { words } else { format!("（{words}）") };
+        (format!("{host}|{}", account.name), format!("{} / {host}{words}", account.name))
+    };
+    all.into_iter().take(MOST_CHOICES).map(choice).collect()
 }
 
 /// The city looked at accounts and rights.
@@ -142,8 +231,12 @@ fn accounts(
 /// When it is refused.
 pub async fn review(visit: Visit) -> Answer {
     let system: SystemId = visit.part("system")?.parse().map_err(|_| Refusal::Absent)?;
-    visit
-        .act(Act::AccessReviewed { system: system.clone(), remark: visit.typed("remark").to_owned() })
-        .await?;
+    let account = |typed: &str| {
+        let (host, account) = typed.split_once('|')?;
+        Some(ReviewedAccount { host: host.parse().ok()?, account: account.to_owned() })
+    };
+    let revoke = visit.typed_all("revoke").filter_map(account).collect();
+    let remark = visit.typed("remark").to_owned();
+    visit.act(Act::AccessReviewed { system: system.clone(), remark, revoke }).await?;
     visit.go(&format!("/systems/{system}"))
 }

@@ -47,7 +47,7 @@ pub async fn show(visit: Visit) -> Answer {
         empty: visit.of("まだ情報システムが申告されていません。", "No system is declared yet.").to_owned(),
     };
     let list = List { name: "systems", table, next, keep: Vec::new() };
-    if let Some(download) = list.download(&wanted, visit.lang) {
+    if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
     let lead = visit.of(

@@ -4,9 +4,10 @@
 use super::block::{Act as Button, Field, Form, Upload};
 use super::words::{self, Lang};
 use crate::audience::{Audience, Caller};
-use crate::decide::Actor;
+use crate::decide::{self, Actor, Decision};
 use crate::office::Office;
 use crate::people::sessions::Session;
+use crate::resent::TAKEN;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use yakujo_contract::act::Act;
-use yakujo_contract::entry::Party;
+use yakujo_contract::entry::{Party, SeenHead};
 use yakujo_contract::id::{EntryNumber, PostId};
 
 /// Field of every form: the size of the ledger's head on the page it was on.
@@ -55,6 +56,8 @@ pub struct Visit {
     pub file: Option<Attachment>,
     /// The token that forms of this visitor carry.
     pub csrf: String,
+    /// Notices this person has not read.
+    pub unread: u32,
     /// The secret of the session's cookie; empty: none.
     pub cookie: String,
 }
@@ -147,17 +150,26 @@ impl Visit {
         (SEEN.to_owned(), self.office.seen_head().size.to_string())
     }
 
+    /// What every form carries: the head, and how many forms of this session were taken before.
+    #[must_use]
+    pub fn marks(&self) -> Vec<(String, String)> {
+        let taken = self.session.as_ref().map(|session| self.office.resent.taken(&session.name));
+        std::iter::once(self.seen()).chain(taken.map(|taken| (TAKEN.to_owned(), taken.to_string()))).collect()
+    }
+
     /// A form that posts to a path of this contract.
     #[must_use]
     pub fn form(&self, path: &str, label: &str, fields: Vec<Field>) -> Form {
         Form {
             action: format!("{}{path}", self.base()),
             csrf: self.csrf.clone(),
-            hidden: vec![self.seen()],
+            hidden: self.marks(),
             fields,
             label: label.to_owned(),
             class: "",
             upload: Upload::No,
+            go: "",
+            further: Vec::new(),
         }
     }
 
@@ -167,7 +179,7 @@ impl Visit {
         Button {
             action: format!("{}{path}", self.base()),
             csrf: self.csrf.clone(),
-            hidden: vec![self.seen()],
+            hidden: self.marks(),
             label: label.to_owned(),
             class,
         }
@@ -205,16 +217,37 @@ impl Visit {
     /// # Errors
     /// What the refusal means for the person.
     pub async fn act(&self, act: Act) -> Result<EntryNumber, Refusal> {
+        let settled = self.settle(act, None).await?;
+        settled.map_err(|refusal| Refusal::Wrong(words::refusal(self.lang, &refusal)))
+    }
+
+    /// The same, while the newest entry about a request is still the one the person saw. Says why not.
+    ///
+    /// # Errors
+    /// When the page is so old that the head it names is gone.
+    pub async fn settle(
+        &self,
+        act: Act,
+        newest: Option<EntryNumber>,
+    ) -> Result<Result<EntryNumber, decide::Refusal>, Refusal> {
+        let seen = self.seen_before()?;
+        let decision = Decision { actor: Some(self.actor()?), act, seen: Some(seen), newest };
+        Ok(self.office.settle(decision).await)
+    }
+
+    /// The head of the ledger that stood on the page the form was on.
+    ///
+    /// # Errors
+    /// When the form does not say which, or the ledger never had it.
+    pub fn seen_before(&self) -> Result<SeenHead, Refusal> {
         let seen = self.typed(SEEN).parse().ok().and_then(|size| self.office.head_of_size(size));
-        let seen = seen.ok_or_else(|| {
+        seen.ok_or_else(|| {
             let text = self.of(
                 "画面が古いため受け付けられません。画面を開き直して、もう一度行ってください。",
                 "The page is out of date. Open it again and repeat.",
             );
             Refusal::Wrong(text.to_owned())
-        })?;
-        let decided = self.office.decide(Some(self.actor()?), act, Some(seen)).await;
-        decided.map_err(|refusal| Refusal::Wrong(words::refusal(self.lang, &refusal)))
+        })
     }
 
     /// Who acts.
@@ -240,7 +273,9 @@ impl Visit {
     }
 }
 
-fn refilled(field: Field, given: &[(String, String)]) -> Field {
+/// A field filled in with what was given under its name.
+#[must_use]
+pub fn refilled(field: Field, given: &[(String, String)]) -> Field {
     let of_field = given.iter().filter(|(name, _)| *name == field.name);
     let values: Vec<&str> = of_field.map(|(_, value)| value.trim()).collect();
     if values.is_empty() { field } else { field.refill(&values) }

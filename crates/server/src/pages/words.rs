@@ -12,8 +12,11 @@ use yakujo_contract::duty::{Clause, Kind};
 use yakujo_contract::entry::{Author, Body, Entry, Party};
 use yakujo_contract::evidence::agreement::Stage;
 use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::probe::{Availability, Blindness, Fault};
 use yakujo_contract::fact::server::CloseReason;
+use yakujo_contract::outage::Weight;
 use yakujo_contract::standing::{EvidenceClass, Sentence, Standing};
+use yakujo_contract::target::Means;
 
 /// The language of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,6 +217,69 @@ pub fn protocol(protocol: Protocol) -> &'static str {
     }
 }
 
+/// How a target stood.
+#[must_use]
+pub fn availability(lang: Lang, state: Availability) -> &'static str {
+    match state {
+        Availability::Up => lang.of("稼働", "Up"),
+        Availability::Restricted => lang.of("運用制限", "Restricted"),
+        Availability::Down => lang.of("停止", "Down"),
+    }
+}
+
+/// What was wrong with an answer.
+#[must_use]
+pub fn fault(lang: Lang, fault: Fault) -> &'static str {
+    match fault {
+        Fault::Refused => lang.of("接続を拒まれました", "refused"),
+        Fault::Timeout => lang.of("時間内に応答がありません", "no answer in time"),
+        Fault::Unreachable => lang.of("到達できません", "no way there"),
+        Fault::Name => lang.of("名前を引けません", "the name is not known"),
+        Fault::Tls => {
+            lang.of("証明書または暗号通信を確かめられません", "certificate or encryption not to be believed")
+        }
+        Fault::Broken => lang.of("応答が途中で切れました", "the answer broke off"),
+        Fault::Status => lang.of("応答番号が約束と違います", "another status than promised"),
+        Fault::Text => lang.of("あるはずの文字がありません", "the promised text is missing"),
+        Fault::Function => lang.of("使えるはずの機能がありません", "a function is missing"),
+        Fault::Slow => lang.of("応答が遅すぎます", "too slow"),
+        Fault::Unsteady => lang.of("つながったり切れたりしています", "comes and goes"),
+    }
+}
+
+/// How a probe knows that its own network is cut.
+#[must_use]
+pub fn blindness(lang: Lang, why: Blindness) -> &'static str {
+    match why {
+        Blindness::NoNetwork => {
+            lang.of("監視点の機器に回線がありません", "no network on the probe's machine")
+        }
+        Blindness::ReferenceSilent => lang.of("回線の確認先も応答しません", "the reference is silent, too"),
+        Blindness::EverythingSilent => lang.of("どこからも応答がありません", "nothing answers at all"),
+    }
+}
+
+/// What an interval weighs.
+#[must_use]
+pub fn weight(lang: Lang, weight: Weight) -> &'static str {
+    match weight {
+        Weight::Agreed => lang.of("二つ以上の監視点が一致", "two probes agree"),
+        Weight::OneProbe => lang.of("一つの監視点だけ（未確認）", "one probe only (unknown)"),
+        Weight::Blip => lang.of("瞬断（停止とみなす長さ未満）", "blip (shorter than a stop)"),
+    }
+}
+
+/// How a target is tried.
+#[must_use]
+pub fn means(lang: Lang, means: Means) -> &'static str {
+    match means {
+        Means::Tcp => lang.of("TCP（接続）", "TCP"),
+        Means::Http => lang.of("HTTP（画面）", "HTTP"),
+        Means::Https => lang.of("HTTPS（画面と証明書）", "HTTPS"),
+        Means::Icmp => lang.of("ICMP（応答）", "ICMP"),
+    }
+}
+
 /// What an account is for.
 #[must_use]
 pub fn account_use(lang: Lang, purpose: AccountUse) -> &'static str {
@@ -331,10 +397,16 @@ pub fn refusal(lang: Lang, refusal: &Refusal) -> String {
             "The other party has to agree, not the one who proposed.",
         ),
         Refusal::Taken => lang.of("もう一度お試しください。", "Try again."),
+        Refusal::Stale => lang.of(
+            "この画面を開いた後に、別の操作が記録されました。記録は行われていません。現在の内容を確かめて、必要なら、もう一度行ってください。",
+            "Something was recorded after this page was opened, so nothing was done. Look at it again and repeat, if it is still needed.",
+        ),
         Refusal::Text => lang.of(
             "文が空か、2,000文字を超えているか、使えない文字があります。直してから、もう一度送ってください。",
             "A text is empty, longer than 2,000 characters, or holds control characters.",
         ),
+        Refusal::Step(why) => return super::request_words::why_not(lang, why),
+        Refusal::Order(why) => super::request_orders::why_not(lang, *why),
         Refusal::Value(_) => lang.of("値が決められた範囲にありません", "A value is outside its range"),
         Refusal::NotStored(_) => lang.of(
             "台帳に記録できなかったため、操作は行われていません。運用担当へ連絡してください。",
@@ -367,7 +439,7 @@ pub fn amount(resource: &str, amount: u64) -> String {
         format!("{}.{}", tenths / 10, tenths % 10)
     };
     match resource.split(':').next().unwrap_or_default() {
-        "disk" | "memory" | "swap" => format!("{} GiB", tenths(1 << 30)),
+        "disk" | "memory" | "swap" | "database" => format!("{} GiB", tenths(1 << 30)),
         "cpu" => format!("{} cores", tenths(1_000)),
         _ => amount.to_string(),
     }
@@ -430,13 +502,25 @@ fn act_words(lang: Lang, kind: &str) -> &'static str {
         "person.entered" => lang.of("就任・登録", "Person entered"),
         "person.linked" => lang.of("リンクの再発行", "New link to sign in"),
         "person.left" => lang.of("離任・終了", "Person left"),
+        "post.named" => lang.of("職の名称", "Post named"),
+        "post.taken" => lang.of("職への就任", "Post taken up"),
+        "post.left" => lang.of("職の離任", "Post left"),
+        "deputy.named" => lang.of("代決者の指定", "Deputy named"),
+        "deputy.ended" => lang.of("代決者の終了", "Deputy ended"),
+        "route.set" => lang.of("決裁経路の設定", "Route set"),
+        "request.asked" => lang.of("申請・報告の提出", "Request handed in"),
+        "request.step" => lang.of("申請・報告の経過", "Step of a request"),
+        "finding.classified" => lang.of("所見の分類", "Finding classified"),
+        "finding.closed" => lang.of("所見の終結", "Finding closed"),
         "device.enrolled" => lang.of("機器証明書の発行", "Device enrolled"),
         "device.revoked" => lang.of("機器証明書の失効", "Device revoked"),
+        "order.issued" => lang.of("エージェントへの指令", "Order to an agent"),
         "access.reviewed" => lang.of("権限の棚卸し", "Access reviewed"),
         "disclosure.requested" => lang.of("提示の求め", "Disclosure requested"),
         "disclosure.delivered" => lang.of("提示", "Disclosure delivered"),
         "bundle.taken" => lang.of("証拠束の持出し", "Bundle taken"),
         "head.cosigned" => lang.of("市による連署", "Head cosigned"),
+        "comment.made" => lang.of("コメント（双方）", "Comment (both parties)"),
         "personal.erased" => lang.of("個人情報の消去", "Personal text erased"),
         "entry.corrected" => lang.of("訂正", "Corrected"),
         _ => "",

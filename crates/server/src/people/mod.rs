@@ -7,13 +7,20 @@
 //! What is erased is gone from the files, too: freed bytes are overwritten, and the log is emptied after an erasure. A
 //! name stands in one place, the kept text whose digest the ledger holds.
 
+mod columns;
+pub mod comments;
 pub mod devices;
+pub mod drafts;
 pub mod known;
 pub mod links;
+pub mod mail;
+pub mod notices;
 pub mod passwords;
 pub mod personal;
+pub mod queue;
 pub mod sessions;
 pub mod throttle;
+pub mod webhooks;
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -155,6 +162,7 @@ impl People {
             sqlx::raw_sql(include_str!("upgrade.sql")).execute(&self.pool).await?;
         }
         sqlx::raw_sql(include_str!("schema.sql")).execute(&self.pool).await?;
+        self.add_columns().await?;
         let unfinished = sqlx::query("SELECT id FROM person WHERE entered = 0").fetch_all(&self.pool).await?;
         for row in &unfinished {
             self.withdraw(&row.try_get::<String, _>("id")?.try_into()?).await?;
@@ -245,8 +253,8 @@ impl People {
         rows.iter().map(person).collect()
     }
 
-    /// The person leaves: sessions end, links, devices and recovery codes become useless. Returns the sessions that
-    /// ended: the caller states them.
+    /// The person leaves: sessions end, links, devices and recovery codes become useless, the address for mail is gone.
+    /// Returns the sessions that ended: the caller states them.
     ///
     /// # Errors
     /// When the database fails.
@@ -260,6 +268,13 @@ impl People {
         .execute(&mut *change)
         .await?;
         let closed = forget_credentials(&mut change, id).await?;
+        for statement in [
+            "DELETE FROM draft WHERE person = ?",
+            "DELETE FROM mail_choice WHERE person = ?",
+            "DELETE FROM delivery WHERE channel = 'mail' AND recipient = ?",
+        ] {
+            sqlx::query(statement).bind(id.as_str()).execute(&mut *change).await?;
+        }
         change.commit().await?;
         self.scrub().await?;
         Ok(closed)
@@ -419,6 +434,7 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::notices::pacing::Pacing;
 
     pub(crate) async fn people() -> (tempfile::TempDir, People) {
         let folder = tempfile::tempdir().unwrap();
@@ -522,6 +538,7 @@ pub(crate) mod tests {
     async fn what_is_erased_of_somebody_who_left_is_in_no_byte_of_the_files() {
         let (folder, people) = people().await;
         let id = tanaka(&people, Role::Operator).await;
+        people.choose_address(&id, "tanaka@example.jp", at(0)).await.unwrap();
         for number in 0..300 {
             let filler = "長い名前".repeat(20);
             people.add_person(&named(&format!("a{number}"), &format!("{filler}{number}"))).await.unwrap();
@@ -540,6 +557,7 @@ pub(crate) mod tests {
         assert_eq!((gone.name.as_deref(), gone.left), (None, Some(at(5))));
         assert!(!gone.is_active(at(6)));
         assert!(!is_in_the_files(folder.path(), name), "the name");
+        assert!(!is_in_the_files(folder.path(), b"tanaka@example.jp"), "the address");
         assert!(!is_in_the_files(folder.path(), b"tanaka"), "the sign-in name");
     }
 
@@ -554,8 +572,12 @@ pub(crate) mod tests {
         let people = People::open(&file).await.unwrap();
         assert_eq!(people.by_login("tanaka").await.unwrap().name.as_deref(), Some("田中 太郎"));
         let id = people.by_login("tanaka").await.unwrap().id;
+        let pacing = Pacing { morning: None, opened: None };
+        assert_eq!(people.letters(pacing, at(5), 10).await.unwrap().len(), 1, "what waited still waits");
         people.leave(&id, at(5)).await.unwrap();
         people.erase_name(&id).await.unwrap();
-        assert!(!is_in_the_files(folder.path(), "田中 太郎".as_bytes()));
+        for gone in ["田中 太郎", "tanaka@example.jp"] {
+            assert!(!is_in_the_files(folder.path(), gone.as_bytes()), "{gone}");
+        }
     }
 }

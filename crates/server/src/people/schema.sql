@@ -19,5 +19,34 @@ CREATE TABLE IF NOT EXISTS device (
   id TEXT PRIMARY KEY, host TEXT NOT NULL, fingerprint TEXT NOT NULL UNIQUE, not_after INTEGER NOT NULL,
   revoked INTEGER, used INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS personal (digest TEXT PRIMARY KEY, salt BLOB NOT NULL, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS draft (
+  id TEXT PRIMARY KEY, person TEXT NOT NULL, form TEXT NOT NULL, title TEXT NOT NULL, fields TEXT NOT NULL,
+  at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS draft_person ON draft(person);
 CREATE VIEW IF NOT EXISTS somebody AS
   SELECT person.*, personal.text AS name FROM person LEFT JOIN personal ON personal.digest = person.name_digest;
+CREATE TABLE IF NOT EXISTS unsaid (digest TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS remark (
+  id TEXT PRIMARY KEY, about TEXT NOT NULL, party TEXT NOT NULL, person TEXT NOT NULL REFERENCES person(id),
+  at INTEGER NOT NULL, text TEXT, erased INTEGER);
+CREATE INDEX IF NOT EXISTS remark_about ON remark(party, about, at);
+CREATE TABLE IF NOT EXISTS notice (
+  number INTEGER PRIMARY KEY, key TEXT NOT NULL, party TEXT NOT NULL, kind TEXT NOT NULL, urgent INTEGER NOT NULL,
+  ja TEXT NOT NULL, en TEXT NOT NULL, link TEXT NOT NULL, at INTEGER NOT NULL, circle TEXT NOT NULL DEFAULT 'all',
+  UNIQUE (party, key));
+CREATE INDEX IF NOT EXISTS notice_party ON notice(party, number);
+CREATE TABLE IF NOT EXISTS notice_read (
+  person TEXT NOT NULL, notice INTEGER NOT NULL, PRIMARY KEY (person, notice));
+CREATE TABLE IF NOT EXISTS notice_begun (person TEXT PRIMARY KEY, upto INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS notice_cursor (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS mail_choice (
+  person TEXT PRIMARY KEY, address TEXT NOT NULL, verified INTEGER, code BLOB, code_until INTEGER, tries INTEGER NOT NULL,
+  pace TEXT NOT NULL, muted TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS delivery (
+  number INTEGER PRIMARY KEY, channel TEXT NOT NULL, recipient TEXT NOT NULL, notice INTEGER NOT NULL, due INTEGER NOT NULL,
+  tries INTEGER NOT NULL, state TEXT NOT NULL, why TEXT NOT NULL, failing INTEGER, UNIQUE (channel, recipient, notice));
+CREATE INDEX IF NOT EXISTS delivery_due ON delivery(state, due);
+CREATE TABLE IF NOT EXISTS webhook (
+  id TEXT PRIMARY KEY, party TEXT NOT NULL, url TEXT NOT NULL, secret BLOB NOT NULL, made INTEGER NOT NULL,
+  pace TEXT NOT NULL DEFAULT 'at_once');
+CREATE TABLE IF NOT EXISTS told_finding (id TEXT PRIMARY KEY);

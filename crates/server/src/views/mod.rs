@@ -3,6 +3,9 @@
 //!
 //! Lists are paged by key, never by counting, so a page costs the same however long the list is.
 
+pub mod comments;
+pub mod news;
+
 use jiff::Timestamp;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -154,9 +157,11 @@ impl Views {
     /// # Errors
     /// When the database fails.
     pub async fn clear(&self) -> Result<(), ViewError> {
-        sqlx::raw_sql("DELETE FROM entry; DELETE FROM change; UPDATE progress SET entries = 0;")
-            .execute(&self.pool)
-            .await?;
+        sqlx::raw_sql(
+            "DELETE FROM entry; DELETE FROM change; DELETE FROM comment; UPDATE progress SET entries = 0;",
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -168,6 +173,7 @@ impl Views {
         let mut change = self.pool.begin().await?;
         for one in stored {
             insert_entry(&mut change, one).await?;
+            comments::insert(&mut change, one.number, one.entry).await?;
         }
         for ruling in rulings.iter().filter(|ruling| ruling.turned == Turned::Yes) {
             insert_change(&mut change, ruling).await?;
@@ -366,6 +372,12 @@ pub fn party_word(party: Party) -> &'static str {
         Party::Contractor => "contractor",
         Party::Auditor => "auditor",
     }
+}
+
+/// The party with this word.
+#[must_use]
+pub fn party_from(word: &str) -> Option<Party> {
+    [Party::City, Party::Contractor, Party::Auditor].into_iter().find(|party| party_word(*party) == word)
 }
 
 fn entry_row(row: &SqliteRow) -> Result<EntryRow, ViewError> {

@@ -14,3 +14,7 @@ CREATE TABLE IF NOT EXISTS change (
   duty TEXT NOT NULL, system TEXT NOT NULL, at INTEGER NOT NULL, standing TEXT NOT NULL, verdict TEXT NOT NULL,
   PRIMARY KEY (duty, system, at));
 CREATE INDEX IF NOT EXISTS change_at ON change(at);
+CREATE TABLE IF NOT EXISTS comment (
+  number INTEGER PRIMARY KEY, about TEXT NOT NULL, person TEXT NOT NULL, party TEXT NOT NULL, at INTEGER NOT NULL,
+  digest TEXT NOT NULL UNIQUE);
+CREATE INDEX IF NOT EXISTS comment_about ON comment(about, at);

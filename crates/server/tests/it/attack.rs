@@ -35,8 +35,13 @@ pub async fn everywhere(site: &Site, browser: &Browser, text: &str) -> Tried {
     tried
 }
 
+/// Papers read nothing from their address (see `lists`), and printing takes long.
+fn is_paper(path: &str) -> bool {
+    path.ends_with("/pdf")
+}
+
 async fn queries(site: &Site, browser: &Browser, text: &str, tried: &mut Tried) {
-    for route in ROUTES.iter().filter(|route| route.verb == Verb::Get) {
+    for route in ROUTES.iter().filter(|route| route.verb == Verb::Get && !is_paper(route.path)) {
         let path = concrete(site, route.path);
         let query: Vec<String> = ASKED.iter().map(|name| format!("{name}={}", escape(text))).collect();
         for query in [query.join("&"), format!("find={}", escape(text)), escape(text)] {

@@ -72,6 +72,42 @@ impl Browser {
         form(csrf, &all)
     }
 
+    /// Saves a file, as it came.
+    pub async fn save(&self, path: &str) -> (Reply, Vec<u8>) {
+        self.bytes("GET", path, "", &[]).await
+    }
+
+    /// Sends a form with a file.
+    pub async fn upload(&self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Reply {
+        let mut body = Vec::new();
+        let own = [("csrf", self.csrf.as_str()), ("seen", self.seen.as_str())];
+        for (name, value) in own.iter().chain(fields) {
+            let part = format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.xlsx\"\r\n\r\n";
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--b--\r\n");
+        let kind = "Content-Type: multipart/form-data; boundary=b\r\nSec-Fetch-Site: same-origin\r\n";
+        let (mut reply, bytes) = self.bytes("POST", path, kind, &body).await;
+        reply.body = String::from_utf8_lossy(&bytes).into_owned();
+        reply
+    }
+
+    async fn bytes(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> (Reply, Vec<u8>) {
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+            self.wire.door,
+            pairs.join("; "),
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(body);
+        self.wire.bytes(&request).await
+    }
+
     fn learn(&mut self, reply: &Reply) {
         for cookie in reply.all("set-cookie") {
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();

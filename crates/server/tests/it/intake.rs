@@ -248,8 +248,57 @@ async fn two_that_speak_in_turns_with_one_certificate_are_found() {
     stored_to(&send(&device, &facts("e2", &[2])).await);
     let clone = send(&device, &facts("e1", &[3])).await;
     assert_eq!((clone.status, clone.body.contains("two agents")), (409, true));
+    let again = send(&device, &facts("e1", &[3])).await;
+    assert_eq!(again.status, 409);
+    let twins = site.entries("main", 0).into_iter().filter(|entry| entry.contains("\"host.twin\""));
+    assert_eq!(twins.count(), 1, "it stands in the ledger, once a day");
     assert_eq!(ledger(&site), (vec![1, 2], vec![]));
-    site.clock.pass(SignedDuration::from_secs(11));
+    site.clock.pass(SignedDuration::from_secs(46));
     assert_eq!(stored_to(&send(&device, &facts("e3", &[3])).await), 3, "a restarted agent goes on");
+    site.stop().await;
+}
+
+/// Every kind that a program of ours on a host makes, as its golden file has it.
+fn kinds_of_agents() -> Vec<String> {
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut text = String::new();
+    let mut folders = vec![repository.join("crates/agent/src"), repository.join("crates/probe/src")];
+    while let Some(folder) = folders.pop() {
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let whole = std::fs::read_to_string(path).unwrap();
+                text += whole.split_once("#[cfg(test)]").map_or(whole.as_str(), |(program, _)| program);
+            }
+        }
+    }
+    let golden = std::fs::read_dir(repository.join("docs/formats/golden/facts")).unwrap();
+    let facts = golden.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let made = |fact: &String| {
+        let fact: yakujo_contract::fact::Fact = serde_json::from_str(fact).unwrap();
+        let variant = format!("{fact:?}");
+        let variant = variant.split_once('(').unwrap().0;
+        // `Fact::ClockStep(step)` makes one; `Fact::ClockStep(_)` only looks.
+        let words = format!("Fact::{variant}(");
+        text.split(&words).skip(1).any(|rest| !rest.starts_with("_)") && !rest.starts_with(".."))
+    };
+    facts.filter(made).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_our_own_agent_makes_is_taken() {
+    let site = Site::start().await;
+    let device = site.device("main", "web-1").await;
+    let facts = kinds_of_agents();
+    assert!(facts.len() > 20, "{}", facts.len());
+    for (seq, fact) in (1..).zip(&facts) {
+        let fact: serde_json::Value = serde_json::from_str(fact).unwrap();
+        let numbered = json!({ "seq": seq, "observed": "2026-11-22T00:00:00Z", "fact": fact });
+        let reply =
+            send(&device, &json!({ "epoch": "e1", "lowest": seq, "facts": [numbered] }).to_string()).await;
+        assert_eq!(reply.status, 200, "{}: {}", fact["kind"], reply.body);
+    }
     site.stop().await;
 }

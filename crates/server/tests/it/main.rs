@@ -6,13 +6,33 @@
     reason = "a test fails by panicking, in its helper functions as well"
 )]
 
+mod actions;
+mod at_once;
 mod attack;
 mod browser;
+mod bystanders;
+mod cells;
 mod certificate;
+mod checksheets;
+mod comments;
 mod contracts;
+mod inside;
 mod intake;
 mod leaving;
+mod lists;
+mod mail;
+mod matrix;
+mod notices;
+mod orders;
+mod posts;
+#[path = "../../../yakujo/src/paper.rs"]
+mod press;
+mod request_races;
 mod site;
+mod smtp;
+mod stage;
+mod targets;
+mod twice;
 mod v01_sql_injection;
 mod v02_os_command_injection;
 mod v03_directory_traversal;
@@ -35,4 +55,5 @@ mod v14_cached_secrets;
 mod v15_open_redirect;
 mod v16_crawlers;
 mod walk;
+mod webhooks;
 mod wire;

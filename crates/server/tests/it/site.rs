@@ -7,15 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::OnceCell;
 use totp_rs::{Builder, Secret};
-use yakujo_contract::act::{Act, Document, DocumentKind, Environment, Role, WorkType};
+use yakujo_contract::act::{Act, Document, DocumentKind, Environment, HostPlace, Matter, Role, WorkType};
 use yakujo_contract::duty::DutyId;
+use yakujo_contract::id::ProposalId;
+use yakujo_contract::id::{Digest, HostId};
+use yakujo_contract::request::form::Form;
+use yakujo_contract::request::{Attachment, FieldValue, Filled, RequestNumber, Scope, Window};
+use yakujo_contract::target::{Expected, Means, Target};
+use yakujo_server::checksheets::{Checksheets, Hand};
 use yakujo_server::console::enrol;
 use yakujo_server::decide::Actor;
 use yakujo_server::office::Office;
+use yakujo_server::pages::checksheets::prepared;
+use yakujo_server::pages::press::Leaf;
 use yakujo_server::people::role_word;
 use yakujo_server::server::Running;
 use yakujo_server::settings::Settings;
 use yakujo_server::shelf::Shelf;
+use yakujo_server::writer::NumberedFact;
 
 /// A password nobody tries first.
 pub const PASSWORD: &str = "窓口の朝は紅茶と新聞から";
@@ -78,9 +87,23 @@ impl Site {
 
     /// With these contracts.
     pub async fn with(contracts: &[&str]) -> Self {
+        Self::from(contracts, "").await
+    }
+
+    /// With one contract whose webhooks trust this authority, too.
+    pub async fn trusting(authority: &str) -> Self {
+        Self::from(&["main"], authority).await
+    }
+
+    async fn from(contracts: &[&str], authority: &str) -> Self {
+        super::press::install();
         let folder = tempfile::tempdir().unwrap();
         for contract in contracts {
-            std::fs::create_dir_all(folder.path().join("contracts").join(contract)).unwrap();
+            let own = folder.path().join("contracts").join(contract);
+            std::fs::create_dir_all(&own).unwrap();
+            if !authority.is_empty() {
+                std::fs::write(own.join("webhook-ca.pem"), authority).unwrap();
+            }
         }
         // Handshakes look at the machine's own clock, so the test's begins there.
         let clock = Clock(Arc::new(AtomicI64::new(Timestamp::now().as_second())));
@@ -89,6 +112,11 @@ impl Site {
         for contract in contracts {
             site.register_document(contract).await;
             site.ask_and_show(contract).await;
+            site.watch(contract, "web", "窓口", &["this-host"]).await;
+            site.ask_for_a_stop(contract).await;
+            site.name_post(contract, "kachou", "情報政策課長").await;
+            site.job_appeared(contract, "/etc/cron.d/report").await;
+            site.bring_a_checksheet(contract).await;
         }
         site
     }
@@ -111,15 +139,38 @@ impl Site {
         office.decide(None, Act::DocumentRegistered(document), None).await.unwrap();
     }
 
+    /// One of the first two people.
+    pub async fn actor(&self, contract: &str, login: &str) -> Option<Actor> {
+        let person = self.office(contract).people.by_login(login).await.unwrap();
+        Some(Actor { person: person.id, role: person.role, post: None })
+    }
+
+    /// Both parties agree on something that these probes try.
+    pub async fn watch(&self, contract: &str, id: &str, name: &str, probes: &[&str]) {
+        let target = Target {
+            target: id.parse().unwrap(),
+            system: "main".parse().unwrap(),
+            name: name.to_owned(),
+            means: Means::Tcp,
+            address: "192.0.2.1:443".to_owned(),
+            expected: Expected::default(),
+            authority: None,
+            reference: None,
+            every_s: 20,
+            probes: probes.iter().map(|probe| probe.parse().unwrap()).collect(),
+        };
+        let office = self.office(contract);
+        let proposal: ProposalId = format!("target-{id}").parse().unwrap();
+        let proposed = Act::Proposed { proposal: proposal.clone(), matter: Matter::Target(target) };
+        office.decide(self.actor(contract, "contractor").await, proposed, None).await.unwrap();
+        office.decide(self.actor(contract, "city").await, Act::Agreed { proposal }, None).await.unwrap();
+    }
+
     /// Somebody of the city asks to be shown something, and somebody of the contractor hands it over.
     async fn ask_and_show(&self, contract: &str) {
         let office = self.office(contract);
-        let mut actors = Vec::new();
-        for login in ["city", "contractor"] {
-            let person = office.people.by_login(login).await.unwrap();
-            actors.push(Some(Actor { person: person.id, role: person.role, post: None }));
-        }
-        let [city, contractor] = <[_; 2]>::try_from(actors).unwrap();
+        let (city, contractor) =
+            (self.actor(contract, "city").await, self.actor(contract, "contractor").await);
         let act = Act::DisclosureRequested {
             request: "r-1".parse().unwrap(),
             duty: DutyId::parse("9.b").unwrap(),
@@ -130,7 +181,75 @@ impl Site {
         office.decide(city, act, None).await.unwrap();
         let digest = Shelf::of(office.folder()).keep("利用率".as_bytes()).unwrap();
         let act = Act::DisclosureDelivered { request: "r-1".parse().unwrap(), digest };
-        office.decide(contractor, act, None).await.unwrap();
+        office.decide(contractor.clone(), act, None).await.unwrap();
+        let about = "duty/9.b/main".parse().unwrap();
+        office.say(contractor.unwrap(), about, "10月の分をお渡ししました。", None).await.unwrap();
+    }
+
+    /// A job appeared on a host, and nobody asked for it: there is a finding.
+    pub async fn job_appeared(&self, contract: &str, name: &str) {
+        let now = self.clock.now().to_string();
+        let part = serde_json::json!({ "index": 0, "of": 1, "set": "ab".repeat(32) });
+        let fact = serde_json::json!({ "kind": "state.change", "part": part, "object": "job", "until": now,
+            "items": [{ "name": name, "after": { "digest": "cd".repeat(32), "value": "0 3 * * *" } }] });
+        let fact = serde_json::from_value(fact).unwrap();
+        let host: HostId = "jobs-1".parse().unwrap();
+        let system = "main".parse().unwrap();
+        let place = HostPlace { host: host.clone(), system, environment: Environment::Production };
+        let proposal = "host-jobs-1".parse().unwrap();
+        let office = self.office(contract);
+        let declared = Act::Proposed { proposal, matter: Matter::Host(place) };
+        office.decide(self.actor(contract, "contractor").await, declared, None).await.unwrap();
+        let told = NumberedFact { seq: 1, observed: self.clock.now(), fact };
+        office.store_facts(host, 1, vec![told]).await.unwrap();
+    }
+
+    /// A check-sheet of the city with one question.
+    async fn bring_a_checksheet(&self, contract: &str) {
+        let office = self.office(contract);
+        let text = |words: &str| yakujo_paper::BookCell::Text(words.to_owned());
+        let book = yakujo_paper::Book {
+            made: "2026-11-22T05:05:03Z".to_owned(),
+            sheets: vec![yakujo_paper::BookSheet {
+                name: "点検表".to_owned(),
+                heads: ["No.", "確認事項", "回答"].map(str::to_owned).to_vec(),
+                rows: vec![vec![text("1"), text("時刻を同期しているか。"), text("")]],
+                ..yakujo_paper::BookSheet::default()
+            }],
+            ..yakujo_paper::Book::default()
+        };
+        let bytes = yakujo_paper::write_book(&book).unwrap();
+        let read = yakujo_paper::read_book(&bytes).unwrap();
+        let leaf = |grid: yakujo_paper::Grid| Leaf { name: grid.name, rows: grid.rows };
+        let leaves: Vec<Leaf> = read.sheets.into_iter().map(leaf).collect();
+        let hand = Hand { person: None, at: self.clock.now() };
+        let file = Shelf::of(office.folder()).keep(&bytes).unwrap();
+        let in_force = office.terms().duties.iter().map(|terms| terms.duty).collect();
+        let (title, known) = ("昨年度の点検表".to_owned(), Vec::new());
+        let mut sheet = prepared(file, title, hand.clone(), (&leaves, &known), &in_force).unwrap();
+        sheet.settled = Some(hand);
+        Checksheets::of(office.folder()).keep(&sheet).unwrap();
+    }
+
+    /// The city names a post.
+    pub async fn name_post(&self, contract: &str, post: &str, name: &str) {
+        let act = Act::PostNamed { post: post.parse().unwrap(), name: name.to_owned() };
+        let security = self.actor(contract, "city").await;
+        self.office(contract).decide(security, act, None).await.unwrap();
+    }
+
+    /// Somebody of the contractor asks for a stop, with a document.
+    async fn ask_for_a_stop(&self, contract: &str) {
+        let office = self.office(contract);
+        let person = office.people.by_login("contractor").await.unwrap();
+        let actor = Actor { person: person.id, role: person.role, post: None };
+        let digest = Shelf::of(office.folder()).keep("停止の手順".as_bytes()).unwrap();
+        let act = Act::RequestAsked {
+            request: "q-1".parse().unwrap(),
+            number: RequestNumber::new("R0", Form::F07, 1),
+            filled: Box::new(a_stop(self.clock.now(), digest)),
+        };
+        office.decide(Some(actor), act, None).await.unwrap();
     }
 
     pub fn office(&self, contract: &str) -> Arc<Office> {
@@ -242,6 +361,40 @@ impl Site {
 
     pub async fn stop(self) {
         self.server.stop().await;
+    }
+
+    /// Another server on the same folder.
+    pub async fn restart(self) -> Self {
+        self.server.stop().await;
+        let server = Running::start(settings(self.folder.path(), &self.clock)).await.unwrap();
+        Self { server, clock: self.clock, folder: self.folder, contractor: OnceCell::new() }
+    }
+}
+
+/// A planned stop three weeks ahead.
+pub fn a_stop(now: Timestamp, digest: Digest) -> Filled {
+    let from = now + SignedDuration::from_hours(24 * 21);
+    let to = from + SignedDuration::from_hours(2);
+    let fields = [
+        ("class", "stop"),
+        ("reason", "保守のため"),
+        ("impact", "窓口の業務"),
+        ("announced", "前日に掲示"),
+        ("give_up", "2026-12-10T14:00:00Z"),
+        ("roll_back", "前の版に戻す。30分"),
+    ];
+    let clear = |(key, text): (&str, &str)| (key.to_owned(), FieldValue::Clear(text.to_owned()));
+    Filled {
+        form: Form::F07,
+        title: "定期保守による停止".to_owned(),
+        scope: Scope { systems: ["main".parse().unwrap()].into(), ..Scope::default() },
+        window: Some(Window { from, to, reserve_min: 30 }),
+        limit: None,
+        standing: None,
+        fields: fields.into_iter().map(clear).collect(),
+        attachments: vec![Attachment { name: "停止手順".to_owned(), digest, bytes: 15 }],
+        links: [].into(),
+        about: None,
     }
 }
 

@@ -57,7 +57,12 @@ async fn plant(site: &Site, text: &str, number: usize) {
             "resources": [{ "resource": text, "limit": 1000, "min": 5, "mean": 5, "p95": 5, "max": 5 }] }),
         json!({ "kind": "clock.state", "daemon": text, "says_synchronised": true,
             "kernel_unsynchronised": false, "sources": [], "measured_offset_us": 1 }),
+        json!({ "kind": "probe.availability", "target": format!("t-{number}"), "state": "down",
+            "from": "2026-11-22T00:00:00Z", "to": "2026-11-22T00:05:00Z", "tries": 9, "failed": 9, "detail": text }),
+        json!({ "kind": "probe.watch", "from": "2026-11-22T00:05:00Z", "to": "2026-11-22T00:10:00Z", "up": {},
+            "cannot": { format!("t-{number}"): text } }),
     ];
+    site.watch("main", &format!("t-{number}"), text, &[&format!("web-{number}")]).await;
     let numbered = facts
         .iter()
         .zip(1..)
@@ -93,6 +98,9 @@ async fn what_agents_state_and_people_propose_is_shown_as_text() {
         {
             paths.push(format!("/c/main/hosts/web-{number}{show}"));
         }
+        paths.extend(
+            ["targets".to_owned(), format!("targets/t-{number}")].map(|path| format!("/c/main/{path}")),
+        );
         paths.extend((0..site.office("main").size()).map(|entry| format!("/c/main/ledger/{entry}")));
         let mut all = pages(&site, &mut browser).await;
         for path in paths {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use yakujo_contract::act::{Act, Role};
 use yakujo_contract::entry::Party;
 use yakujo_server::audience::Caller;
+use yakujo_server::office::Office;
 use yakujo_server::routes::{ROUTES, Route, Verb};
 
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"];
@@ -31,17 +32,43 @@ fn part(site: &Site, name: &str) -> String {
     match name {
         "contract" | "system" => "main".to_owned(),
         "clause" => "c06_clocks".to_owned(),
+        "month" => yakujo_contract::report::Month::of(office.now()).to_string(),
         "duty" => "6.a".to_owned(),
         "host" => "this-host".to_owned(),
         "matter" => "flow".to_owned(),
+        "target" => "web".to_owned(),
         "proposal" => court.evidence().agreements.of_any("parameters").next().unwrap().id.to_string(),
         "number" => "0".to_owned(),
-        "request" => court.evidence().disclosures.keys().next().unwrap().to_string(),
+        "disclosure" => court.evidence().disclosures.keys().next().unwrap().to_string(),
+        "request" => court.evidence().requests.all().next().unwrap().0.to_string(),
+        "form" => "F-07".to_owned(),
+        "digest" => {
+            let (_, request) = court.evidence().requests.all().next().unwrap();
+            request.progress.as_ref().unwrap().filled.attachments[0].digest.to_string()
+        }
+        "step" => "received".to_owned(),
+        "finding" => court.found(office.terms()).first().unwrap().finding.id.to_string(),
+        "post" => "kachou".to_owned(),
+        "act" => "take".to_owned(),
+        "draft" => "d-none".to_owned(),
+        "webhook" => "w-none".to_owned(),
         "document" => court.evidence().documents.all().next().unwrap().0.to_string(),
         "person" => court.evidence().people.keys().next().unwrap().0.to_string(),
+        "comment" => comment(&office),
+        "sheet" => {
+            let sheets = yakujo_server::checksheets::Checksheets::of(office.folder());
+            sheets.all().unwrap().first().unwrap().file.to_string()
+        }
         "secret" => "no-link-needs-to-exist-its-page-is-for-anyone".to_owned(),
         other => panic!("say in `part` which {{{other}}} exists"),
     }
+}
+
+/// The entry of the first comment.
+fn comment(office: &Office) -> String {
+    let entries = office.reader().entries(0..office.size());
+    let is_comment = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().contains("\"comment.made\"");
+    entries.map(|entry| is_comment(entry.unwrap())).position(|found| found).unwrap().to_string()
 }
 
 pub fn concrete(site: &Site, route: &str) -> String {
@@ -143,6 +170,9 @@ fn fields(route: &Route) -> &'static [(&'static str, &'static str)] {
             ("version", "1"),
             ("id", "P-18"),
             ("why", "試験のため"),
+            ("about", "duty/6.a/main"),
+            ("scope", "shared"),
+            ("text", "試験のため"),
         ],
     }
 }

@@ -99,6 +99,17 @@ impl Wire {
         (!answer.is_empty()).then(|| reply(&answer))
     }
 
+    /// The bytes of the body of the answer, as they came.
+    pub async fn bytes(&self, request: &[u8]) -> (Reply, Vec<u8>) {
+        let mut stream = self.connect().await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let (reply, body) = without_body(&answer);
+        let whole = if reply.header("transfer-encoding") == "chunked" { chunks(body) } else { body.to_vec() };
+        (reply, whole)
+    }
+
     /// Sends a whole request over a connection that may have served others, as browsers and agents do.
     pub async fn ask(&self, request: &[u8]) -> Option<Reply> {
         let waiting = self.idle.lock().unwrap().pop();
@@ -131,7 +142,7 @@ impl Wire {
 /// The length of a whole answer, once its head has come.
 fn length(answer: &[u8], only_head: bool) -> Option<usize> {
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let reply = reply(&answer[..head]);
+    let (reply, _) = without_body(&answer[..head]);
     if only_head || reply.status == 204 {
         return Some(head);
     }
@@ -142,6 +153,13 @@ fn length(answer: &[u8], only_head: bool) -> Option<usize> {
 }
 
 fn reply(answer: &[u8]) -> Reply {
+    let (mut reply, body) = without_body(answer);
+    let whole = if reply.header("transfer-encoding") == "chunked" { chunks(body) } else { body.to_vec() };
+    reply.body = readable(reply.header("content-type"), &whole);
+    reply
+}
+
+fn without_body(answer: &[u8]) -> (Reply, &[u8]) {
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     let text = String::from_utf8_lossy(&answer[..head]);
     let mut lines = text.split("\r\n");
@@ -151,11 +169,42 @@ fn reply(answer: &[u8]) -> Reply {
         (name.to_ascii_lowercase(), value.trim().to_owned())
     };
     let headers = lines.map(header).filter(|(name, _)| name != "date").collect();
-    let mut reply = Reply { status, headers, body: String::new() };
-    let body = &answer[head + 4..];
-    let whole = if reply.header("transfer-encoding") == "chunked" { chunks(body) } else { body.to_vec() };
-    reply.body = String::from_utf8_lossy(&whole).into_owned();
-    reply
+    (Reply { status, headers, body: String::new() }, &answer[head + 4..])
+}
+
+/// What a person reads in it: a workbook and a printed page are compressed, and a test that looks for a word in their
+/// bytes would never find one.
+fn readable(kind: &str, body: &[u8]) -> String {
+    match kind {
+        _ if body.is_empty() => String::new(),
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => sheets(body),
+        "application/pdf" => printed(body),
+        _ => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
+fn sheets(workbook: &[u8]) -> String {
+    let mut parts = zip::ZipArchive::new(std::io::Cursor::new(workbook)).unwrap();
+    let mut text = String::new();
+    for index in 0..parts.len() {
+        let mut part = parts.by_index(index).unwrap();
+        let name = part.name().unwrap().into_owned();
+        // The moment at which it was made is no content.
+        if name == "docProps/core.xml" {
+            continue;
+        }
+        text.push_str(&name);
+        std::io::Read::read_to_string(&mut part, &mut text).unwrap();
+    }
+    text
+}
+
+fn printed(page: &[u8]) -> String {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, page).unwrap();
+    let out = std::process::Command::new("pdftotext").arg(file.path()).arg("-").output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
 }
 
 /// The pieces of a streamed body, put together.

@@ -1,0 +1,191 @@
+//! The hand of the agent: the one part that changes a host. It isolates, gives back, restores, and nothing else, and each of
+//! them only by an order that the server signed, or by a standing approval that came as one.
+//!
+//! It is a process of its own (`yakujo act`): started on demand, as root, with one question on its standard input and one
+//! answer on its standard output. It gives up what that question does not need ([`confine`]) and has no network, no shell
+//! and no free command. It trusts nobody, the agent included: the signature, the host, the time and the single use of an
+//! order are checked here, and what was used is kept here.
+//!
+//! What it did it keeps as facts until the agent says that its outbox holds them.
+
+mod confine;
+mod desk;
+pub mod follow;
+mod give_back;
+pub mod hand;
+mod hold;
+mod isolate;
+mod orders;
+mod restore;
+
+pub use confine::confine;
+pub use desk::{Desk, Pinned};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use yakujo_contract::fact::Fact;
+use yakujo_contract::id::{HostId, RequestId};
+
+/// Longest question, bytes.
+pub const LONGEST_ASK: u64 = 64 * 1024;
+/// Peers that stay reachable, at most.
+const MOST_PEERS: usize = 8;
+
+/// One question to the hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ask {
+    /// The host this is, and the key whose orders it follows. Counts once: a key that is pinned stays.
+    Pin {
+        /// The host.
+        host: HostId,
+        /// The public key, as signed notes write it.
+        key: String,
+    },
+    /// Carry out this order.
+    Order {
+        /// The signed note.
+        note: String,
+        /// The addresses over which the agent reports: they stay open.
+        peers: Vec<SocketAddr>,
+    },
+    /// Malware may have run: use a standing approval, if there is one.
+    Suspected {
+        /// The addresses over which the agent reports: they stay open.
+        peers: Vec<SocketAddr>,
+    },
+    /// Look whether what should be in force is, put it in force again, end what is over.
+    Look {},
+    /// Try whether the host could be cut off, without doing it.
+    Ready {
+        /// The addresses over which the agent reports.
+        peers: Vec<SocketAddr>,
+    },
+    /// Hold the content of the files below these trees.
+    Hold {
+        /// Absolute paths.
+        roots: Vec<String>,
+    },
+    /// Everything told up to this number is in the agent's outbox.
+    Kept {
+        /// The number.
+        to: u64,
+    },
+}
+
+/// What the hand tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// Its number, only upwards.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub fact: Fact,
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// What was told and not yet kept by the agent, oldest first.
+    pub told: Vec<Told>,
+    /// Whether the host is cut off now.
+    pub isolated: bool,
+    /// There is more to hold: nothing else waits longer than a moment for it.
+    #[serde(default)]
+    pub more: bool,
+    /// Malware may be put into the quarantine under this permit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<QuarantinePermit>,
+    /// Which key is pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Pinned>,
+}
+
+/// A standing approval of the quarantine, as the part of the agent needs it that finds malware.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuarantinePermit {
+    /// The request that was approved.
+    pub request: RequestId,
+    /// Until when it counts.
+    pub until: Timestamp,
+}
+
+/// Why the hand did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// A file of its own.
+    #[error("{0} cannot be read or written")]
+    File(PathBuf, #[source] std::io::Error),
+    /// Its folder could be changed by somebody else.
+    #[error("{0} has to belong to the user who acts, and to be open to nobody else: chown and chmod 0700 it")]
+    Folder(PathBuf),
+    /// A file of its own is damaged.
+    #[error("{0} is damaged: move it away and enrol the host again")]
+    Damaged(PathBuf),
+    /// Another key is pinned.
+    #[error("this host follows the orders of another key; to change that, root removes {0}")]
+    OtherKey(PathBuf),
+    /// The key cannot be read.
+    #[error("this is no key of orders")]
+    Key,
+    /// Too many peers, or none.
+    #[error("between 1 and {MOST_PEERS} addresses stay open")]
+    Peers,
+}
+
+/// Answers one question. `now` is the wall clock.
+///
+/// # Errors
+/// Any [`ActError`]; what was done before is told at the next question.
+pub fn answer(folder: &Path, ask: &Ask, now: Timestamp) -> Result<Answer, ActError> {
+    let desk = Desk::open(folder)?;
+    desk.tell_what_was_interrupted(now)?;
+    let mut more = false;
+    match ask {
+        Ask::Pin { host, key } => desk.pin(host, key)?,
+        Ask::Order { note, peers } => orders::carry_out(&desk, note, few(peers)?, now)?,
+        Ask::Suspected { peers } => orders::use_permit(&desk, few(peers)?, now)?,
+        Ask::Look {} => isolate::look(&desk, now)?,
+        Ask::Ready { peers } => isolate::ready(&desk, few(peers)?, now)?,
+        Ask::Hold { roots } => more = hold::hold(&desk, roots, now)? == hold::Held::Partly,
+        Ask::Kept { to } => desk.kept(*to)?,
+    }
+    Ok(Answer {
+        told: desk.told()?,
+        isolated: desk.isolation()?.is_some(),
+        more,
+        quarantine: orders::quarantine(&desk, now)?,
+        pinned: desk.pinned()?,
+    })
+}
+
+fn few(peers: &[SocketAddr]) -> Result<&[SocketAddr], ActError> {
+    if (1..=MOST_PEERS).contains(&peers.len()) { Ok(peers) } else { Err(ActError::Peers) }
+}
+
+/// Local root connects the host again by hand. It is told to both parties.
+///
+/// # Errors
+/// Any [`ActError`].
+pub fn break_glass(folder: &Path, now: Timestamp) -> Result<Released, ActError> {
+    isolate::break_glass(&Desk::open(folder)?, now)
+}
+
+/// What came of releasing a host by hand.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// It is connected again.
+    Yes,
+    /// It was not cut off.
+    WasNot,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! Backup jobs of this host: when each is due, and what came of it.
+//!
+//! A job runs in a process of its own, with a limit on its memory: it reads everything, needs much, and must not take the
+//! agent down with it. It hands facts back, one a line. One job at a time: two would only wait for the same disks.
+
+pub mod import;
+pub mod schedule;
+
+use crate::outbox::Outbox;
+use crate::settings::BackupJob;
+use jiff::Timestamp;
+use schedule::{Past, Work};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use yakujo_contract::fact::Coverage;
+use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::backup::{BackupRun, RestoreDrill};
+use yakujo_contract::fact::malware::Done;
+
+/// Between two looks at what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A job that takes longer is ended.
+const LONGEST: Duration = Duration::from_secs(25 * 3_600);
+/// A job that is told to end gets so long to give its locks back.
+const GRACE: Duration = Duration::from_secs(10);
+/// Most that a job may say.
+const MOST_SAID: u64 = 1024 * 1024;
+/// Where the outbox keeps when what ran.
+const MEMORY_KEY: &str = "backups";
+/// Where the outbox keeps until when results of other products were told.
+const TOLD_KEY: &str = "backups-told";
+
+/// The jobs, and what runs them.
+pub struct Jobs {
+    /// The jobs.
+    pub jobs: Vec<BackupJob>,
+    /// The agent's folder.
+    pub folder: PathBuf,
+    /// The program with the sub-command `backup-job`.
+    pub program: PathBuf,
+}
+
+/// Runs jobs when they are due, until the end.
+pub async fn run_until(
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    jobs: Jobs,
+    outbox: Arc<Outbox>,
+    news: watch::Sender<u64>,
+    mut ended: watch::Receiver<()>,
+) {
+    let jobs = Arc::new(jobs);
+    let text = outbox.recall(MEMORY_KEY).await.ok().flatten();
+    // What an older version remembered otherwise is simply done anew.
+    let mut past: BTreeMap<String, Past> =
+        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ended.changed() => return,
+            _ = ticks.tick() => {}
+        }
+        let Some((job, work)) = next(&jobs.jobs, &past, clock()) else { continue };
+        let (started, running, signal) = (clock(), jobs.clone(), ended.clone());
+        let (name, own) = (job.name.clone(), job.clone());
+        let done = tokio::task::spawn_blocking(move || one(&running, &own, work, &signal)).await;
+        let Ok(Some(said)) = done else { return };
+        let facts = told(job, work, said, (started, clock()));
+        let worked = facts.iter().all(worked);
+        past.entry(name).or_default().note(work, started, worked);
+        let notes = [(MEMORY_KEY.to_owned(), serde_json::to_string(&past).ok())];
+        if let Err(error) = outbox.put_with(clock(), &facts, &notes).await {
+            tracing::error!("{} facts of backups could not be kept and count as lost: {error}", facts.len());
+        }
+        news.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+/// Tells the results of other products, until the end.
+pub async fn import_until(
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    files: Vec<PathBuf>,
+    outbox: Arc<Outbox>,
+    news: watch::Sender<u64>,
+    mut ended: watch::Receiver<()>,
+) {
+    let text = outbox.recall(TOLD_KEY).await.ok().flatten();
+    let mut told: import::Told = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mut marks: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ended.changed() => return,
+            _ = ticks.tick() => {}
+        }
+        for file in &files {
+            let mark = import::mark(file);
+            if marks.get(file) == Some(&mark) {
+                continue;
+            }
+            marks.insert(file.clone(), mark);
+            let facts = match import::read(file, &mut told, clock()) {
+                Ok(facts) => facts,
+                Err(reason) => {
+                    tracing::warn!("{} is not imported: {reason}", file.display());
+                    continue;
+                }
+            };
+            let notes = [(TOLD_KEY.to_owned(), serde_json::to_string(&told).ok())];
+            if let Err(error) = outbox.put_with(clock(), &facts, &notes).await {
+                tracing::error!("{} results could not be kept and count as lost: {error}", facts.len());
+            }
+            news.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+}
+
+/// The first thing that is due: runs before everything else.
+fn next<'a>(
+    jobs: &'a [BackupJob],
+    past: &BTreeMap<String, Past>,
+    now: Timestamp,
+) -> Option<(&'a BackupJob, Work)> {
+    let none = Past::default();
+    for work in Work::ALL {
+        let mut due =
+            jobs.iter().filter(|job| schedule::is_due(job, work, past.get(&job.name).unwrap_or(&none), now));
+        if let Some(job) = due.next() {
+            return Some((job, work));
+        }
+    }
+    None
+}
+
+/// What a process of its own said.
+enum Said {
+    Facts(Vec<Fact>),
+    Nothing(String),
+}
+
+/// Runs one job to its end; nothing when the agent ends first.
+fn one(jobs: &Jobs, job: &BackupJob, work: Work, ended: &watch::Receiver<()>) -> Option<Said> {
+    let mut command = Command::new(&jobs.program);
+    command.args(["backup-job", "--folder"]).arg(&jobs.folder).args([work.word(), &job.name]);
+    // A group of its own, so that what it started ends with it.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Some(Said::Nothing(format!("the job could not be started: {error}"))),
+    };
+    let read = |pipe: Option<Box<dyn std::io::Read + Send>>| {
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            if let Some(mut pipe) = pipe {
+                // A cut answer is no answer.
+                let _ = pipe.by_ref().take(MOST_SAID).read_to_string(&mut text);
+                let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+            }
+            text
+        })
+    };
+    let output = read(child.stdout.take().map(|pipe| Box::new(pipe) as _));
+    let errors = read(child.stderr.take().map(|pipe| Box::new(pipe) as _));
+    let began = Instant::now();
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break Some(status),
+            Ok(None) if ended.has_changed().unwrap_or(true) => {
+                end(&mut child);
+                return None;
+            }
+            Ok(None) if began.elapsed() < LONGEST => std::thread::sleep(Duration::from_millis(100)),
+            Ok(None) | Err(_) => {
+                end(&mut child);
+                break None;
+            }
+        }
+    };
+    let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
+    let facts: Result<Vec<Fact>, _> = output.lines().map(serde_json::from_str).collect();
+    let how = status.map_or_else(|| "took too long".to_owned(), |status| status.to_string());
+    Some(match facts {
+        Ok(facts) if !facts.is_empty() => Said::Facts(facts),
+        Ok(_) | Err(_) => {
+            let last = errors.lines().next_back().unwrap_or_default();
+            Said::Nothing(format!("{how} {last}").chars().take(300).collect())
+        }
+    })
+}
+
+/// Asks the group to end, then ends it.
+fn end(child: &mut std::process::Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let signal = |signal| group.map(|group| kill_process_group(group, signal));
+    // Ended already or not: either way it is waited for.
+    let _ = signal(Signal::TERM);
+    let began = Instant::now();
+    while began.elapsed() < GRACE && matches!(child.try_wait(), Ok(None)) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _ = signal(Signal::KILL);
+    let _ = child.wait();
+}
+
+/// The facts of a job; of one that ended without a word, that it failed. A check that was not made is no fact: that none
+/// comes any more is seen by its age.
+fn told(job: &BackupJob, work: Work, said: Said, (started, ended): (Timestamp, Timestamp)) -> Vec<Fact> {
+    let reason = match said {
+        Said::Facts(facts) => return facts,
+        Said::Nothing(reason) => reason,
+    };
+    tracing::warn!("the {} of backup job {} failed: {reason}", work.word(), job.name);
+    match work {
+        Work::Run => vec![Fact::BackupRun(failed_run(job, reason, (started, ended)))],
+        Work::Drill => vec![Fact::RestoreDrill(RestoreDrill {
+            job: job.name.clone(),
+            snapshot: String::new(),
+            tool: String::new(),
+            files_compared: 0,
+            files_skipped: 0,
+            tables_compared: None,
+            mismatches: 1,
+            reason,
+            took_s: u64::try_from(ended.duration_since(started).as_secs()).unwrap_or(0),
+            ended,
+        })],
+        Work::Check | Work::Key => Vec::new(),
+    }
+}
+
+fn failed_run(job: &BackupJob, reason: String, (started, ended): (Timestamp, Timestamp)) -> BackupRun {
+    BackupRun {
+        job: job.name.clone(),
+        asset: job.asset.clone(),
+        snapshot: String::new(),
+        tree: None,
+        files: 0,
+        bytes: 0,
+        rows: None,
+        added: 0,
+        repository: String::new(),
+        medium: String::new(),
+        encrypted: false,
+        started,
+        ended,
+        result: Done::Failed,
+        reason,
+        tool: String::new(),
+        originals: None,
+        coverage: Coverage::default(),
+    }
+}
+
+fn worked(fact: &Fact) -> bool {
+    match fact {
+        Fact::BackupRun(run) => run.is_good(),
+        Fact::BackupCheck(check) => check.errors == 0,
+        Fact::RestoreDrill(drill) => drill.is_good(),
+        _ => true,
+    }
+}
+
+/// The folder of a job within the agent's.
+#[must_use]
+pub fn folder_of(agent: &Path, job: &str) -> PathBuf {
+    agent.join("backups").join(job)
+}

@@ -1,0 +1,66 @@
+//! How a data base is asked, by every collector that asks one.
+//!
+//! The client programs of the data bases are used and no driver: they are there wherever the data base is, know every way
+//! to authenticate, and keep two more network stacks out of the agent. How to connect stands in a file that only its
+//! owner may read; nothing of it comes onto a command line.
+
+use crate::command::output_with;
+use crate::settings::{Database, Product};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(15);
+/// Bits of a file that others may use.
+const FOR_OTHERS: u32 = 0o077;
+
+/// The data bases to ask one after the other; an empty name is the one the file of access names.
+pub fn names(database: &Database) -> Vec<&str> {
+    if database.databases.is_empty() {
+        return vec![""];
+    }
+    database.databases.iter().map(String::as_str).collect()
+}
+
+/// The answer to statements that only read. `name` counts for PostgreSQL alone.
+///
+/// # Errors
+/// A sentence for the operator: the file of access is open to others, or what the client program says.
+pub fn ask(database: &Database, name: &str, statements: &str) -> Result<String, String> {
+    let access =
+        std::fs::metadata(&database.access).map_err(|error| format!("the file of access: {error}"))?;
+    if access.mode() & FOR_OTHERS != 0 {
+        return Err("the file of access may be read by others: chmod 600".to_owned());
+    }
+    match database.product {
+        Product::Postgresql => postgresql(database, name, statements),
+        Product::Mariadb => mariadb(database, statements),
+    }
+}
+
+fn postgresql(database: &Database, name: &str, statements: &str) -> Result<String, String> {
+    let target = if name.is_empty() {
+        format!("service={}", database.name)
+    } else {
+        format!("service={} dbname={name}", database.name)
+    };
+    let file = database.access.display().to_string();
+    let environment = [
+        ("PGSERVICEFILE", file.as_str()),
+        ("PGOPTIONS", "-c default_transaction_read_only=on -c statement_timeout=10000"),
+        ("PGCONNECT_TIMEOUT", "5"),
+        ("PGAPPNAME", "yakujo-agent"),
+        ("PATH", "/usr/bin:/bin"),
+    ];
+    let arguments = ["-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &target, "-c", statements];
+    output_with(Path::new("/usr/bin/psql"), &arguments, &environment, LIMIT)
+        .map_err(|error| error.to_string())
+}
+
+fn mariadb(database: &Database, statements: &str) -> Result<String, String> {
+    let file = format!("--defaults-file={}", database.access.display());
+    let arguments =
+        [&file, "--batch", "--raw", "--skip-column-names", "--connect-timeout=5", "-e", statements];
+    output_with(Path::new("/usr/bin/mariadb"), &arguments, &[("PATH", "/usr/bin:/bin")], LIMIT)
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,275 @@
+//! What the operator of a host adds to what the agent observes anyway: one small file, `agent.toml` in the agent's folder.
+//! It can only add. Nothing in it decides whether a duty is kept.
+
+mod backups;
+
+pub use backups::{BackupJob, BackupTool, DumpSource};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Name of the file.
+pub const FILE: &str = "agent.toml";
+/// Trees that are watched wherever they exist.
+pub const ROOTS: [&str; 10] = [
+    "/boot",
+    "/etc",
+    concat!("/root", "/.ssh"),
+    "/srv/www",
+    "/usr/lib/systemd",
+    "/usr/local/bin",
+    "/usr/local/lib/systemd",
+    "/usr/local/sbin",
+    "/var/spool/cron",
+    "/var/www",
+];
+/// Most lines of each list.
+const MOST: usize = 64;
+/// Largest file.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// The settings of an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentFile {
+    /// Further trees whose files are watched: web roots, programs of its own.
+    #[serde(default)]
+    pub watch: Vec<String>,
+    /// Further files with certificates.
+    #[serde(default)]
+    pub certificates: Vec<String>,
+    /// Further local ports that speak TLS.
+    #[serde(default)]
+    pub tls_ports: Vec<u16>,
+    /// Data bases whose structure is observed.
+    #[serde(default, rename = "database")]
+    pub databases: Vec<Database>,
+    /// Where releases of the contractor's own are deployed.
+    #[serde(default, rename = "release")]
+    pub releases: Vec<Release>,
+    /// Backup jobs of this host.
+    #[serde(default, rename = "backup")]
+    pub backups: Vec<BackupJob>,
+    /// Files with the results of other backup products (`docs/formats/backup-results-v1.md`).
+    #[serde(default)]
+    pub backup_results: Vec<String>,
+    /// Protection against malware.
+    #[serde(default)]
+    pub malware: Malware,
+}
+
+/// Protection against malware.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Malware {
+    /// Further trees that are scanned, once a day and when something is written.
+    #[serde(default)]
+    pub scan: Vec<String>,
+    /// Trees that are left out; both parties are told.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Whether files are scanned as soon as they are written.
+    #[serde(default)]
+    pub on_write: OnWrite,
+    /// Further folders for the quarantine, on other file systems, so that files there need not be copied.
+    #[serde(default)]
+    pub vaults: Vec<String>,
+    /// A file with the results of another product (`docs/formats/malware-import-v1.md`); ClamAV is then not asked.
+    #[serde(default)]
+    pub import: Option<PathBuf>,
+}
+
+/// Whether files are scanned as soon as they are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnWrite {
+    /// They are.
+    #[default]
+    On,
+    /// Only once a day; both parties are told.
+    Off,
+}
+
+/// Where a release is deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Its name, as in reports of tests (F-14).
+    pub name: String,
+    /// The file or folder that is the release, or a link to it.
+    pub path: String,
+}
+
+/// A data base whose structure is observed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `postgresql` or `mariadb`.
+    pub product: Product,
+    /// A name for it on this host (`main`).
+    pub name: String,
+    /// File with how to connect, readable by its owner alone: a connection service file of libpq with a section of this
+    /// name, or an option file of MariaDB with a section `client`.
+    pub access: PathBuf,
+    /// The data bases in it (PostgreSQL only; without any, the one of the file. MariaDB shows all that its user may see).
+    #[serde(default)]
+    pub databases: Vec<String>,
+}
+
+/// Which product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Product {
+    /// PostgreSQL.
+    Postgresql,
+    /// MariaDB.
+    Mariadb,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not readable.
+    #[error("{0} cannot be read: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// Not understood.
+    #[error("{0}: {1}")]
+    Meaning(PathBuf, String),
+}
+
+/// Reads the settings; without a file there are none.
+///
+/// # Errors
+/// When the file cannot be read or is not understood: an agent that silently observes less than its operator wrote down
+/// would be worse than none.
+pub fn load(folder: &Path) -> Result<AgentFile, SettingsError> {
+    let path = folder.join(FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => parse(&text).map_err(|reason| SettingsError::Meaning(path, reason)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(AgentFile::default()),
+        Err(error) => Err(SettingsError::Read(path, error)),
+    }
+}
+
+/// Reads the text of the settings.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn parse(text: &str) -> Result<AgentFile, String> {
+    if text.len() > MOST_BYTES {
+        return Err(format!("the file has more than {MOST_BYTES} bytes"));
+    }
+    let file: AgentFile = toml::from_str(text).map_err(|error| error.to_string())?;
+    let releases = file.releases.iter().map(|release| &release.path);
+    let malware = &file.malware;
+    let trees = malware.scan.iter().chain(&malware.exclude).chain(&malware.vaults);
+    let import = malware.import.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let paths = file.watch.iter().chain(&file.certificates).chain(releases).chain(&file.backup_results);
+    paths.chain(trees).chain(&import).try_for_each(|path| plain_path(path))?;
+    if file.watch.len() > MOST
+        || file.certificates.len() > MOST
+        || file.databases.len() > MOST
+        || file.tls_ports.len() > MOST
+        || file.releases.len() > MOST
+        || file.backup_results.len() > MOST
+        || [&malware.scan, &malware.exclude, &malware.vaults].iter().any(|list| list.len() > MOST)
+    {
+        return Err(format!("a list has more than {MOST} lines"));
+    }
+    backups::check(&file.backups)?;
+    let is_plain = |text: &String| plain_name(text);
+    let mut names: Vec<&String> = file.releases.iter().map(|release| &release.name).collect();
+    names.sort_unstable();
+    if !names.iter().all(|name| is_plain(name)) || names.windows(2).any(|two| two.first() == two.get(1)) {
+        return Err(
+            "a name of a release has 1 to 63 letters, digits, `_`, `-`, `.`, and is given once".to_owned()
+        );
+    }
+    for database in &file.databases {
+        if !std::iter::once(&database.name).chain(&database.databases).all(is_plain) {
+            return Err("a name of a data base has 1 to 63 letters, digits, `_`, `-`, `.`".to_owned());
+        }
+        if database.databases.len() > MOST {
+            return Err(format!("more than {MOST} data bases in `{}`", database.name));
+        }
+    }
+    Ok(file)
+}
+
+/// An absolute path that leads where it says.
+fn plain_path(path: &str) -> Result<(), String> {
+    let is_plain = path.starts_with('/') && !path.contains("..") && !path.chars().any(char::is_control);
+    if is_plain && path.len() <= 1_000 {
+        return Ok(());
+    }
+    Err(format!("`{path}` is no absolute path without `..`"))
+}
+
+fn plain_name(text: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    (1..=63).contains(&text.len()) && text.chars().all(letter)
+}
+
+impl AgentFile {
+    /// The trees that are watched: those of every host, and the operator's own. A tree within another one is left out.
+    #[must_use]
+    pub fn roots(&self) -> Vec<String> {
+        let own = self.watch.iter().map(|path| match path.trim_end_matches('/') {
+            "" => "/",
+            path => path,
+        });
+        let mut roots: Vec<&str> = ROOTS.into_iter().chain(own).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        let within = |root: &str| {
+            let parents = Path::new(root).ancestors().skip(1);
+            parents.into_iter().any(|parent| roots.iter().any(|other| Path::new(other) == parent))
+        };
+        roots.iter().filter(|root| !within(root)).map(|root| (*root).to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn settings_add_trees_and_never_take_one_away() {
+        let file = parse("watch = [\"/opt/city/htdocs/\", \"/etc/nginx\", \"/etc\"]").unwrap();
+        let roots = file.roots();
+        assert!(roots.contains(&"/opt/city/htdocs".to_owned()) && roots.contains(&"/etc".to_owned()));
+        assert!(!roots.contains(&"/etc/nginx".to_owned()), "it is watched within /etc");
+        assert!(ROOTS.iter().all(|root| AgentFile::default().roots().iter().any(|known| known == root)));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for bad in [
+            "wotch = []",
+            "watch = [\"etc\"]",
+            "watch = [\"/etc/../root\"]",
+            "watch = [\"/a\\nb\"]",
+            "[[database]]\nproduct = \"oracle\"\nname = \"x\"\naccess = \"/a\"",
+            "[[database]]\nproduct = \"mariadb\"\nname = \"\"\naccess = \"/a\"",
+            "[[release]]\nname = \"a b\"\npath = \"/a\"",
+            "[malware]\nexclude = [\"srv\"]",
+            "[malware]\non_write = \"sometimes\"",
+            "[malware]\nimport = \"relative.json\"",
+            "[[release]]\nname = \"portal\"\npath = \"a\"",
+            "[[release]]\nname = \"portal\"\npath = \"/a\"\n[[release]]\nname = \"portal\"\npath = \"/b\"",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        let many: Vec<String> = (0..65).map(|n| format!("\"/w{n}\"")).collect();
+        assert!(parse(&format!("watch = [{}]", many.join(","))).is_err());
+        let good = "[[database]]\nproduct = \"postgresql\"\nname = \"main\"\naccess = \"/a\"\ndatabases = [\"city\"]";
+        assert_eq!(parse(good).unwrap().databases[0].databases, ["city"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_fail(text in "(watch = \\[|\"/[a-z.]{0,3}\"|\\]|\n|[^a]{0,4}){0,12}") {
+            let _ = parse(&text).map(|file| file.roots());
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! One file at one instant: what is kept of it, how its content is digested, when two of them are the same.
+
+use crate::reading::hex;
+use jiff::Timestamp;
+use md5::Md5;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use yakujo_contract::fact::integrity::{FileKind, FileState};
+use yakujo_contract::id::Digest;
+
+/// Larger files are not read: their size and time are compared.
+pub const MOST_BYTES: u64 = 256 * 1024 * 1024;
+/// Permission bits and the bits for set-user-id and the like.
+const FOR_OTHERS_READ: u32 = 0o004;
+const FOR_OTHERS_ENTER: u32 = 0o001;
+
+/// What is kept of one file between two looks, and between two runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// What it is.
+    #[serde(rename = "k")]
+    pub kind: FileKind,
+    /// Mode bits.
+    #[serde(rename = "m")]
+    pub mode: u32,
+    /// User id.
+    #[serde(rename = "u")]
+    pub uid: u32,
+    /// Group id.
+    #[serde(rename = "g")]
+    pub gid: u32,
+    /// Bytes.
+    #[serde(rename = "z")]
+    pub size: u64,
+    /// Inode.
+    #[serde(rename = "i")]
+    pub inode: u64,
+    /// Content modified: seconds, nanoseconds.
+    #[serde(rename = "t")]
+    pub modified: (i64, i64),
+    /// Content, owner or mode changed: seconds, nanoseconds.
+    #[serde(rename = "c")]
+    pub changed: (i64, i64),
+    /// Its content.
+    #[serde(rename = "d")]
+    pub content: Sum,
+    /// Where a link points.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The package it belongs to.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// A digest of content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sum {
+    /// It has none, or it was not read.
+    #[serde(rename = "n")]
+    None,
+    /// SHA-256.
+    #[serde(rename = "p")]
+    Plain(Box<str>),
+    /// SHA-256 behind a secret of this host.
+    #[serde(rename = "s")]
+    Sealed(Box<str>),
+}
+
+/// What one look at a path gave.
+#[derive(Debug)]
+pub enum Look {
+    /// Nothing is there.
+    Gone,
+    /// It is as it was, by its outside.
+    Same,
+    /// It was read anew; with the MD5 sum that package managers keep.
+    Read(Box<Known>, Option<String>),
+    /// It was written to while it was read.
+    Unsettled,
+    /// It may not be read, and why.
+    Unreadable(String),
+}
+
+/// How thoroughly one looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// The content only if the outside differs.
+    Outside,
+    /// The content in any case.
+    Content,
+}
+
+/// Looks at a path. `seal` is the secret of this host.
+#[must_use]
+pub fn look(path: &Path, known: Option<&Known>, seal: &[u8], depth: Depth) -> Look {
+    let outside = match std::fs::symlink_metadata(path) {
+        Ok(outside) => outside,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Look::Gone,
+        // A folder of the path became a file.
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Look::Gone,
+        Err(error) => return Look::Unreadable(error.to_string()),
+    };
+    let seen = outside_of(&outside);
+    if depth == Depth::Outside && known.is_some_and(|known| known.has_the_outside_of(&seen)) {
+        return Look::Same;
+    }
+    match seen.kind {
+        FileKind::File => content(path, seen, seal),
+        FileKind::Link => match std::fs::read_link(path) {
+            Ok(target) => {
+                let target = text_of(&target);
+                let sum = Sum::Plain(hex(&Sha256::digest(target.as_bytes())).into());
+                Look::Read(Box::new(Known { content: sum, target: Some(target), ..seen }), None)
+            }
+            Err(error) => Look::Unreadable(error.to_string()),
+        },
+        FileKind::Folder | FileKind::Other => Look::Read(Box::new(seen), None),
+    }
+}
+
+fn outside_of(outside: &Metadata) -> Known {
+    let kind = if outside.is_file() {
+        FileKind::File
+    } else if outside.is_symlink() {
+        FileKind::Link
+    } else if outside.is_dir() {
+        FileKind::Folder
+    } else {
+        FileKind::Other
+    };
+    Known {
+        kind,
+        mode: outside.mode(),
+        uid: outside.uid(),
+        gid: outside.gid(),
+        size: if kind == FileKind::Folder { 0 } else { outside.size() },
+        inode: outside.ino(),
+        modified: (outside.mtime(), outside.mtime_nsec()),
+        changed: (outside.ctime(), outside.ctime_nsec()),
+        content: Sum::None,
+        target: None,
+        owner: None,
+    }
+}
+
+fn content(path: &Path, seen: Known, seal: &[u8]) -> Look {
+    if seen.size > MOST_BYTES {
+        return Look::Read(Box::new(seen), None);
+    }
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Look::Unsettled,
+        Err(error) => return Look::Unreadable(error.to_string()),
+    };
+    let is_sealed = !is_open_to_everybody(path, seen.mode);
+    let mut sha = Sha256::new();
+    if is_sealed {
+        sha.update(seal);
+    }
+    let mut md5 = Md5::new();
+    let mut buffer = vec![0_u8; 64 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                sha.update(bytes);
+                md5.update(bytes);
+            }
+            Err(error) => return Look::Unreadable(error.to_string()),
+        }
+    }
+    let after = file.metadata().map(|after| outside_of(&after));
+    if !after.is_ok_and(|after| after.has_the_outside_of(&seen)) {
+        return Look::Unsettled;
+    }
+    let digits = hex(&sha.finalize()).into();
+    let sum = if is_sealed { Sum::Sealed(digits) } else { Sum::Plain(digits) };
+    Look::Read(Box::new(Known { content: sum, ..seen }), Some(hex(&md5.finalize())))
+}
+
+/// Everybody on the host may read it: its content is no secret, and its digest tells nobody anything new.
+fn is_open_to_everybody(path: &Path, mode: u32) -> bool {
+    let can_enter =
+        |folder: &Path| std::fs::metadata(folder).is_ok_and(|folder| folder.mode() & FOR_OTHERS_ENTER != 0);
+    mode & FOR_OTHERS_READ != 0 && path.ancestors().skip(1).all(can_enter)
+}
+
+impl Known {
+    /// Nothing on the outside differs: then the content is taken to be the same until its turn to be read comes.
+    fn has_the_outside_of(&self, seen: &Self) -> bool {
+        let same = self.kind == seen.kind
+            && (self.mode, self.uid, self.gid, self.size) == (seen.mode, seen.uid, seen.gid, seen.size)
+            && self.inode == seen.inode;
+        // The times of a folder change with everything in it.
+        same && (self.kind == FileKind::Folder
+            || (self.modified, self.changed) == (seen.modified, seen.changed))
+    }
+
+    /// The same thing: nothing happened that would be worth a fact.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let content = match (&self.content, &other.content) {
+            // Not read: the outside has to do.
+            (Sum::None, Sum::None) => {
+                self.size == other.size && (self.kind != FileKind::File || self.modified == other.modified)
+            }
+            (one, two) => one == two,
+        };
+        let owner =
+            (self.kind, self.mode, self.uid, self.gid) == (other.kind, other.mode, other.uid, other.gid);
+        content && owner
+    }
+
+    /// As facts say it.
+    #[must_use]
+    pub fn state(&self) -> FileState {
+        let digest = |digits: &str| Digest::try_from(digits.to_owned()).ok();
+        let (plain, sealed) = match &self.content {
+            Sum::None => (None, None),
+            Sum::Plain(digits) => (digest(digits), None),
+            Sum::Sealed(digits) => (None, digest(digits)),
+        };
+        FileState {
+            kind: self.kind,
+            digest: plain,
+            sealed,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            size: self.size,
+            modified: instant(self.modified).unwrap_or(Timestamp::UNIX_EPOCH),
+        }
+    }
+
+    /// When content, owner or mode last changed, by the file system.
+    #[must_use]
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        instant(self.changed)
+    }
+}
+
+fn instant((seconds, nanoseconds): (i64, i64)) -> Option<Timestamp> {
+    Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
+}
+
+/// A path as text: what is not UTF-8 or not printable is written as `\xNN`, so that two paths never look the same.
+#[must_use]
+pub fn text_of(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            if letter.is_control() || letter == '\\' {
+                letter.to_string().bytes().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+            } else {
+                text.push(letter);
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+/// The path of [`text_of`].
+#[must_use]
+pub fn path_of(text: &str) -> std::path::PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\\x") {
+        bytes.extend_from_slice(before.as_bytes());
+        let byte = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.extend(byte);
+        rest = after.get(2..).unwrap_or_default();
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    std::ffi::OsString::from_vec(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::ffi::OsStringExt;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn read(path: &Path, seal: &[u8]) -> Known {
+        match look(path, None, seal, Depth::Outside) {
+            Look::Read(known, _) => *known,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_not_everybody_may_read_gets_a_digest_nobody_can_guess() {
+        let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "1234").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let plain = hex(&Sha256::digest("1234"));
+        assert_eq!(read(&path, b"one").content, Sum::Plain(plain.clone().into()));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let (one, two) = (read(&path, b"one").content, read(&path, b"two").content);
+        assert!(matches!(&one, Sum::Sealed(digits) if **digits != *plain) && one != two);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(matches!(read(&path, b"one").content, Sum::Sealed(_)), "its folder is closed");
+    }
+
+    #[test]
+    fn pipes_and_links_are_not_read_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o644),
+            0,
+        )
+        .unwrap();
+        assert_eq!(read(&pipe, b"").kind, FileKind::Other);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        let known = read(&link, b"");
+        assert_eq!((known.kind, known.target.as_deref()), (FileKind::Link, pipe.to_str()));
+    }
+
+    #[test]
+    fn a_touched_file_is_the_same_and_a_changed_mode_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "x").unwrap();
+        let before = read(&path, b"");
+        File::options()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(std::time::SystemTime::UNIX_EPOCH)
+            .unwrap();
+        assert!(before.is_same(&read(&path, b"")));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(!before.is_same(&Known { content: before.content.clone(), ..read(&path, b"") }));
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_has_a_text_of_its_own(bytes in proptest::collection::vec(1_u8.., 0..40)) {
+            let path = std::path::PathBuf::from(std::ffi::OsString::from_vec(bytes));
+            let text = text_of(&path);
+            prop_assert!(!text.chars().any(char::is_control));
+            prop_assert_eq!(path_of(&text), path);
+        }
+
+        #[test]
+        fn any_text_is_some_path(text in ".{0,40}") {
+            let _ = path_of(&text);
+        }
+    }
+}

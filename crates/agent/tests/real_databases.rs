@@ -1,0 +1,310 @@
+//! The structure of a real PostgreSQL and a real MariaDB, read by a role that can read no row.
+#![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use yakujo_agent::collect::{c04_sessions, c08_schema, c09_databases};
+use yakujo_agent::reading::{Items, Sources};
+use yakujo_agent::settings;
+use yakujo_contract::fact::Fact;
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let done = Command::new(program).args(arguments).env("LC_ALL", "C").output().unwrap();
+    let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{program} {arguments:?}: {out} {error}");
+    out.into_owned()
+}
+
+fn fails(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let done = Command::new(program).args(arguments).envs(environment.iter().copied()).output().unwrap();
+    assert!(!done.status.success(), "{program} {arguments:?} should have been refused");
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+/// A folder that a user of a data base may use.
+fn folder(owner: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    run("/bin/chown", &[owner, &folder.path().display().to_string()]);
+    folder
+}
+
+fn access(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("access");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn observed(text: &str) -> Items {
+    let mut sources = Sources::of_this_host();
+    sources.settings = settings::parse(text).unwrap();
+    let all = c08_schema::collect(&sources).remove(0);
+    assert_eq!(all.coverage.reason, "");
+    all
+}
+
+/// Idle limits in seconds, by name.
+type Idle = Vec<(String, Option<u32>)>;
+/// Use and limit of connections and sizes, by name.
+type Used = Vec<(String, u64, u64)>;
+
+fn limits(text: &str) -> (Idle, Used) {
+    let mut sources = Sources::of_this_host();
+    sources.settings = settings::parse(text).unwrap();
+    let Fact::SessionPolicy(policy) = c04_sessions::collect(&sources).facts.remove(0) else { unreachable!() };
+    let idle = policy.databases.into_iter().map(|limit| (limit.name, limit.idle_s)).collect();
+    let (resources, coverage) = c09_databases::collect(&sources);
+    assert_eq!(coverage.reason, "");
+    (idle, resources.into_iter().map(|row| (row.resource, row.max, row.limit)).collect())
+}
+
+fn names_that_differ(before: &Items, after: &Items) -> Vec<String> {
+    let all = before.items.keys().chain(after.items.keys());
+    let mut names: Vec<String> =
+        all.filter(|name| before.items.get(*name) != after.items.get(*name)).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+struct Postgres {
+    folder: tempfile::TempDir,
+    programs: PathBuf,
+}
+
+impl Postgres {
+    fn start() -> Self {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").expect("the Debian package postgresql");
+        let programs = versions.flatten().map(|version| version.path().join("bin")).max().unwrap();
+        let folder = folder("postgres");
+        let place = Self { folder, programs };
+        let password = place.folder.path().join("password");
+        std::fs::write(&password, "owner\n").unwrap();
+        let password = password.display().to_string();
+        place.as_owner(
+            "initdb",
+            &["-A", "scram-sha-256", "-U", "owner", "--pwfile", &password, "-D", &place.data()],
+        );
+        let options = format!("-c listen_addresses='' -c fsync=off -k {}", place.folder.path().display());
+        place.as_owner(
+            "pg_ctl",
+            &["-w", "-D", &place.data(), "-l", &format!("{}/log", place.data()), "-o", &options, "start"],
+        );
+        place
+    }
+
+    fn data(&self) -> String {
+        self.folder.path().join("data").display().to_string()
+    }
+
+    fn as_owner(&self, program: &str, arguments: &[&str]) {
+        let program = self.programs.join(program).display().to_string();
+        let mut command = Command::new("/usr/sbin/runuser");
+        command.args(["-u", "postgres", "--", &program]).args(arguments);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        assert!(child.wait().unwrap().success(), "{program} {arguments:?}");
+    }
+
+    fn sql(&self, database: &str, sql: &str) {
+        let target =
+            format!("host={} user=owner password=owner dbname={database}", self.folder.path().display());
+        run("/usr/bin/psql", &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &target, "-c", sql]);
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let stop = self.programs.join("pg_ctl").display().to_string();
+        let arguments = ["-u", "postgres", "--", &stop, "-D", &self.data(), "-m", "immediate", "stop"];
+        // The folder goes away with it.
+        let _ = Command::new("/usr/sbin/runuser").args(arguments).stdout(Stdio::null()).status();
+    }
+}
+
+fn limits_of_postgresql(server: &Postgres, settings: &str) {
+    server.sql("postgres", "ALTER SYSTEM SET idle_session_timeout = '15min'; ");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    server.sql("postgres", "ALTER ROLE yakujo SET idle_session_timeout = '30s'");
+    server.sql("postgres", "CREATE ROLE batch; ALTER ROLE batch SET idle_session_timeout = 0");
+    let (idle, used) = limits(settings);
+    // What this very session has comes from its own role; then everybody's limit is not known.
+    assert!(idle.is_empty(), "{idle:?}");
+    server.sql("postgres", "ALTER ROLE yakujo RESET idle_session_timeout");
+    let (idle, _) = limits(settings);
+    assert_eq!(idle, [("main".to_owned(), Some(900)), ("main batch *".to_owned(), None)]);
+    assert!(
+        matches!(&used[..], [(all, 1.., 100), (city, 1_000_000.., 0), ..]
+        if all == "connections:main" && city == "database:main/city"),
+        "{used:?}"
+    );
+}
+
+#[test]
+fn the_structure_of_postgresql_is_seen_by_name_and_no_row_can_be_read() {
+    let server = Postgres::start();
+    server.sql("postgres", "CREATE DATABASE city");
+    server.sql("city", "CREATE TABLE resident (id integer PRIMARY KEY, name text)");
+    server.sql("city", "INSERT INTO resident VALUES (1, 'Taro')");
+    server.sql("city", "CREATE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1'");
+    server.sql("city", "CREATE VIEW names AS SELECT name FROM resident");
+    // As docs/operator.md says.
+    server
+        .sql("city", "CREATE ROLE yakujo LOGIN PASSWORD 'secret'; GRANT CONNECT ON DATABASE city TO yakujo");
+    let text = format!("[main]\nhost={}\nuser=yakujo\npassword=secret\n", server.folder.path().display());
+    let access = access(server.folder.path(), &text);
+    let own = access.display().to_string();
+    let refused = fails(
+        "/usr/bin/psql",
+        &["-X", "-w", "-d", "service=main dbname=city", "-c", "SELECT * FROM resident"],
+        &[("PGSERVICEFILE", &own)],
+    );
+    assert!(refused.contains("permission denied for table resident"), "{refused}");
+    let settings = format!(
+        "[[database]]\nproduct = \"postgresql\"\nname = \"main\"\naccess = \"{own}\"\ndatabases = [\"city\"]"
+    );
+    let place = "postgresql://main/city/";
+    let before = observed(&settings);
+    let table = &before.items[&format!("{place}table/public.resident")];
+    assert!(table.value.as_deref().unwrap().starts_with("id integer not null\nname text\n"), "{table:?}");
+    assert!(!format!("{before:?}").contains("Taro"));
+    server.sql("city", "INSERT INTO resident VALUES (2, 'Jiro')");
+    assert!(names_that_differ(&before, &observed(&settings)).is_empty(), "rows are no structure");
+    server.sql("city", "ALTER TABLE resident ADD COLUMN address text");
+    server.sql("city", "CREATE INDEX by_name ON resident (name)");
+    server.sql("city", "CREATE OR REPLACE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 2'");
+    server.sql("city", "CREATE OR REPLACE VIEW names AS SELECT name FROM resident WHERE id > 1");
+    server.sql("city", "CREATE ROLE back_door LOGIN SUPERUSER");
+    server.sql("city", "GRANT SELECT ON names TO PUBLIC");
+    limits_of_postgresql(&server, &settings);
+    let after = observed(&settings);
+    let expected: Vec<String> = [
+        "function/public.one()",
+        "grant/public.names",
+        "index/public.by_name",
+        "role/back_door",
+        "role/batch",
+        "table/public.resident",
+        "view/public.names",
+    ]
+    .iter()
+    .map(|name| format!("{place}{name}"))
+    .collect();
+    assert_eq!(names_that_differ(&before, &after), expected);
+}
+
+struct Mariadb {
+    folder: tempfile::TempDir,
+    server: Child,
+}
+
+impl Mariadb {
+    fn start() -> Self {
+        let folder = folder("mysql");
+        let path = folder.path().display().to_string();
+        let data = format!("--datadir={path}/data");
+        run(
+            "/usr/bin/mariadb-install-db",
+            &[
+                "--no-defaults",
+                &data,
+                "--user=mysql",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+            ],
+        );
+        let socket = format!("--socket={path}/socket");
+        let server = Command::new("/usr/sbin/mariadbd")
+            .args(["--no-defaults", &data, &socket, "--user=mysql", "--skip-networking"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let place = Self { folder, server };
+        let began = Instant::now();
+        while !place.answers() {
+            assert!(began.elapsed() < Duration::from_secs(60), "mariadbd does not answer");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        place
+    }
+
+    fn socket(&self) -> String {
+        self.folder.path().join("socket").display().to_string()
+    }
+
+    fn answers(&self) -> bool {
+        let socket = format!("--socket={}", self.socket());
+        let arguments = ["--no-defaults", &socket, "-u", "root", "-e", "SELECT 1"];
+        let mut command = Command::new("/usr/bin/mariadb");
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    }
+
+    fn sql(&self, sql: &str) {
+        run(
+            "/usr/bin/mariadb",
+            &["--no-defaults", &format!("--socket={}", self.socket()), "-u", "root", "-e", sql],
+        );
+    }
+}
+
+impl Drop for Mariadb {
+    fn drop(&mut self) {
+        // It may have ended by itself; its folder goes away.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+#[test]
+fn the_structure_of_mariadb_is_seen_by_name_and_no_row_can_be_read() {
+    let server = Mariadb::start();
+    server.sql("CREATE DATABASE city; CREATE TABLE city.resident (id int PRIMARY KEY, name varchar(40)); INSERT INTO city.resident VALUES (1, 'Taro')");
+    server.sql("CREATE FUNCTION city.one() RETURNS int DETERMINISTIC RETURN 1; CREATE VIEW city.names AS SELECT name FROM city.resident");
+    // As docs/operator.md says.
+    let operator =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operator.md"))
+            .unwrap();
+    let (_, grants) = operator.split_once("```sql mariadb\n").expect("the grants in docs/operator.md");
+    server.sql(&grants.split_once("```").unwrap().0.replace("CHANGE-ME", "secret"));
+    let text = format!("[client]\nsocket={}\nuser=yakujo\npassword=secret\n", server.socket());
+    let own = access(server.folder.path(), &text).display().to_string();
+    let refused = fails(
+        "/usr/bin/mariadb",
+        &[&format!("--defaults-file={own}"), "-e", "SELECT * FROM city.resident"],
+        &[],
+    );
+    assert!(refused.contains("SELECT command denied"), "{refused}");
+    let settings = format!("[[database]]\nproduct = \"mariadb\"\nname = \"main\"\naccess = \"{own}\"");
+    let before = observed(&settings);
+    assert!(!format!("{before:?}").contains("Taro"));
+    server.sql("INSERT INTO city.resident VALUES (2, 'Jiro')");
+    assert!(names_that_differ(&before, &observed(&settings)).is_empty(), "rows are no structure");
+    server.sql("SET GLOBAL wait_timeout = 600; SET GLOBAL interactive_timeout = 900");
+    let (idle, used) = limits(&settings);
+    assert_eq!(idle, [("main".to_owned(), Some(600)), ("main interactive".to_owned(), Some(900))]);
+    assert!(
+        matches!(&used[..], [(all, 1.., 151), (city, 1.., 0)]
+        if all == "connections:main" && city == "database:main/city"),
+        "{used:?}"
+    );
+    server.sql("ALTER TABLE city.resident ADD address text; CREATE INDEX by_name ON city.resident (name)");
+    server.sql("CREATE OR REPLACE FUNCTION city.one() RETURNS int DETERMINISTIC RETURN 2");
+    server.sql("CREATE USER back_door@localhost; GRANT ALL ON *.* TO back_door@localhost");
+    // The text of a view is shown only to those who may read its rows: of views the columns are seen.
+    server.sql("CREATE OR REPLACE VIEW city.names AS SELECT id, name FROM city.resident");
+    let names = names_that_differ(&before, &observed(&settings));
+    let expected: Vec<String> = [
+        "function/city.one",
+        "index/city.resident.by_name",
+        "role/back_door@localhost",
+        "table/city.names",
+        "table/city.resident",
+    ]
+    .iter()
+    .map(|name| format!("mariadb://main/{name}"))
+    .collect();
+    assert_eq!(names, expected);
+}

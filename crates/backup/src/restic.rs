@@ -1,0 +1,228 @@
+//! The `restic` program of the distribution, by argument vectors; the password goes by file.
+
+use crate::command::{Call, Ended, run};
+use crate::engine::{BackupError, Checked, Engine, Medium, Place, Snapshot, read_password, read_secret};
+use crate::manifest::Manifest;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use yakujo_contract::id::Digest;
+
+/// Where the program is.
+pub const PROGRAM: &str = "/usr/bin/restic";
+/// A backup, a check or a restore may take so long.
+const LONG: Duration = Duration::from_secs(24 * 3_600);
+/// Everything else.
+const SHORT: Duration = Duration::from_secs(180);
+/// A snapshot was made, but not everything could be read.
+const INCOMPLETE: i32 = 3;
+/// Names that a file of credentials may set.
+const CREDENTIALS: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_DEFAULT_REGION",
+    "RESTIC_REST_USERNAME",
+    "RESTIC_REST_PASSWORD",
+];
+
+/// restic on one repository.
+#[derive(Debug, Clone)]
+pub struct Restic {
+    place: Place,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    id: String,
+}
+
+/// The last line of a backup.
+#[derive(Deserialize)]
+struct Summary {
+    total_files_processed: u64,
+    total_bytes_processed: u64,
+    data_added: u64,
+    snapshot_id: String,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    tree: String,
+}
+
+impl Restic {
+    /// restic on this repository.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        Self { place }
+    }
+
+    /// The ids of all snapshots.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn snapshots(&self) -> Result<Vec<String>, BackupError> {
+        let ended = Self::good(self.call(&["snapshots"], SHORT)?)?;
+        let listed: Option<Vec<Listed>> =
+            serde_json::from_str(&ended.output).map_err(|_| BackupError::Answer("restic"))?;
+        Ok(listed.unwrap_or_default().into_iter().map(|listed| listed.id).collect())
+    }
+
+    /// Removes these snapshots, each by its id, and what nothing else needs.
+    ///
+    /// # Errors
+    /// When they were not removed; an id that is none is refused before anything is.
+    pub fn forget(&self, ids: &[&str]) -> Result<(), BackupError> {
+        let is_id = |id: &&str| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
+        if ids.is_empty() || !ids.iter().all(is_id) {
+            return Err(BackupError::Refused("snapshots are removed by their whole ids only"));
+        }
+        // Never by dates or by counting: without an id, restic would choose by itself.
+        for some in ids.chunks(500) {
+            let arguments: Vec<&str> = std::iter::once("forget").chain(some.iter().copied()).collect();
+            Self::good(self.call(&arguments, LONG)?)?;
+        }
+        Self::good(self.call(&["prune"], LONG)?).map(|_| ())
+    }
+
+    fn call(&self, arguments: &[&str], limit: Duration) -> Result<Ended, BackupError> {
+        // Said here, before a program that only says "wrong password" gets to read it.
+        read_password(&self.place.password)?;
+        let mut all = vec!["--no-cache".to_owned(), "--quiet".to_owned(), "--json".to_owned()];
+        all.extend(["--repo".to_owned(), self.place.repository.clone()]);
+        all.extend(["--password-file".to_owned(), self.place.password.display().to_string()]);
+        all.extend(self.ssh()?);
+        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let call = Call { arguments: all, environment: self.environment()?, ..Call::default() };
+        Ok(run(Path::new(PROGRAM), call, limit)?)
+    }
+
+    /// How restic starts `ssh`, where the operator has settings for it.
+    fn ssh(&self) -> Result<Vec<String>, BackupError> {
+        let (Some(file), Medium::Sftp) = (&self.place.ssh_config, self.place.medium()) else {
+            return Ok(Vec::new());
+        };
+        let host = self.place.repository.split(':').nth(1).unwrap_or_default();
+        let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "@._-/".contains(c));
+        let file = file.display().to_string();
+        // restic cuts this text at spaces: neither word may bring further ones along.
+        if host.is_empty() || host.starts_with('-') || !is_plain(host) || !is_plain(&file) {
+            return Err(BackupError::Refused("with ssh_config write sftp:HOST:/path, with plain names"));
+        }
+        Ok(vec!["-o".to_owned(), format!("sftp.command=/usr/bin/ssh -F {file} {host} -s sftp")])
+    }
+
+    fn environment(&self) -> Result<Vec<(String, String)>, BackupError> {
+        let home = std::env::var("HOME").unwrap_or_else(|_| "/nonexistent".to_owned());
+        let mut environment = vec![("HOME".to_owned(), home)];
+        let Some(file) = &self.place.credentials else { return Ok(environment) };
+        for line in read_secret(file)?.lines().filter(|line| !line.trim().is_empty()) {
+            match line.split_once('=') {
+                Some((name, value)) if CREDENTIALS.contains(&name) => {
+                    environment.push((name.to_owned(), value.to_owned()));
+                }
+                _ => {
+                    let reason = format!("a line is none of {}", CREDENTIALS.join("=, "));
+                    return Err(BackupError::Password(file.clone(), reason));
+                }
+            }
+        }
+        Ok(environment)
+    }
+
+    fn good(ended: Ended) -> Result<Ended, BackupError> {
+        if ended.code == Some(0) {
+            return Ok(ended);
+        }
+        if ended.errors.contains("wrong password or no key found") {
+            return Err(BackupError::WrongKey);
+        }
+        Err(BackupError::Repository(ended.reason()))
+    }
+}
+
+impl Engine for Restic {
+    fn tool(&self) -> Result<String, BackupError> {
+        let call = Call { arguments: vec!["version".to_owned()], ..Call::default() };
+        let ended = run(Path::new(PROGRAM), call, SHORT)?;
+        let mut words = ended.output.split_whitespace();
+        match (words.next(), words.next()) {
+            (Some("restic"), Some(version)) => Ok(format!("restic {version}")),
+            _ => Err(BackupError::Answer("restic")),
+        }
+    }
+
+    fn make(&self) -> Result<(), BackupError> {
+        Self::good(self.call(&["init"], SHORT)?).map(|_| ())
+    }
+
+    fn identity(&self) -> Result<String, BackupError> {
+        let ended = Self::good(self.call(&["cat", "config"], SHORT)?)?;
+        let config: Config =
+            serde_json::from_str(&ended.output).map_err(|_| BackupError::Answer("restic"))?;
+        Ok(config.id)
+    }
+
+    fn back_up(&self, paths: &[PathBuf], host: &str, job: &str) -> Result<Snapshot, BackupError> {
+        let tag = format!("job={job}");
+        let mut arguments = vec!["backup", "--host", host, "--tag", &tag, "--"];
+        let texts: Option<Vec<&str>> = paths.iter().map(|path| path.to_str()).collect();
+        arguments.extend(texts.ok_or(BackupError::Refused("a path of the job is no UTF-8"))?);
+        let ended = self.call(&arguments, LONG)?;
+        // What could not be read is counted by the manifest.
+        let ended = if ended.code == Some(INCOMPLETE) { ended } else { Self::good(ended)? };
+        let last = ended.output.lines().rev().find(|line| line.contains("\"summary\""));
+        let summary: Summary =
+            last.and_then(|line| serde_json::from_str(line).ok()).ok_or(BackupError::Answer("restic"))?;
+        let ended = Self::good(self.call(&["snapshots", &summary.snapshot_id], SHORT)?)?;
+        let listed: Vec<Listed> =
+            serde_json::from_str(&ended.output).map_err(|_| BackupError::Answer("restic"))?;
+        let [listed] = listed.as_slice() else { return Err(BackupError::Answer("restic")) };
+        Ok(Snapshot {
+            id: listed.id.clone(),
+            tree: Digest::try_from(listed.tree.clone()).map_err(|_| BackupError::Answer("restic"))?,
+            files: summary.total_files_processed,
+            bytes: summary.total_bytes_processed,
+            added: summary.data_added,
+        })
+    }
+
+    fn expects(&self, originals: &Manifest) -> u64 {
+        originals.files()
+    }
+
+    fn check(&self, read_percent: u8) -> Result<Checked, BackupError> {
+        let part = format!("--read-data-subset={read_percent}%");
+        let mut arguments = vec!["check"];
+        match read_percent {
+            0 => {}
+            1..100 => arguments.push(&part),
+            _ => arguments.push("--read-data"),
+        }
+        let ended = self.call(&arguments, LONG)?;
+        if ended.code == Some(0) {
+            return Ok(Checked { errors: 0 });
+        }
+        // Found is not failed: the program ends alike when it cannot reach or open the repository.
+        let is_about_content = ended.errors.contains("repository contains errors");
+        if !is_about_content {
+            Self::good(ended)?;
+            return Err(BackupError::Answer("restic"));
+        }
+        let said = ended.errors.lines().filter(|line| !line.starts_with("Fatal:") && !line.trim().is_empty());
+        Ok(Checked { errors: u64::try_from(said.count()).unwrap_or(u64::MAX).max(1) })
+    }
+
+    fn restore(&self, snapshot: &str, into: &Path) -> Result<(), BackupError> {
+        let into = into.to_str().ok_or(BackupError::Refused("the scratch folder is no UTF-8"))?;
+        Self::good(self.call(&["restore", snapshot, "--target", into], LONG)?).map(|_| ())
+    }
+
+    fn add_key(&self, password: &Path) -> Result<(), BackupError> {
+        read_password(password)?;
+        let file = password.to_str().ok_or(BackupError::Refused("the password file is no UTF-8"))?;
+        Self::good(self.call(&["key", "add", "--new-password-file", file], SHORT)?).map(|_| ())
+    }
+}

@@ -1,0 +1,126 @@
+//! `rustic_core`, in this process. It reaches folders only; what lies elsewhere is restic's.
+//!
+//! Its programming interface changes every few months, its format does not: the version is pinned and used here alone.
+
+use crate::engine::{BackupError, Checked, Engine, Medium, Place, Snapshot, read_password};
+use crate::manifest::Manifest;
+use rustic_backend::BackendOptions;
+use rustic_core::{
+    BackupOptions, CheckOptions, ConfigOptions, Credentials, KeyOptions, LocalDestination, LsOptions,
+    OpenStatus, PathList, ReadSubsetOption, Repository, RepositoryOptions, RestoreOptions, RusticError,
+    SnapshotOptions,
+};
+use std::path::{Path, PathBuf};
+use yakujo_contract::id::Digest;
+
+/// The version that is linked; `tests/engines.rs` compares it with the lock file.
+pub const VERSION: &str = "0.13.0";
+
+/// rustic on one repository.
+#[derive(Debug, Clone)]
+pub struct Rustic {
+    place: Place,
+}
+
+impl Rustic {
+    /// rustic on this repository.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        Self { place }
+    }
+
+    fn repository(&self) -> Result<Repository<()>, BackupError> {
+        if self.place.medium() != Medium::Folder {
+            return Err(BackupError::Refused("rustic reaches folders only: set tool = \"restic\""));
+        }
+        let backends = BackendOptions::default().repository(self.place.repository.as_str());
+        let backends = backends.to_backends().map_err(said)?;
+        Repository::new(&RepositoryOptions::default().no_cache(true), &backends).map_err(said)
+    }
+
+    fn open(&self) -> Result<Repository<OpenStatus>, BackupError> {
+        let password = read_password(&self.place.password)?;
+        self.repository()?.open(&Credentials::password(password)).map_err(said)
+    }
+}
+
+/// rustic's own words, on one line.
+#[expect(clippy::boxed_local, reason = "rustic hands its errors out boxed, and this is what takes them")]
+fn said(error: Box<RusticError>) -> BackupError {
+    if error.is_incorrect_password() {
+        return BackupError::WrongKey;
+    }
+    let text = error.display_log();
+    BackupError::Repository(text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect())
+}
+
+impl Engine for Rustic {
+    fn tool(&self) -> Result<String, BackupError> {
+        Ok(format!("rustic_core {VERSION}"))
+    }
+
+    fn make(&self) -> Result<(), BackupError> {
+        let password = read_password(&self.place.password)?;
+        let credentials = Credentials::password(password);
+        let made = self.repository()?.init(&credentials, &KeyOptions::default(), &ConfigOptions::default());
+        made.map(|_| ()).map_err(said)
+    }
+
+    fn identity(&self) -> Result<String, BackupError> {
+        Ok(self.open()?.config().id.to_hex().to_string())
+    }
+
+    fn back_up(&self, paths: &[PathBuf], host: &str, job: &str) -> Result<Snapshot, BackupError> {
+        let repository = self.open()?.to_indexed_ids().map_err(said)?;
+        let marks = SnapshotOptions::default().host(host.to_owned()).add_tags(&format!("job={job}"));
+        let marks = marks.and_then(|marks| marks.to_snapshot()).map_err(said)?;
+        let paths: PathList = paths.iter().collect();
+        let made = repository.backup(&BackupOptions::default(), &paths, marks).map_err(said)?;
+        let summary = made.summary.ok_or(BackupError::Answer("rustic"))?;
+        let tree = Digest::try_from(made.tree.to_hex().to_string());
+        Ok(Snapshot {
+            id: made.id.to_hex().to_string(),
+            tree: tree.map_err(|_| BackupError::Answer("rustic"))?,
+            files: summary.total_files_processed,
+            bytes: summary.total_bytes_processed,
+            added: summary.data_added_packed,
+        })
+    }
+
+    fn expects(&self, originals: &Manifest) -> u64 {
+        originals.but_folders()
+    }
+
+    fn check(&self, read_percent: u8) -> Result<Checked, BackupError> {
+        let part = match read_percent {
+            100.. => ReadSubsetOption::All,
+            percent => ReadSubsetOption::Percentage(f64::from(percent)),
+        };
+        let options = CheckOptions::default().trust_cache(true).read_data(read_percent > 0);
+        let results = self.open()?.check(options.read_data_subset(part)).map_err(said)?;
+        // `check` itself only fails when it could not look; what it saw stands in the results. Their level has no public
+        // name, hence its word.
+        let errors = results.0.iter().filter(|(level, _)| format!("{level:?}") == "Error").count();
+        if errors == 0 && results.is_ok().is_err() {
+            return Ok(Checked { errors: 1 });
+        }
+        Ok(Checked { errors: u64::try_from(errors).unwrap_or(u64::MAX) })
+    }
+
+    fn restore(&self, snapshot: &str, into: &Path) -> Result<(), BackupError> {
+        let repository = self.open()?.to_indexed().map_err(said)?;
+        let node = repository.node_from_snapshot_path(snapshot, |_| true).map_err(said)?;
+        let content = repository.ls(&node, &LsOptions::default()).map_err(said)?;
+        let into = into.to_str().ok_or(BackupError::Refused("the scratch folder is no UTF-8"))?;
+        let destination = LocalDestination::new(into, true, !node.is_dir()).map_err(said)?;
+        let options = RestoreOptions::default().numeric_id(true);
+        let plan =
+            repository.prepare_restore(&options, content.clone(), &destination, false).map_err(said)?;
+        repository.restore(plan, &options, content, &destination).map_err(said)
+    }
+
+    fn add_key(&self, password: &Path) -> Result<(), BackupError> {
+        let password = read_password(password)?;
+        self.open()?.add_key(&password, &KeyOptions::default()).map(|_| ()).map_err(said)
+    }
+}

@@ -1,0 +1,131 @@
+//! Everything that was found, in one list: what hosts told, and what probes saw from outside, with what people said of it
+//! and until when somebody has to. Pages and the check of acts ask here; judges weigh the same findings.
+
+use super::Court;
+use crate::case::Case;
+use crate::clauses::c07_stops;
+use crate::entry::Party;
+use crate::finding::{Finding, Rule, Said, Settled};
+use crate::id::{EntryNumber, FindingId};
+use crate::occurrence::{End, When};
+use crate::request::form::Form;
+use crate::standing::Sentence;
+use crate::terms::Terms;
+use crate::thing::Object;
+use crate::weigh;
+use jiff::Timestamp;
+
+/// One finding and where it stands.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The finding.
+    pub finding: Finding,
+    /// In one clause.
+    pub words: Sentence,
+    /// What was said of it.
+    pub said: Option<Said>,
+    /// Where that leaves it.
+    pub settled: Settled,
+    /// Whose turn it is.
+    pub turn: Option<Party>,
+    /// Until when somebody has to say what it is.
+    pub due: Timestamp,
+}
+
+impl Found {
+    /// Nobody said what it is, and the time for that is over.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        matches!(self.settled, Settled::Open | Settled::Proposed(_)) && self.due < now
+    }
+
+    /// Whether it is a stop or a restriction that still lasts.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self.finding.when, When::Lasting { end: End::Open, .. })
+    }
+
+    /// The newest entry about it that says what it is; while nobody said so, the first one it rests on.
+    #[must_use]
+    pub fn newest(&self) -> EntryNumber {
+        let said = self.said.iter().flat_map(|said| [&said.city, &said.contractor, &said.closed]);
+        let words = said.flatten().map(|word| word.stamp.entry);
+        let first = self.finding.entries.first().copied();
+        words.max().or(first).unwrap_or(EntryNumber(0))
+    }
+
+    /// Whether this id means it: the beginning of a stop moves while probes go on telling.
+    #[must_use]
+    pub fn answers_to(&self, id: &FindingId) -> bool {
+        if self.finding.id == *id {
+            return true;
+        }
+        let (Object::Target, When::Lasting { from, to, .. }) = (self.finding.object, self.finding.when)
+        else {
+            return false;
+        };
+        let split = |id: &FindingId| {
+            let (begin, nanos) = id.as_str().rsplit_once('.')?;
+            Some((begin.to_owned(), nanos.parse::<i128>().ok()?))
+        };
+        let (Some((own, _)), Some((other, nanos))) = (split(&self.finding.id), split(id)) else {
+            return false;
+        };
+        own == other && from.as_nanosecond() <= nanos && nanos <= to.as_nanosecond()
+    }
+}
+
+impl Court {
+    /// Everything that was found, the newest first.
+    #[must_use]
+    pub fn found(&self, terms: &Terms) -> Vec<Found> {
+        let mut all = Vec::new();
+        for (system, places) in &self.places {
+            let case = Case::new(terms, (&self.evidence, &self.joins), system, places, self.now);
+            let findings = self.findings(terms, Some(system)).into_iter();
+            all.extend(findings.map(|(finding, _)| found(&case, finding)));
+        }
+        all.sort_by(|one, other| {
+            (other.finding.since, &other.finding.id).cmp(&(one.finding.since, &one.finding.id))
+        });
+        all
+    }
+
+    /// To whom a finding goes up that nobody classified in time: of the city the post that decides such matters by now,
+    /// of the contractor its security lead.
+    #[must_use]
+    pub fn above(&self, found: &Found) -> Sentence {
+        let form = match found.finding.rule {
+            Rule::R01 | Rule::R02 => Form::F07,
+            _ => Form::F09,
+        };
+        let systems = [found.finding.system.clone()].into();
+        let rules = self.evidence.rules_for(&systems, self.now);
+        let post = rules.offices.way(form, rules.importance, self.now).map(|route| &route.decides);
+        let named = post.map(|post| rules.offices.name(post).unwrap_or(post.as_str()));
+        Sentence::new(
+            format!("{}（市）とセキュリティ責任者（受託者）", named.unwrap_or("決裁者")),
+            format!("{} (city) and the security lead (contractor)", named.unwrap_or("whoever decides")),
+        )
+    }
+
+    /// One finding.
+    #[must_use]
+    pub fn finding(&self, terms: &Terms, id: &FindingId) -> Option<Found> {
+        self.found(terms).into_iter().find(|found| found.answers_to(id))
+    }
+}
+
+fn found(case: &Case<'_>, finding: Finding) -> Found {
+    let said = c07_stops::said(case, &finding).cloned();
+    let settled = said.as_ref().map_or(Settled::Open, Said::settled);
+    let days = case.measure(weigh::P22, "emergency_bd").value;
+    Found {
+        words: weigh::words(case.evidence, &finding),
+        turn: weigh::turn(&finding, settled),
+        due: case.after_open_days(finding.since, days).at,
+        said,
+        settled,
+        finding,
+    }
+}

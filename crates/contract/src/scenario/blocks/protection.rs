@@ -1,0 +1,29 @@
+//! Blocks of malware protection.
+
+use super::{Line, Read, fact};
+use serde_json::{Value, json};
+
+/// `engine HOST TIME [product=none] [daemon=blind] [real=off] [made=TIME] [excluded=/srv/www] [instead=osquery]`: the
+/// protection as it says; `scanned HOST TIME [began=TIME]`: everything was scanned; `missed HOST TIME`: something was not.
+pub(super) fn protection(line: &Line<'_>) -> Read<Vec<Value>> {
+    let (word, host, at) = (line.word(0)?, line.word(1)?, line.when(2)?);
+    let told = match word {
+        "engine" => {
+            let rules: Vec<Value> = line
+                .list("excluded")
+                .iter()
+                .map(|tree| json!({ "rule": tree, "leaves_out": [tree] }))
+                .collect();
+            json!({ "kind": "av.engine", "product": line.pair("product").unwrap_or("clamav"), "engine_version": "1.4.6",
+                "databases": [], "daemon": line.pair("daemon").unwrap_or("scanning"), "exclusions": rules,
+                "real_time": line.pair("real").unwrap_or("on"), "not_protection": line.list("instead"),
+                "definition_time": line.time("made")?.unwrap_or(at) })
+        }
+        "scanned" => {
+            json!({ "kind": "av.scan", "scope": ["/srv"], "started": line.time("began")?.unwrap_or(at),
+            "ended": at, "files": 1, "bytes": 1, "errors": 0, "skipped": 0, "found": 0, "engine_version": "1.4.6" })
+        }
+        _ => json!({ "kind": "av.gap", "why": "events_lost", "from": at, "to": at, "files": 0 }),
+    };
+    Ok(vec![fact(host, at, at, told)])
+}

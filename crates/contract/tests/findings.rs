@@ -1,0 +1,103 @@
+//! What joining brings to light beside verdicts: work that was approved and never seen, hosts nobody watches, procedures
+//! nobody looks at.
+#![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
+
+use jiff::Timestamp;
+use yakujo_contract::court::Court;
+use yakujo_contract::court::found::Found;
+use yakujo_contract::finding::Rule;
+use yakujo_contract::id::EntryNumber;
+use yakujo_contract::reconcile::Join;
+use yakujo_contract::terms::Terms;
+
+const HOSTS: &str = "contract main=web-1
+alive web-1 11-24T00:00 11-24T03:00
+alive web-1 11-26T03:00 11-26T06:00
+";
+const END: &str = "expect 11-26T06:00 7.a main kept
+";
+
+fn found(lines: &str) -> Vec<Found> {
+    let terms = Terms::standard();
+    let text = format!("{HOSTS}{lines}{END}");
+    let mut entries = yakujo_contract::scenario::entries(&terms, &text).unwrap();
+    entries.sort_by_key(|entry| entry.received);
+    let mut court = Court::default();
+    for (number, entry) in (0..).map(EntryNumber).zip(&entries) {
+        let _ = court.enter(&terms, number, entry);
+    }
+    let end: Timestamp = "2026-11-26T06:00:00Z".parse().unwrap();
+    let _ = court.advance(&terms, end);
+    court.found(&terms)
+}
+
+fn undone(lines: &str) -> Vec<String> {
+    let all = found(lines).into_iter().filter(|found| matches!(found.finding.join, Join::NotDone(_)));
+    all.map(|found| found.words.ja).collect()
+}
+
+const STOP: &str = "ask F-07 g1 11-09T00:00 systems=main from=11-24T01:00 to=11-24T02:00
+approve g1 11-12T00:00
+";
+const CHANGE: &str =
+    "ask F-09 g1 11-09T00:00 systems=main things=package:nginx from=11-24T01:00 to=11-24T02:00
+approve g1 11-12T00:00
+";
+const WATCHED: &str = "watch t-main 11-22T23:00 11-26T06:00
+";
+
+#[test]
+fn an_approved_stop_that_did_not_happen_is_told_where_it_would_have_been_seen() {
+    let words = undone(&format!("{STOP}{WATCHED}"));
+    assert!(words.len() == 1 && words[0].contains("承認されたが未実施"), "{words:?}");
+    assert!(undone(STOP).is_empty(), "nobody watched, so nobody knows");
+    let gap = "watch t-main 11-22T23:00 11-24T01:20\nwatch t-main 11-24T01:40 11-26T06:00\n";
+    assert!(undone(&format!("{STOP}{gap}")).is_empty(), "nobody watched in the middle of it");
+}
+
+#[test]
+fn an_approved_stop_that_happened_or_was_taken_back_is_none() {
+    let stopped = "watch t-main 11-22T23:00 11-24T01:10\ndown t-main 11-24T01:10:10 11-24T01:30:05\n\
+        watch t-main 11-24T01:30:15 11-26T06:00\n";
+    assert!(undone(&format!("{STOP}{stopped}")).is_empty());
+    assert!(undone(&format!("{STOP}{WATCHED}withdraw g1 11-23T00:00\n")).is_empty());
+    assert!(undone(&format!("{STOP}{WATCHED}revoke g1 11-23T00:00\n")).is_empty());
+    assert!(
+        undone(&format!("{WATCHED}ask F-07 g1 11-09T00:00 systems=main from=11-24T01:00 to=11-24T02:00\n"))
+            .is_empty()
+    );
+    let to_come =
+        "ask F-07 g1 11-09T00:00 systems=main from=11-26T05:00 to=11-26T05:30\napprove g1 11-12T00:00\n";
+    assert!(undone(&format!("{to_come}{WATCHED}")).is_empty(), "what was seen may be on its way");
+}
+
+#[test]
+fn an_approved_change_that_no_agent_saw_is_told_and_one_it_saw_is_not() {
+    let early = "alive web-1 11-23T00:00 11-23T01:00\n";
+    assert_eq!(undone(&format!("{early}{CHANGE}")).len(), 1);
+    let changed = "change web-1 package nginx 11-24T01:10\n";
+    assert!(undone(&format!("{early}{CHANGE}{changed}")).is_empty());
+    let file = CHANGE.replace("package:nginx", "file:/opt/app/settings");
+    assert!(undone(&format!("{early}{file}")).is_empty(), "which files are watched is not known here");
+}
+
+#[test]
+fn a_host_that_is_silent_for_more_than_a_day_is_an_asset_nobody_watches() {
+    let silent = "ask F-07 g1 11-09T00:00 systems=main from=11-28T01:00 to=11-28T02:00\n";
+    assert!(found(silent).iter().all(|found| found.finding.rule != Rule::R22), "it speaks");
+    let terms = Terms::standard();
+    let text =
+        "contract main=web-1\nalive web-1 11-24T00:00 11-24T03:00\nexpect 11-26T06:00 7.a main unknown\n";
+    let mut court = Court::default();
+    for (number, entry) in
+        (0..).map(EntryNumber).zip(&yakujo_contract::scenario::entries(&terms, text).unwrap())
+    {
+        let _ = court.enter(&terms, number, entry);
+    }
+    let rules =
+        |court: &Court| court.found(&terms).iter().map(|found| found.finding.rule).collect::<Vec<_>>();
+    let _ = court.advance(&terms, "2026-11-25T02:00:00Z".parse().unwrap());
+    assert!(!rules(&court).contains(&Rule::R22), "not for a day yet");
+    let _ = court.advance(&terms, "2026-11-25T04:00:00Z".parse().unwrap());
+    assert!(rules(&court).contains(&Rule::R22));
+}

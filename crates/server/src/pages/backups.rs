@@ -1,0 +1,220 @@
+//! バックアップ: every asset that work stops without, with what saves it, and how it was proved. The list, taken away as a
+//! workbook or PDF, is what the city needs for procedures of its own (10.c): data, amounts, times, tools, places, drills.
+
+use super::block::{Cell, Chip, Table};
+use super::frame::{self, Page};
+use super::list::{List, Wanted};
+use super::request_show::length;
+use super::visit::{Answer, Visit};
+use super::{asset_form, request_words, words};
+use std::collections::BTreeMap;
+use yakujo_contract::act::{AssetLine, Matter};
+use yakujo_contract::court::Court;
+use yakujo_contract::evidence::agreement::{Line, Stage};
+use yakujo_contract::evidence::backups::{Job, Repository};
+use yakujo_contract::id::{HostId, SystemId};
+
+/// One row: an asset, and one job that saves it.
+struct Row<'a> {
+    asset: &'a str,
+    system: Option<&'a SystemId>,
+    line: Option<(&'a AssetLine, Stage)>,
+    job: Option<(&'a HostId, &'a str, &'a Job, Option<&'a Repository>)>,
+}
+
+/// The page.
+///
+/// # Errors
+/// When a template fails.
+pub async fn show(visit: Visit) -> Answer {
+    let wanted = Wanted::of(&visit);
+    let (rows, next) = {
+        let court = visit.office.court();
+        wanted.take(rows_of(&court).into_iter(), key, |row| shown(&visit, row))
+    };
+    let table = Table {
+        caption: visit.of("バックアップの一覧", "Backups").to_owned(),
+        heads: heads(&visit),
+        rows,
+        empty: visit.of("情報資産の申告も、バックアップの記録もありません。", "There are none.").to_owned(),
+    };
+    let list = List { name: "backups", table, next, keep: Vec::new() };
+    if let Some(download) = list.download(&visit, &wanted).await {
+        return download;
+    }
+    let lead = visit.of(
+        "業務の継続に必要な情報資産（申告と合意の「情報資産台帳」）ごとに、何が保存し、復元と鍵をいつ確かめたかを示します。",
+        "For every asset that work stops without: what saves it, and when restoring it and the key of the city were tried.",
+    );
+    let mut page = Page::new("backups", visit.of("バックアップ", "Backups"), lead);
+    page.blocks.extend(list.blocks(&visit, &wanted));
+    frame::show(&visit, &page)
+}
+
+fn heads(visit: &Visit) -> Vec<String> {
+    let heads = [
+        visit.of("資産", "Asset"),
+        visit.of("システム", "System"),
+        visit.of("媒体・所在", "Medium and place"),
+        visit.of("機密性", "Confidentiality"),
+        visit.of("市の確認", "Confirmed"),
+        visit.of("ジョブ", "Job"),
+        visit.of("最後の回", "Last run"),
+        visit.of("最新の成功", "Newest good"),
+        visit.of("所要", "Took"),
+        visit.of("量", "Amount"),
+        visit.of("保存先と暗号", "Repository"),
+        visit.of("道具", "Tool"),
+        visit.of("読み返し", "Read back"),
+        visit.of("復元試験", "Restore drill"),
+        visit.of("市の鍵の確認", "City's key"),
+    ];
+    heads.into_iter().map(str::to_owned).collect()
+}
+
+/// Every asset with its jobs, and every job whose asset nobody declared.
+fn rows_of(court: &Court) -> Vec<Row<'_>> {
+    let evidence = court.evidence();
+    let mut assets: BTreeMap<(&SystemId, &str), Line<'_>> = BTreeMap::new();
+    for line in evidence.agreements.of_any("asset").filter(Line::is_declared) {
+        let Matter::Asset(asset) = line.matter else { continue };
+        let place = (&asset.system, asset.asset.as_str());
+        let counts = assets.get(&place).is_none_or(|known| known.weight() < line.weight());
+        if counts {
+            assets.insert(place, line);
+        }
+    }
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    let mut saved: BTreeMap<(&SystemId, &str), usize> = BTreeMap::new();
+    for (id, host) in &evidence.hosts {
+        let system = evidence.agreements.place_of(id).map(|place| &place.system);
+        for (name, job) in &host.backups.jobs {
+            let Some(last) = &job.last else { continue };
+            let asset = last.value.asset.as_str();
+            let line = system.and_then(|system| assets.get(&(system, asset)));
+            if let (Some(system), Some(_)) = (system, line) {
+                saved
+                    .entry((system, asset))
+                    .and_modify(|count| *count = count.saturating_add(1))
+                    .or_insert(1);
+            }
+            let repository = host.backups.repositories.get(&last.value.repository);
+            let job = Some((id, name.as_str(), job, repository));
+            rows.push(Row { asset, system, line: line.and_then(declared), job });
+        }
+    }
+    for ((system, asset), line) in &assets {
+        if !saved.contains_key(&(*system, *asset)) {
+            rows.push(Row { asset, system: Some(system), line: declared(line), job: None });
+        }
+    }
+    rows.sort_by_key(key);
+    rows
+}
+
+fn declared<'a>(line: &Line<'a>) -> Option<(&'a AssetLine, Stage)> {
+    match line.matter {
+        Matter::Asset(asset) => Some((asset, line.stage)),
+        _ => None,
+    }
+}
+
+fn key(row: &Row<'_>) -> String {
+    let job = row.job.map_or_else(String::new, |(host, name, _, _)| format!("{host} {name}"));
+    format!("{} {} {job}", row.system.map_or("", |system| system.as_str()), row.asset)
+}
+
+fn shown(visit: &Visit, row: &Row<'_>) -> Vec<Cell> {
+    let lang = visit.lang;
+    let dash = || Cell::text("－");
+    let mut cells = vec![
+        Cell::text(if row.asset.is_empty() {
+            visit.of("資産名なし", "No asset named")
+        } else {
+            row.asset
+        }),
+        row.system.map_or_else(dash, |system| Cell::text(system.as_str())),
+    ];
+    match row.line {
+        Some((line, stage)) => cells.extend([
+            Cell::text(line.place.clone()),
+            Cell::text(asset_form::confidentiality(lang, line.confidentiality)),
+            Cell::text(words::stage(lang, stage)),
+        ]),
+        None => cells.extend([
+            dash(),
+            dash(),
+            chip("unknown", "？", visit.of("台帳にありません", "Not declared")),
+        ]),
+    }
+    match row.job {
+        Some((host, name, job, repository)) => {
+            cells.push(Cell::link(format!("{}/hosts/{host}", visit.base()), format!("{host} {name}")));
+            cells.extend(of_job(visit, job));
+            cells.extend(proofs(visit, job, repository));
+        }
+        None => {
+            let needed = row.line.is_none_or(|(line, _)| line.continuity != yakujo_contract::act::Trit::No);
+            let word = visit.of("ジョブがありません", "No job");
+            cells.push(if needed { chip("unknown", "？", word) } else { dash() });
+            cells.extend(std::iter::repeat_with(dash).take(9));
+        }
+    }
+    cells
+}
+
+fn chip(class: &'static str, sign: &'static str, word: &str) -> Cell {
+    Cell::Chip(Chip { class, sign, word: word.to_owned(), href: String::new() })
+}
+
+fn of_job(visit: &Visit, job: &Job) -> Vec<Cell> {
+    let lang = visit.lang;
+    let last = match job.failing() {
+        Some(last) if last.value.result == yakujo_contract::fact::malware::Done::Done => {
+            chip("unknown", "？", visit.of("中身なし", "Empty"))
+        }
+        Some(_) => chip("broken", "×", visit.of("失敗", "Failed")),
+        None => chip("kept", "○", visit.of("成功", "Done")),
+    };
+    let Some((_, run)) = job.newest() else {
+        return std::iter::once(last).chain(std::iter::repeat_with(|| Cell::text("－")).take(5)).collect();
+    };
+    let amount = match run.rows {
+        Some(rows) => format!("{}、{rows} {}", request_words::bytes(run.bytes), visit.of("行", "rows")),
+        None => format!("{}、{} {}", request_words::bytes(run.bytes), run.files, visit.of("件", "files")),
+    };
+    let sealed = if run.encrypted { visit.of("暗号化", "encrypted") } else { visit.of("平文", "plain") };
+    let medium = match run.medium.as_str() {
+        "folder" => visit.of("フォルダ", "Folder"),
+        "sftp" => visit.of("SFTP（遠隔）", "SFTP"),
+        "object_store" => visit.of("オブジェクトストア（遠隔）", "Object store"),
+        "server" => visit.of("サーバ（遠隔）", "Server"),
+        _ => visit.of("保存先の申告なし", "Not said"),
+    };
+    vec![
+        last,
+        Cell::time(lang, run.started),
+        Cell::text(length(lang, run.ended.duration_since(run.started).as_secs())),
+        Cell::text(amount),
+        Cell::text(format!("{medium}、{sealed}")),
+        Cell::text(run.tool.clone()),
+    ]
+}
+
+fn proofs(visit: &Visit, job: &Job, repository: Option<&Repository>) -> [Cell; 3] {
+    let time = |at, good: bool| {
+        if good {
+            Cell::time(visit.lang, at)
+        } else {
+            chip("broken", "×", visit.of("不一致・破損", "Wrong"))
+        }
+    };
+    let none = || Cell::text(visit.of("まだ", "Not yet"));
+    let read = repository.and_then(|repository| repository.read.as_ref());
+    let city_key = repository.and_then(|repository| repository.city_key.as_ref());
+    [
+        read.map_or_else(none, |read| time(read.value.ended, read.value.errors == 0)),
+        job.drill.as_ref().map_or_else(none, |drill| time(drill.value.ended, drill.value.is_good())),
+        city_key.map_or_else(none, |tried| time(tried.value.ended, tried.value.errors == 0)),
+    ]
+}

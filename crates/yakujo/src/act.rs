@@ -1,0 +1,59 @@
+//! `yakujo act`: the part of the agent that acts. One question on standard input, one answer on standard output.
+
+use anyhow::Context;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use yakujo_agent::act::hand::{Hand, SOCKET};
+use yakujo_agent::act::{Ask, LONGEST_ASK, Released};
+
+/// The folder of the hand within the data folder.
+pub const FOLDER: &str = "act";
+
+/// Answers one question.
+pub fn run(data: &Path) -> anyhow::Result<ExitCode> {
+    let mut text = String::new();
+    std::io::stdin().take(LONGEST_ASK).read_to_string(&mut text).context("standard input")?;
+    let ask: Ask = serde_json::from_str(&text).context("this is no question to the part that acts")?;
+    let folder = data.join(FOLDER);
+    yakujo_agent::act::confine(&folder, &ask)?;
+    let answer = yakujo_agent::act::answer(&folder, &ask, jiff::Timestamp::now())?;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, &answer)?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Connects this host again by hand. Both parties are told.
+pub fn release(data: &Path) -> anyhow::Result<ExitCode> {
+    let folder = data.join(FOLDER);
+    anyhow::ensure!(
+        folder.is_dir(),
+        "{} is not there: name the data folder of this host's agent with --data",
+        folder.display()
+    );
+    match yakujo_agent::act::break_glass(&folder, jiff::Timestamp::now())? {
+        Released::Yes => {
+            println!("遮断を手動で解除しました。市と受託者に通知されます。");
+            println!("This host is connected again. Both parties are told.");
+        }
+        Released::WasNot => println!("このホストは遮断されていません。 This host is not cut off."),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The way to the hand: started by the agent where that is root, else by systemd; none where neither is to be had.
+pub fn hand(data: &Path) -> Option<Hand> {
+    let socket = Path::new(SOCKET);
+    if socket.exists() {
+        return Some(Hand::Socket(socket.to_owned()));
+    }
+    let root = std::fs::metadata("/proc/self").is_ok_and(|own| {
+        use std::os::unix::fs::MetadataExt as _;
+        own.uid() == 0
+    });
+    let program = std::env::current_exe().ok().filter(|_| root)?;
+    let arguments =
+        ["act", "--data"].map(str::to_owned).into_iter().chain([data.to_string_lossy().into_owned()]);
+    Some(Hand::Program(program, arguments.collect()))
+}

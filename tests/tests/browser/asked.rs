@@ -1,0 +1,124 @@
+//! Requests, posts and findings for the pages to show: left there through the office, so that walks have something of each
+//! kind to look at.
+
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::time::Duration;
+use yakujo_contract::act::{Act, Environment, HostPlace, Matter};
+use yakujo_contract::court::found::Found;
+use yakujo_contract::entry::Party;
+use yakujo_contract::id::HostId;
+use yakujo_server::decide::Actor;
+use yakujo_server::office::Office;
+use yakujo_server::shelf::Shelf;
+use yakujo_server::writer::NumberedFact;
+use yakujo_stories::City;
+
+/// Lets somebody of the office act.
+///
+/// # Errors
+/// When he may not.
+pub async fn act(office: &Office, login: &str, act: Value) -> anyhow::Result<()> {
+    let person = office.people.by_login(login).await?;
+    let actor = Actor { person: person.id, role: person.role, post: None };
+    let act: Act = serde_json::from_value(act.clone()).with_context(|| act.to_string())?;
+    office.decide(Some(actor), act, None).await?;
+    Ok(())
+}
+
+/// A host of which nobody agreed anything told of a change: somebody has to say what it was.
+///
+/// # Errors
+/// When the ledger refuses.
+pub async fn unasked_change(city: &City) -> anyhow::Result<()> {
+    let office = city.office()?;
+    let host: HostId = "jobs-1".parse()?;
+    let place =
+        HostPlace { host: host.clone(), system: "main".parse()?, environment: Environment::Production };
+    city.agree(Matter::Host(place)).await?;
+    let now = Timestamp::now();
+    let fact = json!({ "kind": "state.change", "part": { "index": 0, "of": 1, "set": "ab".repeat(32) },
+        "object": "job", "until": now,
+        "items": [{ "name": "/etc/cron.d/report", "after": { "digest": "cd".repeat(32), "value": "0 3 * * *" } }] });
+    let told = NumberedFact { seq: 1, observed: now, fact: serde_json::from_value(fact)? };
+    office.store_facts(host, 1, vec![told]).await?;
+    Ok(())
+}
+
+/// A service of that host stopped just now.
+///
+/// # Errors
+/// When the ledger refuses.
+pub async fn service_stopped(city: &City, seq: u64) -> anyhow::Result<()> {
+    let now = Timestamp::now();
+    // As an agent tells it: between two looks, which lie on each other here.
+    let fact = json!({ "kind": "service.change", "service": "nginx.service", "change": "stopped", "at": now, "since": now });
+    let told = NumberedFact { seq, observed: now, fact: serde_json::from_value(fact)? };
+    city.office()?.store_facts("jobs-1".parse()?, 1, vec![told]).await?;
+    Ok(())
+}
+
+/// Of two findings the contractor has said of one what it was: either side has one to look at.
+async fn one_explained(city: &City, office: &Office) -> anyhow::Result<()> {
+    service_stopped(city, 2).await?;
+    let waits = |found: &Found| found.turn == Some(Party::Contractor);
+    let open = |office: &Office| {
+        let found = office.court().found(office.terms());
+        found.into_iter().filter(waits).map(|found| found.finding.id).collect::<Vec<_>>()
+    };
+    city.until(Duration::from_secs(60), "two findings", |_| Ok(open(office).len() >= 2)).await?;
+    let finding = open(office).first().context("a finding")?.clone();
+    let said = json!({ "kind": "finding.classified", "finding": finding, "class": "justified", "reason": "電話で依頼を受けました。" });
+    act(office, "contractor", said).await
+}
+
+/// A post, a stop that was asked for with a document, a failure that was reported, a delivery that was given back, one that
+/// waits, and two findings.
+///
+/// # Errors
+/// When the ledger refuses.
+pub async fn something_of_each(city: &City) -> anyhow::Result<()> {
+    let office = city.office()?;
+    unasked_change(city).await?;
+    one_explained(city, &office).await?;
+    act(&office, "city", json!({ "kind": "post.named", "post": "kachou", "name": "情報政策課長" })).await?;
+    let digest = Shelf::of(office.folder()).keep("停止の手順".as_bytes())?;
+    let from = Timestamp::now().checked_add(SignedDuration::from_hours(24 * 21))?;
+    let to = from.checked_add(SignedDuration::from_hours(2))?;
+    let stop = json!({ "form": "F-07", "title": "定期保守による停止", "scope": { "systems": ["main"] },
+        "window": { "from": from, "to": to, "reserve_min": 30 },
+        "attachments": [{ "name": "停止手順", "digest": digest, "bytes": 15 }],
+        "fields": { "class": "stop", "reason": "保守のため", "impact": "窓口の業務", "announced": "前日に掲示",
+            "give_up": to, "roll_back": "前の版に戻す。30分" } });
+    let failure = json!({ "form": "F-08", "title": "窓口端末の障害", "scope": { "systems": ["main"] },
+        "fields": { "impact": "窓口1か所", "first_aid": "再起動した" } });
+    let delivery = |title: &str| json!({ "form": "F-19", "title": title, "scope": { "systems": ["main"] }, "fields": delivery_fields() });
+    for (number, who, id, form) in [
+        (1, "contractor", "q-stop", stop),
+        (1, "contractor", "q-failure", failure),
+        (1, "city", "q-logs", delivery("10月のアクセスログの提供")),
+        (2, "city", "q-waits", delivery("11月のアクセスログの提供")),
+    ] {
+        let asked = json!({ "kind": "request.asked", "request": id, "number": format!("R8-停止-{number:04}"), "filled": form });
+        act(&office, who, asked).await?;
+    }
+    let back = json!({ "kind": "request.step", "request": "q-stop", "step": "returned", "reason": "代替手段を書いてください。" });
+    act(&office, "city", back).await?;
+    let back = json!({ "kind": "request.step", "request": "q-logs", "step": "returned", "reason": "期間を書いてください。" });
+    act(&office, "contractor", back).await
+}
+
+fn delivery_fields() -> Value {
+    use yakujo_contract::request::form::{Ask, Form, Kind, Part};
+    let must = Form::F19.row().fields.iter().filter(|it| it.part == Part::Ask && it.need == Ask::Must);
+    let value = |kind: Kind| match kind {
+        Kind::Choice(choices) => choices.first().map_or_else(String::new, |it| it.0.to_owned()),
+        Kind::Moment => Timestamp::now().to_string(),
+        Kind::Count => "1".to_owned(),
+        Kind::Line | Kind::Text | Kind::People | Kind::Auto => "10月分".to_owned(),
+    };
+    must.map(|field| (field.key.to_owned(), json!(value(field.kind))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
