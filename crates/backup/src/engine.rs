@@ -128,6 +128,8 @@ pub trait Engine {
     fn back_up(&self, paths: &[PathBuf], host: &str, job: &str) -> Result<Snapshot, BackupError>;
     /// The files that a whole snapshot of these originals names: one program counts links as files, the other does not.
     fn expects(&self, originals: &Manifest) -> u64;
+    /// Whether a snapshot keeps mode and owner of the folders a job names, and not only of what is in them.
+    fn keeps_named_folders(&self) -> bool;
     /// Checks the index, and reads so many percent of the content back.
     ///
     /// # Errors

@@ -164,6 +164,9 @@ impl Job {
         let mut originals = Manifest::of(&paths);
         let made = engine.back_up(&paths, &self.host, &self.name)?;
         originals.settle();
+        if !engine.keeps_named_folders() {
+            originals.leave_out_folders(&paths);
+        }
         drop(dumped);
         run.originals = Some(self.remember(&made, &originals)?);
         run.coverage = coverage(&originals, engine.expects(&originals).saturating_sub(made.files));

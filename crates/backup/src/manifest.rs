@@ -146,6 +146,12 @@ impl Manifest {
         }
     }
 
+    /// Leaves out the folders themselves that a job names; what is in them stays.
+    pub fn leave_out_folders(&mut self, named: &[PathBuf]) {
+        let is_folder = |original: &Original| original.kind == Kind::Folder;
+        self.originals.retain(|path, original| !(is_folder(original) && named.contains(path)));
+    }
+
     /// Files among the originals.
     #[must_use]
     pub fn files(&self) -> u64 {

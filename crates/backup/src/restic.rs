@@ -193,6 +193,10 @@ impl Engine for Restic {
         originals.files()
     }
 
+    fn keeps_named_folders(&self) -> bool {
+        true
+    }
+
     fn check(&self, read_percent: u8) -> Result<Checked, BackupError> {
         let part = format!("--read-data-subset={read_percent}%");
         let mut arguments = vec!["check"];

@@ -6,10 +6,11 @@ use crate::engine::{BackupError, Checked, Engine, Medium, Place, Snapshot, read_
 use crate::manifest::Manifest;
 use rustic_backend::BackendOptions;
 use rustic_core::{
-    BackupOptions, CheckOptions, ConfigOptions, Credentials, KeyOptions, LocalDestination, LsOptions,
-    OpenStatus, PathList, ReadSubsetOption, Repository, RepositoryOptions, RestoreOptions, RusticError,
-    SnapshotOptions,
+    BackupOptions, CheckOptions, ConfigOptions, Credentials, ErrorKind, KeyOptions, LocalDestination,
+    LsOptions, OpenStatus, PathList, ReadSubsetOption, Repository, RepositoryOptions, RestoreOptions,
+    RusticError, SnapshotOptions,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use yakujo_contract::id::Digest;
 
@@ -54,6 +55,13 @@ fn said(error: Box<RusticError>) -> BackupError {
     BackupError::Repository(text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect())
 }
 
+fn damaged() -> Box<RusticError> {
+    RusticError::new(
+        ErrorKind::Verification,
+        "a part of the snapshot is damaged: run a check that reads back",
+    )
+}
+
 impl Engine for Rustic {
     fn tool(&self) -> Result<String, BackupError> {
         Ok(format!("rustic_core {VERSION}"))
@@ -91,6 +99,11 @@ impl Engine for Rustic {
         originals.but_folders()
     }
 
+    fn keeps_named_folders(&self) -> bool {
+        // Its walk leaves out the folder it begins at; restored, that folder is root's with mode 755.
+        false
+    }
+
     fn check(&self, read_percent: u8) -> Result<Checked, BackupError> {
         let part = match read_percent {
             100.. => ReadSubsetOption::All,
@@ -116,7 +129,10 @@ impl Engine for Rustic {
         let options = RestoreOptions::default().numeric_id(true);
         let plan =
             repository.prepare_restore(&options, content.clone(), &destination, false).map_err(said)?;
-        repository.restore(plan, &options, content, &destination).map_err(said)
+        // Where a pack is damaged, rustic panics instead of saying so; nothing of the repository is used afterwards.
+        catch_unwind(AssertUnwindSafe(|| repository.restore(plan, &options, content, &destination)))
+            .unwrap_or_else(|_| Err(damaged()))
+            .map_err(said)
     }
 
     fn add_key(&self, password: &Path) -> Result<(), BackupError> {

@@ -210,7 +210,10 @@ fn mariadb_is_dumped_restored_loaded_and_counted() {
     server.sql(
         "CREATE DATABASE city; CREATE TABLE city.resident (id int PRIMARY KEY, name text, picture blob)",
     );
-    server.sql("INSERT INTO city.resident SELECT seq, CONCAT('line\\nINSERT INTO `x` VALUES ', seq), 0xff0a00 FROM seq_1_to_1000");
+    server.sql(
+        "USE city; INSERT INTO resident \
+         SELECT seq, CONCAT('line\\nINSERT INTO `x` VALUES ', seq), 0xff0a00 FROM seq_1_to_1000",
+    );
     server.sql("CREATE TABLE city.odd (`b ``c` varchar(9)); INSERT INTO city.odd VALUES ('1'), (NULL), ('')");
     server.sql(
         "CREATE TABLE city.empty (id int); CREATE FUNCTION city.one() RETURNS int DETERMINISTIC RETURN 1",

@@ -136,7 +136,7 @@ fn one_changed_byte_in_a_pack_is_found_by_reading_back() {
         assert_eq!(engine.check(0).unwrap().errors, 0, "{:?}", engine.tool());
         let into = ground.path("restored");
         std::fs::create_dir_all(&into).unwrap();
-        let _ = engine.restore(&made.id, &into);
+        assert!(engine.restore(&made.id, &into).is_err(), "{:?}", engine.tool());
         std::fs::remove_dir_all(&into).unwrap();
     }
 }
