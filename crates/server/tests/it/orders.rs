@@ -11,7 +11,7 @@ use yakujo_agent_orders::read;
 use yakujo_contract::act::{Act, Role};
 use yakujo_contract::duty::DutyId;
 use yakujo_contract::fact::Fact;
-use yakujo_contract::id::{HostId, RequestId};
+use yakujo_contract::id::{EntryNumber, HostId, RequestId};
 use yakujo_contract::order::allowed::NotAllowed;
 use yakujo_contract::order::{Order, Work};
 use yakujo_contract::request::form::Form;
@@ -89,6 +89,22 @@ async fn tell(site: &Site, host: &HostId, seq: u64, fact: serde_json::Value) {
     let fact: Fact = serde_json::from_value(fact).unwrap();
     let told = NumberedFact { seq, observed: site.clock.now(), fact };
     site.office("main").store_facts(host.clone(), 1, vec![told]).await.unwrap();
+}
+
+/// The entry of the first detection, once the views have it: they follow what is stored.
+async fn detected(site: &Site, host: &HostId) -> EntryNumber {
+    let office = site.office("main");
+    for _ in 0..200 {
+        let known = office.court().evidence().hosts.get(host).and_then(|host| {
+            let (stamp, _) = host.detections.first_key_value()?;
+            Some(stamp.entry)
+        });
+        if let Some(entry) = known {
+            return entry;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the detection is not in the views after 10 s");
 }
 
 fn outcome(order: &Order, result: &str) -> serde_json::Value {
@@ -251,11 +267,7 @@ async fn malware_is_told_to_both_at_once_and_the_report_begins_from_what_was_det
     let found = json!({ "kind": "av.detection", "path": "/srv/www/x.php", "digest": "ab".repeat(32), "size": 68,
         "owner": 33, "signature": "Eicar-Test", "trigger": "access", "action": "quarantined", "result": "done" });
     tell(&site, &host, 2, found).await;
-    let entry = {
-        let office = site.office("main");
-        let court = office.court();
-        court.evidence().hosts[&host].detections.first_key_value().unwrap().0.entry
-    };
+    let entry = detected(&site, &host).await;
     let mut told = BTreeMap::new();
     for (name, browser) in [("city", &mut city), ("contractor", &mut contractor)] {
         for _ in 0..200 {
