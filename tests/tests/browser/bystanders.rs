@@ -40,7 +40,8 @@ impl Eye {
             (Self::Contractor, "returned") => &["resubmitted", "withdrawn"],
             (Self::Holder, "approved") => &["countersigned", "revoked"],
             (Self::Deputy, "approved") => &["revoked"],
-            (Self::Contractor, "approved") => &["done", "withdrawn"],
+            // An approved stop also covers cutting its hosts off, while its window lasts.
+            (Self::Contractor, "approved") => &["done", "order", "withdrawn"],
             (Self::Holder, "done" | "confirmed") => &["countersigned"],
             (Self::Contractor, "done" | "reported") => &["reported"],
             (Self::Holder, "reported") => &["confirmed", "countersigned", "returned"],
