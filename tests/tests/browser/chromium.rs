@@ -285,6 +285,16 @@ impl Browser {
         Ok(self.driver.screenshot_as_png().await?)
     }
 
+    /// The whole page from its head to its end, as PNG.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn whole_picture(&self) -> anyhow::Result<Vec<u8>> {
+        let taken = self.tools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await?;
+        let text = taken.get("data").and_then(Value::as_str).context("no picture")?;
+        Ok(STANDARD.decode(text)?)
+    }
+
     /// The page as it leaves the printer, as PDF.
     ///
     /// # Errors

@@ -24,7 +24,11 @@ none("a[href], button, summary", "whatever is pressed has words", (it) => it.tex
 none("form[method=post]", "a form that changes something carries a token", (form) => form.querySelector("[name=csrf]")?.value);
 none("[aria-describedby]", "a description is there", (it) => it.getAttribute("aria-describedby").trim().split(/\s+/).every((id) => document.getElementById(id)));
 none("table", "a table says what it is", (table) => table.caption || table.classList.contains("seal"));
-none(".scroll", "a table fits the desk", (it) => it.scrollWidth <= it.clientWidth);
+for (const it of document.querySelectorAll(".scroll"))
+  if (it.scrollWidth > it.clientWidth) {
+    const longest = it.textContent.split(/\s+/).sort((one, other) => other.length - one.length)[0];
+    found.push(`a table fits the desk: ${it.scrollWidth} > ${it.clientWidth}, longest word ${longest}: ${where(it)}`);
+  }
 
 const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
 for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) found.push(`id ${id} once`);

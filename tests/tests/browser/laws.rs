@@ -5,6 +5,7 @@ use crate::chromium::{Browser, Screen};
 use anyhow::Context;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// What is wrong on a page, and what would be better.
@@ -36,8 +37,10 @@ impl Findings {
             let pile = if broken.starts_with("remark") { &mut self.remarks } else { &mut self.faults };
             pile.insert(format!("{at}: {broken}"));
         }
+        keep_picture(browser, &at, lang, 1366).await?;
         self.check(browser, &at, "1366").await?;
         browser.look_at(Screen::Narrow).await?;
+        keep_picture(browser, &at, lang, 320).await?;
         let width = browser.run("return document.scrollingElement.scrollWidth").await?.as_u64();
         if width.is_none_or(|width| width > 320) {
             let widest = browser.run(WIDEST).await?;
@@ -117,4 +120,13 @@ fn axe() -> anyhow::Result<&'static str> {
         file.context("YAKUJO_AXE does not name axe.min.js: `cargo xtask test` fetches it and says where")?;
     let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
     Ok(TEXT.get_or_init(|| text))
+}
+
+/// The page as it is seen, for whoever wants to look at all of them: `YAKUJO_EVERY_PAGE` names a folder.
+async fn keep_picture(browser: &Browser, at: &str, lang: &str, width: u32) -> anyhow::Result<()> {
+    let Some(folder) = std::env::var_os("YAKUJO_EVERY_PAGE").map(PathBuf::from) else { return Ok(()) };
+    let name: String =
+        at.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(120).collect();
+    std::fs::write(folder.join(format!("{name}.{lang}.{width}.png")), browser.whole_picture().await?)?;
+    Ok(())
 }

@@ -80,6 +80,12 @@ impl Cell {
         Self::Text(text.into())
     }
 
+    /// Whether a path, an address or a digest in it is so long that a column would become as wide as it.
+    fn has_long_word(text: &str) -> bool {
+        const LONGEST: usize = 16;
+        text.split(|letter: char| !letter.is_ascii_graphic()).any(|word| word.len() > LONGEST)
+    }
+
     /// A name of a program, a digest.
     pub fn code(text: impl Into<String>) -> Self {
         Self::Code(text.into())

@@ -22,11 +22,11 @@ pub fn left(visit: &Visit, clock: &Clock) -> String {
     let span = length(lang, clock.due.at.duration_since(at).as_secs());
     match (lang, clock.met.is_some(), at > clock.due.at) {
         (Lang::Ja, false, false) => format!("あと {span}"),
-        (Lang::Ja, false, true) => format!("⏰ {span} 超過"),
+        (Lang::Ja, false, true) => format!("！ {span} 超過"),
         (Lang::Ja, true, false) => format!("期限内（{span}前に済み）"),
         (Lang::Ja, true, true) => format!("{span} 遅れて実施"),
         (Lang::En, false, false) => format!("{span} left"),
-        (Lang::En, false, true) => format!("⏰ {span} overdue"),
+        (Lang::En, false, true) => format!("！ {span} overdue"),
         (Lang::En, true, false) => format!("in time ({span} before)"),
         (Lang::En, true, true) => format!("{span} too late"),
     }
@@ -70,7 +70,7 @@ pub fn table(visit: &Visit, clocks: &[Clock], lead: Option<&Lead>) -> Option<Blo
     let mut rows: Vec<Vec<Cell>> = clocks.iter().map(row).collect();
     rows.extend(lead.map(|lead| {
         let enough = if lead.is_short() {
-            visit.of("⏰ 申請が遅く、足りません", "⏰ asked too late")
+            visit.of("！ 申請が遅く、足りません", "！ asked too late")
         } else {
             visit.of("足りています", "enough")
         };
