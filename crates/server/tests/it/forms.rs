@@ -1,0 +1,134 @@
+//! Every form on paper, with everything in it that can be: each field, twenty documents, rare characters. Read back by
+//! poppler: what was written stands there, in fonts that the file carries along. Where `YAKUJO_EVERY_PAGE` names a
+//! folder, the pages are put there as pictures.
+
+use super::matrix::filled;
+use super::site::Site;
+use std::path::Path;
+use std::process::Command;
+use yakujo_contract::act::Act;
+use yakujo_contract::id::RequestId;
+use yakujo_contract::request::form::{Form, Kind, Part};
+use yakujo_contract::request::{Attachment, FieldValue, Filled, RequestNumber};
+use yakujo_contract::thing::{Object, Thing};
+
+/// Written in JIS X 0213 and beyond the basic plane: names of people and places as a city writes them.
+const RARE: &str = "髙﨑𠮷野・辻󠄀・齋藤";
+/// Documents of one form.
+const DOCUMENTS: usize = 20;
+/// Pages of a form that says all it can, with its documents; more would be an empty page or a broken table.
+const MOST_PAGES: usize = 6;
+
+/// A value nobody else writes, so that it is found again.
+fn value(form: Form, key: &str, kind: Kind, site: &Site) -> Option<FieldValue> {
+    let text = match kind {
+        Kind::Choice(choices) => choices.last()?.0.to_owned(),
+        Kind::Moment => site.clock.now().to_string(),
+        Kind::Count => "1234".to_owned(),
+        Kind::Line => mark(form, key),
+        Kind::Text => format!("{}\n{}", mark(form, key), "二行目も残る。".repeat(12)),
+        Kind::People | Kind::Auto => return None,
+    };
+    Some(FieldValue::Clear(text))
+}
+
+fn mark(form: Form, key: &str) -> String {
+    format!("記載{}{key}", form.row().key)
+}
+
+fn whole(form: Form, site: &Site) -> Filled {
+    let now = site.clock.now();
+    let fields = form.row().fields.iter().filter(|field| field.part == Part::Ask);
+    let mut filled = filled(form, now);
+    filled.title = format!("{RARE}の申請");
+    for field in fields {
+        if let Some(value) = value(form, field.key, field.kind, site) {
+            filled.fields.insert(field.key.to_owned(), value);
+        }
+    }
+    if !filled.scope.things.is_empty() {
+        let path = |n: usize| format!("/srv/www/{}/index-{n}.html", "long-name-of-a-folder".repeat(3));
+        let thing = |n| Thing { object: Object::File, name: path(n), digest: None };
+        filled.scope.things = (0..30).map(thing).collect();
+    }
+    filled.attachments = documents("添付");
+    filled
+}
+
+fn documents(kind: &str) -> Vec<Attachment> {
+    let document = |n: usize| Attachment {
+        name: format!("{kind}資料{n:02}.pdf"),
+        digest: format!("{n:064x}").try_into().unwrap(),
+        bytes: 1_234_567,
+    };
+    (0..DOCUMENTS).map(document).collect()
+}
+
+fn poppler(program: &str, arguments: &[&str], file: &Path) -> String {
+    let mut run = Command::new(program);
+    run.args(arguments).arg(file).args((program == "pdftotext").then_some("-"));
+    let out = run.output().unwrap_or_else(|error| panic!("{program} (Debian: poppler-utils): {error}"));
+    assert!(out.status.success(), "{program}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+fn on_paper(form: Form, pdf: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("form.pdf");
+    std::fs::write(&file, pdf).unwrap();
+    let key = form.row().key;
+    let text: String = poppler("pdftotext", &["-raw"], &file).split_whitespace().collect();
+    let holds = |what: &str| {
+        // Which shape of a character was chosen is in the glyph, not in the text that is read back.
+        let what: String = what.split_whitespace().collect::<String>().replace('\u{e0100}', "");
+        assert!(text.contains(&what), "{key}: {what} is not on paper\n{text}");
+    };
+    holds(form.row().ja);
+    holds(RARE);
+    for field in form.row().fields {
+        holds(field.ja);
+        if matches!(field.kind, Kind::Line | Kind::Text) && field.part == Part::Ask {
+            holds(&mark(form, field.key));
+        }
+        if let (Kind::Choice(choices), Part::Ask) = (field.kind, field.part) {
+            holds(choices.last().unwrap().1);
+        }
+    }
+    for document in documents("添付") {
+        holds(&document.name);
+        holds(document.digest.as_str());
+    }
+    let fonts = poppler("pdffonts", &[], &file);
+    for line in fonts.lines().skip(2) {
+        let words: Vec<&str> = line.split_whitespace().rev().collect();
+        // From the right: object, number, to unicode, subset, embedded.
+        assert_eq!(words[2..5], ["yes", "yes", "yes"], "{key}: {line}");
+    }
+    let pages = poppler("pdfinfo", &[], &file);
+    let pages = pages.lines().find_map(|line| line.strip_prefix("Pages:")).unwrap().trim();
+    assert!((1..=MOST_PAGES).contains(&pages.parse().unwrap()), "{key}: {pages} pages");
+    if let Some(kept) = std::env::var_os("YAKUJO_EVERY_PAGE") {
+        let to = Path::new(&kept).join(format!("paper-{key}")).display().to_string();
+        let out = Command::new("pdftoppm").args(["-png", "-r", "70"]).arg(&file).arg(&to).status();
+        assert!(out.unwrap().success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_form_with_everything_in_it_is_whole_on_paper() {
+    let site = Site::start().await;
+    let contractor = site.contractor().await;
+    for form in Form::ALL {
+        let key = form.row().key;
+        let request: RequestId = format!("q-paper-{}", key.to_lowercase()).parse().unwrap();
+        let number = RequestNumber::new("R0", form, 1);
+        let act =
+            Act::RequestAsked { request: request.clone(), number, filled: Box::new(whole(form, &site)) };
+        let party = if form == Form::F19 { "city" } else { "contractor" };
+        site.office("main").decide(site.actor("main", party).await, act, None).await.unwrap();
+        let (reply, pdf) = contractor.save(&format!("/c/main/requests/{request}/pdf")).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, "application/pdf"), "{key}");
+        on_paper(form, &pdf);
+    }
+    site.stop().await;
+}
