@@ -73,8 +73,42 @@ async fn one_explained(city: &City, office: &Office) -> anyhow::Result<()> {
     act(office, "contractor", said).await
 }
 
+/// Two assets, of which one is backed up by a host that also met malware.
+async fn backed_up(city: &City, office: &Office) -> anyhow::Result<()> {
+    for (asset, place) in [("住民記録データベース", "庁舎サーバ室"), ("証明書発行の帳票", "データセンター")]
+    {
+        let line = json!({ "matter": "asset", "system": "main", "asset": asset, "place": place,
+            "confidentiality": "3", "personal": "yes", "continuity": "yes" });
+        city.agree(serde_json::from_value(line)?).await?;
+    }
+    let now = Timestamp::now();
+    let (began, repository) = (now.checked_sub(SignedDuration::from_mins(42))?, "ab".repeat(32));
+    let facts = [
+        json!({ "kind": "backup.run", "job": "resident-daily", "asset": "住民記録データベース",
+            "snapshot": "cd".repeat(32), "files": 12, "bytes": 48_318_382_080_u64, "rows": 1_284_311,
+            "added": 93_323_264, "repository": repository, "medium": "object_store", "encrypted": true,
+            "started": began, "ended": now, "result": "done", "tool": "restic 0.14.0" }),
+        json!({ "kind": "backup.check", "repository": repository, "job": "resident-daily", "tool": "restic 0.14.0",
+            "read_percent": 5, "errors": 0, "ended": now }),
+        json!({ "kind": "backup.check", "repository": repository, "job": "resident-daily", "key": "city",
+            "tool": "restic 0.14.0", "read_percent": 0, "errors": 0, "ended": now }),
+        json!({ "kind": "backup.restore_drill", "job": "resident-daily", "snapshot": "cd".repeat(32),
+            "tool": "restic 0.14.0", "files_compared": 12, "tables_compared": 31, "mismatches": 0,
+            "took_s": 1_260, "ended": now }),
+        json!({ "kind": "av.detection", "path": "/srv/www/upload/x.php", "digest": "ef".repeat(32), "size": 68,
+            "owner": 33, "signature": "Eicar-Test-Signature", "trigger": "access", "action": "quarantined",
+            "result": "done" }),
+    ];
+    let told = (3..)
+        .zip(facts)
+        .map(|(seq, fact)| Ok(NumberedFact { seq, observed: now, fact: serde_json::from_value(fact)? }));
+    let told = told.collect::<anyhow::Result<Vec<_>>>()?;
+    office.store_facts("jobs-1".parse()?, 1, told).await?;
+    Ok(())
+}
+
 /// A post, a stop that was asked for with a document, a failure that was reported, a delivery that was given back, one that
-/// waits, and two findings.
+/// waits, two findings, and backups.
 ///
 /// # Errors
 /// When the ledger refuses.
@@ -82,6 +116,7 @@ pub async fn something_of_each(city: &City) -> anyhow::Result<()> {
     let office = city.office()?;
     unasked_change(city).await?;
     one_explained(city, &office).await?;
+    backed_up(city, &office).await?;
     act(&office, "city", json!({ "kind": "post.named", "post": "kachou", "name": "情報政策課長" })).await?;
     let digest = Shelf::of(office.folder()).keep("停止の手順".as_bytes())?;
     let from = Timestamp::now().checked_add(SignedDuration::from_hours(24 * 21))?;

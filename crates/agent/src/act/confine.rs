@@ -1,5 +1,6 @@
 //! The process that acts gives up what one question does not need, before it does anything: by Landlock it reaches the trees
-//! of that question and no other, and no network but the kernel's own socket for rules.
+//! of that question and no other, and no network but the kernel's own socket for rules; by seccomp it loses the calls with
+//! which root changes the kernel, other processes or the clock.
 //!
 //! A kernel without Landlock confines less; that is said in the log, and the act goes on: the host has to be cut off there, too.
 
@@ -9,6 +10,8 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetError, RulesetStatus, path_beneath_rules,
 };
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use yakujo_contract::order::Work;
 
@@ -16,6 +19,37 @@ use yakujo_contract::order::Work;
 const PROGRAMS: [&str; 5] = ["/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/nftables.conf"];
 /// What the interface may know, of what the kernel may.
 const KNOWN: ABI = ABI::V4;
+
+/// Calls that neither this process nor `nft` ever makes: they are answered with EPERM.
+const REFUSED: [libc::c_long; 27] = [
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_keyctl,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_sethostname,
+];
 
 /// The trees a question needs besides the hand's own folder.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,6 +65,7 @@ struct Reach {
 pub fn confine(folder: &Path, ask: &Ask) -> Result<(), ActError> {
     let pinned = Desk::open(folder)?.pinned()?;
     let reach = reach(folder, ask, pinned.as_ref());
+    refuse_calls().map_err(|error| ActError::File(folder.to_owned(), std::io::Error::other(error)))?;
     match restrict(folder, &reach) {
         Ok(RulesetStatus::FullyEnforced) => Ok(()),
         Ok(RulesetStatus::PartiallyEnforced | RulesetStatus::NotEnforced) => {
@@ -81,6 +116,14 @@ fn restrict(folder: &Path, reach: &Reach) -> Result<RulesetStatus, RulesetError>
     Ok(status.ruleset)
 }
 
+fn refuse_calls() -> Result<(), seccompiler::Error> {
+    let arch = std::env::consts::ARCH.try_into()?;
+    let refused = BTreeMap::from(REFUSED.map(|call| (call, Vec::new())));
+    let eperm = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let filter: BpfProgram = SeccompFilter::new(refused, SeccompAction::Allow, eperm, arch)?.try_into()?;
+    seccompiler::apply_filter(&filter)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +146,12 @@ mod tests {
             refused(std::fs::read(&other).unwrap_err());
             refused(std::fs::write(&other, "changed").unwrap_err());
             refused(TcpStream::connect(address).unwrap_err());
+            // As root this would work; without the confinement it changes nothing either.
+            let name = std::fs::read("/proc/sys/kernel/hostname");
+            assert!(name.is_err(), "not even this can be read");
+            let host = rustix::system::uname().nodename().to_bytes().to_vec();
+            assert_eq!(rustix::system::sethostname(&host), Err(rustix::io::Errno::PERM));
+            assert_eq!(rustix::process::chroot("/"), Err(rustix::io::Errno::PERM));
             std::fs::write(folder.join("x"), "own").unwrap();
             crate::act::answer(&folder, &Ask::Look {}, jiff::Timestamp::now()).unwrap();
         });

@@ -54,17 +54,10 @@ pub async fn show(visit: Visit) -> Answer {
 fn heads(visit: &Visit) -> Vec<String> {
     let heads = [
         visit.of("資産", "Asset"),
-        visit.of("システム", "System"),
         visit.of("媒体・所在", "Medium and place"),
-        visit.of("機密性", "Confidentiality"),
-        visit.of("市の確認", "Confirmed"),
         visit.of("ジョブ", "Job"),
-        visit.of("最後の回", "Last run"),
         visit.of("最新の成功", "Newest good"),
-        visit.of("所要", "Took"),
-        visit.of("量", "Amount"),
         visit.of("保存先と暗号", "Repository"),
-        visit.of("道具", "Tool"),
         visit.of("読み返し", "Read back"),
         visit.of("復元試験", "Restore drill"),
         visit.of("市の鍵の確認", "City's key"),
@@ -127,37 +120,29 @@ fn key(row: &Row<'_>) -> String {
 fn shown(visit: &Visit, row: &Row<'_>) -> Vec<Cell> {
     let lang = visit.lang;
     let dash = || Cell::text("－");
-    let mut cells = vec![
-        Cell::text(if row.asset.is_empty() {
-            visit.of("資産名なし", "No asset named")
-        } else {
-            row.asset
-        }),
-        row.system.map_or_else(dash, |system| Cell::text(system.as_str())),
-    ];
-    match row.line {
-        Some((line, stage)) => cells.extend([
+    let asset = if row.asset.is_empty() { visit.of("資産名なし", "No asset named") } else { row.asset };
+    let system = row.system.map(|system| Cell::Small(system.to_string()));
+    let mut cells = vec![Cell::Many(std::iter::once(Cell::text(asset)).chain(system).collect())];
+    cells.push(match row.line {
+        Some((line, stage)) => Cell::Many(vec![
             Cell::text(line.place.clone()),
-            Cell::text(asset_form::confidentiality(lang, line.confidentiality)),
-            Cell::text(words::stage(lang, stage)),
+            Cell::Small(asset_form::confidentiality(lang, line.confidentiality).to_owned()),
+            Cell::Small(words::stage(lang, stage).to_owned()),
         ]),
-        None => cells.extend([
-            dash(),
-            dash(),
-            chip("unknown", "？", visit.of("台帳にありません", "Not declared")),
-        ]),
-    }
+        None => chip("unknown", "？", visit.of("台帳にありません", "Not declared")),
+    });
     match row.job {
         Some((host, name, job, repository)) => {
-            cells.push(Cell::link(format!("{}/hosts/{host}", visit.base()), format!("{host} {name}")));
-            cells.extend(of_job(visit, job));
+            let link = Cell::link(format!("{}/hosts/{host}", visit.base()), format!("{host} {name}"));
+            cells.push(Cell::Many(vec![link, last_run(visit, job)]));
+            cells.extend(newest(visit, job));
             cells.extend(proofs(visit, job, repository));
         }
         None => {
             let needed = row.line.is_none_or(|(line, _)| line.continuity != yakujo_contract::act::Trit::No);
             let word = visit.of("ジョブがありません", "No job");
             cells.push(if needed { chip("unknown", "？", word) } else { dash() });
-            cells.extend(std::iter::repeat_with(dash).take(9));
+            cells.extend(std::iter::repeat_with(dash).take(5));
         }
     }
     cells
@@ -167,22 +152,24 @@ fn chip(class: &'static str, sign: &'static str, word: &str) -> Cell {
     Cell::Chip(Chip { class, sign, word: word.to_owned(), href: String::new() })
 }
 
-fn of_job(visit: &Visit, job: &Job) -> Vec<Cell> {
-    let lang = visit.lang;
-    let last = match job.failing() {
+fn last_run(visit: &Visit, job: &Job) -> Cell {
+    match job.failing() {
         Some(last) if last.value.result == yakujo_contract::fact::malware::Done::Done => {
-            chip("unknown", "？", visit.of("中身なし", "Empty"))
+            chip("unknown", "？", visit.of("最後の回：中身なし", "Last run: empty"))
         }
-        Some(_) => chip("broken", "×", visit.of("失敗", "Failed")),
-        None => chip("kept", "○", visit.of("成功", "Done")),
-    };
-    let Some((_, run)) = job.newest() else {
-        return std::iter::once(last).chain(std::iter::repeat_with(|| Cell::text("－")).take(5)).collect();
-    };
+        Some(_) => chip("broken", "×", visit.of("最後の回：失敗", "Last run: failed")),
+        None => chip("kept", "○", visit.of("最後の回：成功", "Last run: done")),
+    }
+}
+
+/// When the newest good run was, what it saved, and where that lies.
+fn newest(visit: &Visit, job: &Job) -> [Cell; 2] {
+    let Some((_, run)) = job.newest() else { return [Cell::text("－"), Cell::text("－")] };
     let amount = match run.rows {
         Some(rows) => format!("{}、{rows} {}", request_words::bytes(run.bytes), visit.of("行", "rows")),
         None => format!("{}、{} {}", request_words::bytes(run.bytes), run.files, visit.of("件", "files")),
     };
+    let took = length(visit.lang, run.ended.duration_since(run.started).as_secs());
     let sealed = if run.encrypted { visit.of("暗号化", "encrypted") } else { visit.of("平文", "plain") };
     let medium = match run.medium.as_str() {
         "folder" => visit.of("フォルダ", "Folder"),
@@ -191,13 +178,13 @@ fn of_job(visit: &Visit, job: &Job) -> Vec<Cell> {
         "server" => visit.of("サーバ（遠隔）", "Server"),
         _ => visit.of("保存先の申告なし", "Not said"),
     };
-    vec![
-        last,
-        Cell::time(lang, run.started),
-        Cell::text(length(lang, run.ended.duration_since(run.started).as_secs())),
-        Cell::text(amount),
-        Cell::text(format!("{medium}、{sealed}")),
-        Cell::text(run.tool.clone()),
+    [
+        Cell::Many(vec![
+            Cell::time(visit.lang, run.started),
+            Cell::Small(amount),
+            Cell::Small(format!("{}{took}", visit.of("所要 ", "took "))),
+        ]),
+        Cell::Many(vec![Cell::text(format!("{medium}、{sealed}")), Cell::Small(run.tool.clone())]),
     ]
 }
 
