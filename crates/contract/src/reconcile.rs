@@ -334,8 +334,14 @@ fn fit(question: &Question<'_>, grant: &Grant<'_>) -> Fit {
             Content::NotSeen => Fit::ContentNotSeen,
         },
         None if scope.things.is_empty() && by_default(occurrence.object, grant) => Fit::Within,
+        None if is_kept_there(occurrence, grant) => Fit::Within,
         None => Fit::Outside(Beyond::Thing),
     }
+}
+
+fn is_kept_there(occurrence: &Occurrence, grant: &Grant<'_>) -> bool {
+    let mut things = grant.scope.things.iter();
+    things.any(|thing| thing.is_kept_in(occurrence.object, &occurrence.name))
 }
 
 /// What a scope without names covers: of a stop, everything that stops with the system; of a standing approval, what its

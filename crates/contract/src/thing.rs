@@ -145,6 +145,24 @@ impl Object {
     }
 }
 
+/// The files of the accounts of a host (passwd(5), shadow(5), group(5), subuid(5)), with the copies and the lock that the
+/// programs of `passwd` leave: nobody changes an account without them.
+const BOOKS_OF_ACCOUNTS: [&str; 13] = [
+    "/etc/passwd",
+    "/etc/passwd-",
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/group",
+    "/etc/group-",
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/subuid",
+    "/etc/subuid-",
+    "/etc/subgid",
+    "/etc/subgid-",
+    "/etc/.pwd.lock",
+];
+
 /// Longest pattern, in characters.
 pub const LONGEST_PATTERN: usize = 300;
 
@@ -175,6 +193,13 @@ impl Thing {
             Some(beginning) => name.starts_with(beginning),
             None => self.name == name,
         }
+    }
+
+    /// Whether things of this kind stand in that file, so that whoever changes the thing changes the file. Every account
+    /// is told by itself: another one that was changed on the way is a change of its own.
+    #[must_use]
+    pub fn is_kept_in(&self, object: Object, name: &str) -> bool {
+        self.object == Object::Account && object == Object::File && BOOKS_OF_ACCOUNTS.contains(&name)
     }
 
     /// Whether the content that was seen is the one that was asked for. Nothing asked for: any content is.

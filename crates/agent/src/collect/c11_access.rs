@@ -19,6 +19,8 @@ const ADMINISTRATORS: [&str; 4] = ["sudo", "wheel", "admin", "root"];
 /// Size of a record of `/var/log/lastlog`: time (4), terminal (32), host (256).
 const LASTLOG_RECORD: u64 = 292;
 const DAY: i64 = 86_400;
+/// Longest path of a shell or a home folder that is told, characters.
+const LONGEST_PATH: usize = 300;
 const MOST_RULES: usize = 400;
 
 /// A line of `passwd`.
@@ -34,6 +36,17 @@ pub struct User {
     pub home: String,
     /// Shell.
     pub shell: String,
+}
+
+/// A line of `/etc/shadow`, without its secret; days since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShadowLine {
+    /// What the password allows.
+    pub password: Password,
+    /// The password was set.
+    pub set: Option<i64>,
+    /// The account ends.
+    pub expires: Option<i64>,
 }
 
 /// What may be known of a password.
@@ -65,9 +78,9 @@ pub fn collect(sources: &Sources, _now: Timestamp) -> Reading {
     coverage.skipped = u32::try_from(users.len().saturating_sub(MOST_ACCOUNTS)).unwrap_or(u32::MAX);
     let mut accounts: Vec<Account> = Vec::new();
     for user in users.into_iter().take(MOST_ACCOUNTS) {
-        let password = shadow.as_ref().ok().map(|all| all.get(&user.name).copied());
+        let line = shadow.as_ref().ok().map(|all| all.get(&user.name).copied());
         let groups = groups_of(&user, &groups);
-        accounts.push(account(sources, &user, password, groups, &named, &mut coverage));
+        accounts.push(account(sources, &user, line, groups, &named, &mut coverage));
     }
     accounts.sort_by(|a, b| a.name.cmp(&b.name));
     accounts.dedup_by(|a, b| a.name == b.name);
@@ -109,12 +122,16 @@ fn described(account: &Account) -> String {
         Login::None => "none",
     };
     let privileged = if account.privileged { "yes" } else { "no" };
-    let expires = account.expires.map_or_else(String::new, |at| format!(" expires={at}"));
+    let at = |name: &str, at: Option<Timestamp>| at.map_or_else(String::new, |at| format!(" {name}={at}"));
     format!(
-        "uid={} login={login} privileged={privileged} groups={} keys={}{expires}",
+        "uid={} login={login} privileged={privileged} groups={} keys={} shell={} home={}{}{}",
         account.uid,
         account.groups.join(","),
         account.keys.join(","),
+        account.shell,
+        account.home,
+        at("expires", account.expires),
+        at("password_set", account.password_set),
     )
 }
 
@@ -126,7 +143,7 @@ fn missed(coverage: &mut Coverage, reason: String) {
 fn account(
     sources: &Sources,
     user: &User,
-    password: Option<Option<(Password, Option<i64>)>>,
+    shadow: Option<Option<ShadowLine>>,
     groups: Vec<String>,
     named: &BTreeSet<String>,
     coverage: &mut Coverage,
@@ -138,21 +155,34 @@ fn account(
     }
     let has_shell =
         !["nologin", "false", "sync", "halt", "shutdown"].iter().any(|end| user.shell.ends_with(end));
-    let login = match password {
+    let login = match shadow.map(|line| line.map(|line| line.password)) {
         _ if !has_shell => Login::None,
         None => Login::Unreadable,
-        Some(Some((Password::Usable | Password::Empty, _))) => Login::Possible,
-        Some(Some((Password::Locked, _)) | None) if !keys.is_empty() => Login::Possible,
-        Some(Some((Password::Locked, _)) | None) if keys_are_known => Login::Locked,
+        Some(Some(Password::Usable | Password::Empty)) => Login::Possible,
+        Some(Some(Password::Locked) | None) if !keys.is_empty() => Login::Possible,
+        Some(Some(Password::Locked) | None) if keys_are_known => Login::Locked,
         // A key that could not be read may open it.
-        Some(Some((Password::Locked, _)) | None) => Login::Unreadable,
+        Some(Some(Password::Locked) | None) => Login::Unreadable,
     };
     let in_named = groups.iter().any(|group| named.contains(&format!("%{group}")));
     let administrator = groups.iter().any(|group| ADMINISTRATORS.contains(&group.as_str()));
     let privileged = user.uid == 0 || administrator || in_named || named.contains(&user.name);
-    let expires = password.flatten().and_then(|(_, day)| from_unix(day?.checked_mul(DAY)?));
-    let last_login = last_login(sources, user.uid);
-    Account { name: user.name.clone(), uid: user.uid, login, groups, privileged, keys, last_login, expires }
+    let day = |day: fn(&ShadowLine) -> Option<i64>| {
+        shadow.flatten().and_then(|line| from_unix(day(&line)?.checked_mul(DAY)?))
+    };
+    Account {
+        name: user.name.clone(),
+        uid: user.uid,
+        login,
+        groups,
+        privileged,
+        keys,
+        last_login: last_login(sources, user.uid),
+        expires: day(|line| line.expires),
+        shell: user.shell.chars().take(LONGEST_PATH).collect(),
+        home: user.home.chars().take(LONGEST_PATH).collect(),
+        password_set: day(|line| line.set),
+    }
 }
 
 /// Reads `/etc/passwd`; lines that are none are left out.
@@ -172,9 +202,9 @@ pub fn parse_passwd(text: &str) -> Vec<User> {
     text.lines().filter_map(user).collect()
 }
 
-/// Reads `/etc/shadow`: for each name what its password allows, and the day the account ends.
+/// Reads `/etc/shadow`, by name.
 #[must_use]
-pub fn parse_shadow(text: &str) -> BTreeMap<String, (Password, Option<i64>)> {
+pub fn parse_shadow(text: &str) -> BTreeMap<String, ShadowLine> {
     let row = |line: &str| {
         let fields: Vec<&str> = line.split(':').collect();
         let password = match *fields.get(1)? {
@@ -182,8 +212,8 @@ pub fn parse_shadow(text: &str) -> BTreeMap<String, (Password, Option<i64>)> {
             locked if locked.starts_with(['!', '*']) => Password::Locked,
             _ => Password::Usable,
         };
-        let expires = fields.get(7).and_then(|day| day.parse().ok());
-        Some(((*fields.first()?).to_owned(), (password, expires)))
+        let day = |at: usize| fields.get(at).and_then(|day| day.parse().ok());
+        Some(((*fields.first()?).to_owned(), ShadowLine { password, set: day(2), expires: day(7) }))
     };
     text.lines().filter_map(row).collect()
 }
@@ -391,6 +421,11 @@ mod tests {
         assert_eq!((find("taro").login, find("taro").privileged), (Login::Possible, false));
         assert_eq!(find("taro").expires.unwrap().as_second(), 20_000 * DAY);
         assert_eq!(find("web").login, Login::None);
+        assert_eq!(
+            (find("web").shell.as_str(), find("web").home.as_str()),
+            ("/usr/sbin/nologin", "/var/www")
+        );
+        assert_eq!(find("hanako").password_set.unwrap().as_second(), DAY);
         let json = serde_json::to_string(&reading.facts).unwrap();
         assert!(!json.contains("secret") && !json.contains(KEY));
         assert_eq!(reading.reason, "");

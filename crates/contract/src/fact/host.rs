@@ -177,6 +177,15 @@ pub struct Account {
     /// The account ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// Its shell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shell: String,
+    /// Its home folder.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub home: String,
+    /// The day on which its password was set, where that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_set: Option<Timestamp>,
 }
 
 impl Account {

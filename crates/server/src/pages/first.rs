@@ -102,6 +102,7 @@ async fn sheet(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
         rows,
         empty: String::new(),
     }));
+    page.blocks.extend(today::unreported(visit));
     page.blocks.extend(today::overdue(visit, REQUESTS_ON_PAPER));
     page.blocks.extend(today::waiting(visit, REQUESTS_ON_PAPER));
     waiting(visit, &mut page);

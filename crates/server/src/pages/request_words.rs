@@ -220,6 +220,7 @@ pub fn bytes(bytes: u64) -> String {
     match bytes {
         0..1_024 => format!("{bytes} B"),
         1_024..1_048_576 => format!("{} kB", bytes.div_ceil(1_024)),
-        _ => format!("{} MB", bytes.div_ceil(1_048_576)),
+        1_048_576..10_737_418_240 => format!("{} MB", bytes.div_ceil(1_048_576)),
+        _ => format!("{} GB", bytes.div_ceil(1_073_741_824)),
     }
 }
