@@ -3,6 +3,8 @@
 
 use crate::command::output_of;
 use crate::reading::{Items, Reading, Sources, from_unix, in_parts, open_content};
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -258,7 +260,7 @@ fn keys_of(sources: &Sources, home: &str) -> (Vec<String>, Option<String>) {
 #[must_use]
 pub fn fingerprints(text: &str) -> Vec<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.filter_map(key_blob).map(|blob| format!("SHA256:{}", encode(&Sha256::digest(blob)))).collect()
+    lines.filter_map(key_blob).map(|blob| format!("SHA256:{}", BASE64.encode(Sha256::digest(blob)))).collect()
 }
 
 /// The key of a line: the first word that is base64 of something that begins with its own type's name.
@@ -270,40 +272,18 @@ fn key_blob(line: &str) -> Option<Vec<u8>> {
     })
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn encode(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word =
-            chunk.iter().enumerate().fold(0_u32, |word, (at, byte)| word | u32::from(*byte) << (16 - 8 * at));
-        for at in 0..=chunk.len() {
-            let index = usize::try_from(word >> (18 - 6 * at) & 63).unwrap_or(0);
-            text.extend(ALPHABET.get(index).map(|letter| char::from(*letter)));
-        }
-    }
-    text
-}
+/// As OpenSSH writes it: without padding; read with or without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+/// How long the word of a key is, characters.
+const KEY_LETTERS: std::ops::RangeInclusive<usize> = 16..=16_384;
 
 fn decode(word: &str) -> Option<Vec<u8>> {
-    let word = word.trim_end_matches('=');
-    if word.len() < 16 || word.len() > 16_384 {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    let mut collected = 0_u32;
-    let mut bits = 0_u32;
-    for letter in word.bytes() {
-        let value = ALPHABET.iter().position(|known| *known == letter)?;
-        collected = collected << 6 | u32::try_from(value).ok()?;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(collected >> bits & 255).ok()?);
-            collected &= (1 << bits) - 1;
-        }
-    }
-    Some(bytes)
+    KEY_LETTERS.contains(&word.len()).then(|| BASE64.decode(word).ok()).flatten()
 }
 
 fn last_login(sources: &Sources, uid: u32) -> Option<Timestamp> {
