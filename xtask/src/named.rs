@@ -37,6 +37,11 @@ const BENCHES: &[Named] = &[
         commands: &[&example("yakujo-backup", "bench_backup")],
     },
     Named {
+        name: "integrity",
+        what: "reading every watched content again, and a sweep by the outside, beside `aide --check` on the same tree",
+        commands: &[&example("yakujo-agent", "bench_integrity")],
+    },
+    Named {
         name: "malware",
         what: "scanning 10,000 files beside `clamdscan -m --fdpass`",
         commands: &[&example("yakujo-agent", "bench_malware")],

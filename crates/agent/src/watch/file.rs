@@ -1,4 +1,8 @@
 //! One file at one instant: what is kept of it, how its content is digested, when two of them are the same.
+//!
+//! Two digests: SHA-256 goes into facts; BLAKE3 never leaves the host and only says whether a file that was read before still
+//! has the content it had. Reading everything again each day by SHA-256 would cost three times as much. A content that
+//! differs by BLAKE3 is read by SHA-256 before anything is told.
 
 use crate::reading::hex;
 use jiff::Timestamp;
@@ -14,6 +18,9 @@ use yakujo_contract::id::Digest;
 
 /// Larger files are not read: their size and time are compared.
 pub const MOST_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes that are read at once.
+const LEAST_AT_ONCE: usize = 4 * 1024;
+const MOST_AT_ONCE: usize = 64 * 1024;
 /// Permission bits and the bits for set-user-id and the like.
 const FOR_OTHERS_READ: u32 = 0o004;
 const FOR_OTHERS_ENTER: u32 = 0o001;
@@ -48,6 +55,9 @@ pub struct Known {
     /// Its content.
     #[serde(rename = "d")]
     pub content: Sum,
+    /// Its content as this host recognises it. Absent where it was not read, or only by an agent of 0.1 before this field.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
     /// Where a link points.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
@@ -70,13 +80,59 @@ pub enum Sum {
     Sealed(Box<str>),
 }
 
+/// BLAKE3 with a key of this host: from what lies in the agent's own data base nobody can guess a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mark([u8; blake3::OUT_LEN]);
+
+impl TryFrom<String> for Mark {
+    type Error = blake3::HexError;
+
+    fn try_from(digits: String) -> Result<Self, Self::Error> {
+        Ok(Self(*blake3::Hash::from_hex(digits)?.as_bytes()))
+    }
+}
+
+impl From<Mark> for String {
+    fn from(mark: Mark) -> Self {
+        blake3::Hash::from_bytes(mark.0).to_hex().as_str().to_owned()
+    }
+}
+
+/// The secrets of this host that go into digests.
+#[derive(Debug)]
+pub struct Seals {
+    /// Before the content of files that not everybody may read, in facts.
+    secret: Vec<u8>,
+    /// For the agent's own marks.
+    key: [u8; blake3::KEY_LEN],
+}
+
+impl Seals {
+    /// From the secret of this host.
+    #[must_use]
+    pub fn new(secret: Vec<u8>) -> Self {
+        Self { key: blake3::derive_key("yakujo-agent 2026-11 marks of watched files", &secret), secret }
+    }
+
+    /// The secret of this host.
+    #[must_use]
+    pub fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
+    fn marking(&self) -> blake3::Hasher {
+        blake3::Hasher::new_keyed(&self.key)
+    }
+}
+
 /// What one look at a path gave.
 #[derive(Debug)]
 pub enum Look {
     /// Nothing is there.
     Gone,
-    /// It is as it was, by its outside.
-    Same,
+    /// It is as it was; so many bytes were read to see it.
+    Same(u64),
     /// It was read anew; with the MD5 sum that package managers keep.
     Read(Box<Known>, Option<String>),
     /// It was written to while it was read.
@@ -94,9 +150,9 @@ pub enum Depth {
     Content,
 }
 
-/// Looks at a path. `seal` is the secret of this host.
+/// Looks at a path.
 #[must_use]
-pub fn look(path: &Path, known: Option<&Known>, seal: &[u8], depth: Depth) -> Look {
+pub fn look(path: &Path, known: Option<&Known>, seals: &Seals, depth: Depth) -> Look {
     let outside = match std::fs::symlink_metadata(path) {
         Ok(outside) => outside,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Look::Gone,
@@ -105,11 +161,19 @@ pub fn look(path: &Path, known: Option<&Known>, seal: &[u8], depth: Depth) -> Lo
         Err(error) => return Look::Unreadable(error.to_string()),
     };
     let seen = outside_of(&outside);
-    if depth == Depth::Outside && known.is_some_and(|known| known.has_the_outside_of(&seen)) {
-        return Look::Same;
+    if let Some(known) = known.filter(|known| known.has_the_outside_of(&seen)) {
+        match (depth, known.mark) {
+            (Depth::Outside, _) => return Look::Same(0),
+            (Depth::Content, Some(mark)) => match marked(path, &seen, seals) {
+                Ok(again) if again == mark => return Look::Same(seen.size),
+                Ok(_) => {}
+                Err(look) => return look,
+            },
+            (Depth::Content, None) => {}
+        }
     }
     match seen.kind {
-        FileKind::File => content(path, seen, seal),
+        FileKind::File => content(path, seen, seals),
         FileKind::Link => match std::fs::read_link(path) {
             Ok(target) => {
                 let target = text_of(&target);
@@ -142,48 +206,64 @@ fn outside_of(outside: &Metadata) -> Known {
         modified: (outside.mtime(), outside.mtime_nsec()),
         changed: (outside.ctime(), outside.ctime_nsec()),
         content: Sum::None,
+        mark: None,
         target: None,
         owner: None,
     }
 }
 
-fn content(path: &Path, seen: Known, seal: &[u8]) -> Look {
+fn content(path: &Path, seen: Known, seals: &Seals) -> Look {
     if seen.size > MOST_BYTES {
         return Look::Read(Box::new(seen), None);
     }
+    let is_sealed = !is_open_to_everybody(path, seen.mode);
+    let (mut sha, mut md5, mut marking) = (Sha256::new(), Md5::new(), seals.marking());
+    if is_sealed {
+        sha.update(seals.secret());
+    }
+    let read = read(path, &seen, |bytes| {
+        sha.update(bytes);
+        md5.update(bytes);
+        marking.update(bytes);
+    });
+    if let Err(look) = read {
+        return look;
+    }
+    let digits = hex(&sha.finalize()).into();
+    let content = if is_sealed { Sum::Sealed(digits) } else { Sum::Plain(digits) };
+    let mark = Some(Mark(*marking.finalize().as_bytes()));
+    Look::Read(Box::new(Known { content, mark, ..seen }), Some(hex(&md5.finalize())))
+}
+
+fn marked(path: &Path, seen: &Known, seals: &Seals) -> Result<Mark, Look> {
+    let mut marking = seals.marking();
+    read(path, seen, |bytes| {
+        marking.update(bytes);
+    })?;
+    Ok(Mark(*marking.finalize().as_bytes()))
+}
+
+/// Reads a file that has the outside `seen`, before and after.
+fn read(path: &Path, seen: &Known, mut take: impl FnMut(&[u8])) -> Result<(), Look> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);
     let opened = File::options().read(true).custom_flags(flags).open(path);
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Look::Unsettled,
-        Err(error) => return Look::Unreadable(error.to_string()),
-    };
-    let is_sealed = !is_open_to_everybody(path, seen.mode);
-    let mut sha = Sha256::new();
-    if is_sealed {
-        sha.update(seal);
-    }
-    let mut md5 = Md5::new();
-    let mut buffer = vec![0_u8; 64 * 1024];
+    let mut file = opened.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Look::Unsettled,
+        _ => Look::Unreadable(error.to_string()),
+    })?;
+    // Most files are small, and room has to be emptied first.
+    let room = usize::try_from(seen.size).unwrap_or(usize::MAX).clamp(LEAST_AT_ONCE, MOST_AT_ONCE);
+    let mut buffer = vec![0_u8; room];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => break,
-            Ok(count) => {
-                let bytes = buffer.get(..count).unwrap_or_default();
-                sha.update(bytes);
-                md5.update(bytes);
-            }
-            Err(error) => return Look::Unreadable(error.to_string()),
+            Ok(count) => take(buffer.get(..count).unwrap_or_default()),
+            Err(error) => return Err(Look::Unreadable(error.to_string())),
         }
     }
     let after = file.metadata().map(|after| outside_of(&after));
-    if !after.is_ok_and(|after| after.has_the_outside_of(&seen)) {
-        return Look::Unsettled;
-    }
-    let digits = hex(&sha.finalize()).into();
-    let sum = if is_sealed { Sum::Sealed(digits) } else { Sum::Plain(digits) };
-    Look::Read(Box::new(Known { content: sum, ..seen }), Some(hex(&md5.finalize())))
+    if after.is_ok_and(|after| after.has_the_outside_of(seen)) { Ok(()) } else { Err(Look::Unsettled) }
 }
 
 /// Everybody on the host may read it: its content is no secret, and its digest tells nobody anything new.
@@ -293,7 +373,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn read(path: &Path, seal: &[u8]) -> Known {
-        match look(path, None, seal, Depth::Outside) {
+        match look(path, None, &Seals::new(seal.to_vec()), Depth::Outside) {
             Look::Read(known, _) => *known,
             other => panic!("{other:?}"),
         }

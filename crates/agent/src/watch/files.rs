@@ -7,7 +7,7 @@
 mod rounds;
 
 use super::events::{Events, Overflow};
-use super::file::{self, Depth, Known, Look, path_of, text_of};
+use super::file::{self, Depth, Known, Look, Seals, path_of, text_of};
 use super::packages::{Cursor, Transactions};
 use crate::outbox::Note;
 use crate::reading::{Sources, hex, in_parts};
@@ -68,7 +68,7 @@ pub struct Files {
     /// Trees of which everything is known: only there a file can be new.
     settled: BTreeSet<String>,
     before: Vec<String>,
-    seal: Vec<u8>,
+    seals: Seals,
     events: Events,
     transactions: Transactions,
     owned: Option<(i64, i64, u64)>,
@@ -148,7 +148,7 @@ impl Files {
             transactions: Transactions::from(cursor),
             settled,
             before,
-            seal: seal.into_bytes(),
+            seals: Seals::new(seal.into_bytes()),
             known,
             notes,
             origin,
@@ -187,7 +187,7 @@ impl Files {
     /// The secret of this host for digests.
     #[must_use]
     pub fn seal(&self) -> &[u8] {
-        &self.seal
+        self.seals.secret()
     }
 
     /// How many notes wait.
@@ -339,8 +339,11 @@ impl Files {
                 Task::Folder(folder) => self.list(&folder, &mut found),
                 Task::Path(path, depth) => {
                     self.queued.remove(&path);
-                    match file::look(&path, self.known.get(&path), &self.seal, depth) {
-                        Look::Same => self.seen_again(&path),
+                    match file::look(&path, self.known.get(&path), &self.seals, depth) {
+                        Look::Same(read) => {
+                            bytes = bytes.saturating_add(read);
+                            self.seen_again(&path);
+                        }
                         Look::Gone => self.gone(&path, &mut found),
                         Look::Unsettled => later.push((path, depth)),
                         Look::Unreadable(reason) => drop(self.unreadable.insert(path, reason)),

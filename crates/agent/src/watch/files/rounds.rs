@@ -2,7 +2,7 @@
 
 use super::super::file::Known;
 use super::super::packages;
-use super::{Difference, Files, READ_ALL_WITHIN, Task, is_below};
+use super::{Difference, Files, READ_ALL_WITHIN, Round, Task, is_below};
 use crate::reading::{digest_of, hex};
 use crate::watch::file::Depth;
 use jiff::Timestamp;
@@ -12,6 +12,18 @@ use yakujo_contract::fact::integrity::{FileKind, IntegrityBaseline, Origin};
 use yakujo_contract::id::Digest;
 
 impl Files {
+    /// Makes every content due at once: so it is measured what reading all of them again costs.
+    pub fn read_all_now(&mut self) {
+        let entries = u64::try_from(self.known.len()).unwrap_or(u64::MAX);
+        self.due_contents = entries.saturating_mul(READ_ALL_WITHIN);
+    }
+
+    /// Whether something waits to be looked at.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.round_is_on == Round::Yes || !self.tasks.is_empty()
+    }
+
     /// The slow round: as many contents as keep the pace of [`READ_ALL_WITHIN`].
     pub(super) fn plan_contents(&mut self, now: Timestamp) {
         let passed = self.turn.map_or(0, |last| now.duration_since(last).as_secs().clamp(0, 60));

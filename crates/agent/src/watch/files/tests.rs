@@ -3,7 +3,7 @@
 use super::*;
 use sha2::{Digest as _, Sha256};
 use std::process::Command;
-use yakujo_contract::fact::integrity::Explanation;
+use yakujo_contract::fact::integrity::{Explanation, FileState};
 
 /// A tree that is watched, and what the outbox of its agent keeps.
 struct Place {
@@ -237,16 +237,67 @@ fn lost_events_are_said_and_everything_is_found_nevertheless() {
 }
 
 #[test]
-fn a_file_whose_outside_was_put_back_is_found_by_the_slow_round() {
+fn one_changed_byte_behind_the_old_outside_is_found_by_the_slow_round() {
+    use std::os::unix::fs::MetadataExt as _;
     let mut place = Place::new();
     let (mut files, _) = place.run();
     let path = place.path("etc/app.conf");
-    // As if the disk had been written to behind the file system.
-    let known = files.known.get_mut(&path).unwrap();
-    known.content = file::Sum::Plain("00".repeat(32).into());
-    files.due_contents = READ_ALL_WITHIN * 10;
+    let before = std::fs::metadata(&path).unwrap();
+    place.write("etc/app.conf", "onf");
+    let written = std::fs::File::options().append(true).open(&path).unwrap();
+    written.set_modified(before.modified().unwrap()).unwrap();
+    let after = written.metadata().unwrap();
+    assert_eq!((after.size(), after.mtime_nsec()), (before.size(), before.mtime_nsec()));
+    // Only who writes to the disk behind the file system puts back when the file itself was changed.
+    files.known.get_mut(&path).unwrap().changed = (after.ctime(), after.ctime_nsec());
+    let mut facts = Vec::new();
+    for _ in 0..20 {
+        facts.extend(files.turn(Timestamp::now()));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(changes(&facts).is_empty(), "by its outside nothing is to be seen: {facts:?}");
+    files.read_all_now();
     let facts = until_told(&mut files, "/etc/app.conf");
-    assert_eq!(told(&facts).len(), 1);
+    let found = told(&facts);
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["/etc/app.conf"]);
+    let digest = |state: &Option<FileState>| state.as_ref().unwrap().digest.as_ref().unwrap().to_string();
+    let file = &found["/etc/app.conf"];
+    let sum = |text: &str| hex(&Sha256::digest(text));
+    assert_eq!((digest(&file.before), digest(&file.after)), (sum("one"), sum("onf")));
+    files.read_all_now();
+    files.turn(Timestamp::now());
+    assert!(!files.is_busy());
+    assert!(changes(&files.turn(Timestamp::now())).is_empty());
+}
+
+#[test]
+fn what_an_older_version_kept_of_files_is_read_and_completed_by_the_slow_round() {
+    let mut place = Place::new();
+    let (files, _) = place.run();
+    drop(files);
+    let mut marks = BTreeMap::new();
+    for (key, text) in &mut place.kept {
+        let mut value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        let mark = value.as_object_mut().and_then(|fields| fields.remove("b"));
+        if let Some(mark) = mark {
+            marks.insert(key.clone(), mark);
+            *text = value.to_string();
+        }
+    }
+    assert_eq!(marks.len(), 2, "{:?}", place.kept);
+    let (mut files, facts) = place.run();
+    assert!(changes(&facts).is_empty(), "{facts:?}");
+    assert!(
+        matches!(&facts[..], [Fact::IntegrityBaseline(it)] if it.origin == Origin::Kept && it.entries >= 4)
+    );
+    files.read_all_now();
+    let facts = files.turn(Timestamp::now());
+    assert!(facts.is_empty(), "{facts:?}");
+    place.keep(&mut files);
+    for (key, mark) in marks {
+        let value: serde_json::Value = serde_json::from_str(&place.kept[&key]).unwrap();
+        assert_eq!(value["b"], mark, "{key}");
+    }
 }
 
 #[test]
