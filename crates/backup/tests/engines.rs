@@ -2,7 +2,7 @@
 //! one changed byte is found; a wrong key is told from a repository that is not there.
 #![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use yakujo_backup::engine::{BackupError, Engine, Place};
 use yakujo_backup::manifest::{Manifest, Owners};
@@ -56,6 +56,7 @@ impl Ground {
         std::fs::set_permissions(root.join("script"), std::fs::Permissions::from_mode(0o4750)).unwrap();
         symlink("住民/台帳.csv", root.join("link")).unwrap();
         symlink("/no/such/thing", root.join("dangling")).unwrap();
+        std::fs::hard_link(root.join("large"), root.join("住民/large")).unwrap();
         let odd = std::ffi::OsStr::from_bytes(b"odd\xff\nname");
         std::fs::write(root.join(odd), "odd").unwrap();
         let past = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 123_456_789);
@@ -94,9 +95,11 @@ fn there_and_back(writer: &dyn Engine, reader: &dyn Engine, ground: &Ground) {
     reader.restore(&made.id, &into).unwrap();
     let compared = originals.compare(&into, Owners::of_this_process());
     assert_eq!((compared.mismatches, compared.skipped), (0, 0), "{}", compared.first);
-    assert_eq!(compared.compared, 10);
-    // And that the comparison sees what it should see.
+    assert_eq!(compared.compared, 11);
     let there = |path: &str| into.join(root.strip_prefix("/").unwrap()).join(path);
+    let inode = |path: &str| std::fs::metadata(there(path)).unwrap().ino();
+    assert_eq!(inode("large"), inode("住民/large"), "two names of one file");
+    // And that the comparison sees what it should see.
     std::fs::write(there("住民/台帳.csv"), "1,次郎\n".repeat(5_000)).unwrap();
     std::fs::set_permissions(there("script"), std::fs::Permissions::from_mode(0o750)).unwrap();
     std::fs::remove_file(there("dangling")).unwrap();
