@@ -102,7 +102,7 @@ fn aide(folder: &Path, tree: &str, verb: &str) -> std::io::Result<Used> {
     let config = format!("--config={}", at("aide.conf"));
     let ended = Command::new(AIDE).args([&config, verb]).stdout(Stdio::null()).status()?;
     // Up to 7 it says which kinds of changes there are.
-    if !ended.code().is_some_and(|code| code <= 7) {
+    if ended.code().is_none_or(|code| code > 7) {
         return Err(std::io::Error::other(format!("aide {verb}: {ended}")));
     }
     Used::since(before)
