@@ -12,7 +12,10 @@ use super::packages::{Cursor, Transactions};
 use crate::outbox::Note;
 use crate::reading::{Sources, hex, in_parts};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ffi::OsStr;
+use std::ops::Bound;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use yakujo_contract::fact::integrity::{FileChange, FileKind, IntegrityChange, Origin};
@@ -59,6 +62,9 @@ pub struct Left {
 
 /// The keys of [`Left::rest`].
 pub const LEFT: [&str; 4] = [ROOTS_KEY, CURSOR_KEY, SEAL_KEY, LOOKED_KEY];
+
+/// Sorts behind whatever a folder can hold: a name has 255 bytes at most (`NAME_MAX`).
+const AFTER_EVERY_NAME: [u8; 256] = [0xff; 256];
 
 /// The watched trees.
 #[derive(Debug)]
@@ -388,7 +394,7 @@ impl Files {
         self.seen_again(path);
         let below: Vec<PathBuf> = self
             .known
-            .range::<Path, _>((std::ops::Bound::Included(path), std::ops::Bound::Unbounded))
+            .range::<Path, _>((Bound::Included(path), Bound::Unbounded))
             .take_while(|(other, _)| other.starts_with(path))
             .map(|(other, _)| other.clone())
             .collect();
@@ -436,7 +442,7 @@ impl Files {
             Ok(listed) => listed,
             Err(error) => return drop(self.unreadable.insert(folder.to_owned(), error.to_string())),
         };
-        let mut names = BTreeSet::new();
+        let mut names = HashSet::new();
         for entry in listed.flatten() {
             let path = entry.path();
             if self.is_own(&path) {
@@ -445,21 +451,33 @@ impl Files {
             if entry.file_type().is_ok_and(|it| it.is_dir()) {
                 self.tasks.push_back(Task::Folder(path.clone()));
             }
-            self.tasks.push_front(Task::Path(path.clone(), Depth::Outside));
-            names.insert(path);
+            self.tasks.push_front(Task::Path(path, Depth::Outside));
+            names.insert(entry.file_name());
         }
-        let children: Vec<PathBuf> = self
-            .known
-            .range::<Path, _>((std::ops::Bound::Excluded(folder), std::ops::Bound::Unbounded))
-            .take_while(|(path, _)| path.starts_with(folder))
-            .filter(|(path, _)| path.parent() == Some(folder) && !names.contains(*path))
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in children {
+        let is_missing = |path: &PathBuf| path.file_name().is_some_and(|name| !names.contains(name));
+        for path in self.known_in(folder).into_iter().filter(is_missing) {
             let looked = std::fs::symlink_metadata(&path);
             if looked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
                 self.gone(&path, found);
             }
+        }
+    }
+
+    /// What is known in a folder, but not below its folders: those are stepped over.
+    fn known_in(&self, folder: &Path) -> Vec<PathBuf> {
+        let (mut found, mut from) = (Vec::new(), Bound::Excluded(folder.to_owned()));
+        'folders: loop {
+            let rest = self.known.range((from.clone(), Bound::Unbounded));
+            for (path, known) in rest.take_while(|(path, _)| path.starts_with(folder)) {
+                if path.parent() == Some(folder) {
+                    found.push(path.clone());
+                }
+                if known.kind == FileKind::Folder {
+                    from = Bound::Excluded(path.join(OsStr::from_bytes(&AFTER_EVERY_NAME)));
+                    continue 'folders;
+                }
+            }
+            return found;
         }
     }
 

@@ -58,9 +58,8 @@ fn heads(visit: &Visit) -> Vec<String> {
         visit.of("ジョブ", "Job"),
         visit.of("最新の成功", "Newest good"),
         visit.of("保存先と暗号", "Repository"),
-        visit.of("読み返し", "Read back"),
         visit.of("復元試験", "Restore drill"),
-        visit.of("市の鍵の確認", "City's key"),
+        visit.of("読み返しと市の鍵", "Read back, city's key"),
     ];
     heads.into_iter().map(str::to_owned).collect()
 }
@@ -133,8 +132,8 @@ fn shown(visit: &Visit, row: &Row<'_>) -> Vec<Cell> {
     });
     match row.job {
         Some((host, name, job, repository)) => {
-            let link = Cell::link(format!("{}/hosts/{host}", visit.base()), format!("{host} {name}"));
-            cells.push(Cell::Many(vec![link, last_run(visit, job)]));
+            let link = Cell::link(format!("{}/hosts/{host}", visit.base()), host.as_str());
+            cells.push(Cell::Many(vec![link, Cell::Small(name.to_owned()), last_run(visit, job)]));
             cells.extend(newest(visit, job));
             cells.extend(proofs(visit, job, repository));
         }
@@ -142,7 +141,7 @@ fn shown(visit: &Visit, row: &Row<'_>) -> Vec<Cell> {
             let needed = row.line.is_none_or(|(line, _)| line.continuity != yakujo_contract::act::Trit::No);
             let word = visit.of("ジョブがありません", "No job");
             cells.push(if needed { chip("unknown", "？", word) } else { dash() });
-            cells.extend(std::iter::repeat_with(dash).take(5));
+            cells.extend(std::iter::repeat_with(dash).take(4));
         }
     }
     cells
@@ -188,7 +187,8 @@ fn newest(visit: &Visit, job: &Job) -> [Cell; 2] {
     ]
 }
 
-fn proofs(visit: &Visit, job: &Job, repository: Option<&Repository>) -> [Cell; 3] {
+/// That it can be restored, that a part of it was read back, and that the key the city keeps opens it.
+fn proofs(visit: &Visit, job: &Job, repository: Option<&Repository>) -> [Cell; 2] {
     let time = |at, good: bool| {
         if good {
             Cell::time(visit.lang, at)
@@ -198,10 +198,19 @@ fn proofs(visit: &Visit, job: &Job, repository: Option<&Repository>) -> [Cell; 3
     };
     let none = || Cell::text(visit.of("まだ", "Not yet"));
     let read = repository.and_then(|repository| repository.read.as_ref());
-    let city_key = repository.and_then(|repository| repository.city_key.as_ref());
+    let city_key = match repository.and_then(|repository| repository.city_key.as_ref()) {
+        None => Cell::Small(visit.of("市の鍵：まだ", "City's key: not yet").to_owned()),
+        Some(tried) if tried.value.errors == 0 => {
+            let at = super::era::exact(tried.value.ended);
+            Cell::Small(format!("{}{at}", visit.of("市の鍵：", "City's key: ")))
+        }
+        Some(_) => chip("broken", "×", visit.of("市の鍵で開けません", "Not opened by the city's key")),
+    };
     [
-        read.map_or_else(none, |read| time(read.value.ended, read.value.errors == 0)),
         job.drill.as_ref().map_or_else(none, |drill| time(drill.value.ended, drill.value.is_good())),
-        city_key.map_or_else(none, |tried| time(tried.value.ended, tried.value.errors == 0)),
+        Cell::Many(vec![
+            read.map_or_else(none, |read| time(read.value.ended, read.value.errors == 0)),
+            city_key,
+        ]),
     ]
 }
