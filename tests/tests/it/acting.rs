@@ -20,9 +20,9 @@ use yakujo_contract::thing::{Object, Thing};
 use yakujo_stories::City;
 use yakujo_stories::alone::alone;
 
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
-fn filled(form: Form, now: Timestamp) -> anyhow::Result<Filled> {
+pub fn filled(form: Form, now: Timestamp) -> anyhow::Result<Filled> {
     let must = form.row().fields.iter().filter(|it| it.part == Part::Ask && it.need == Ask::Must);
     let value = |kind: Kind| match kind {
         Kind::Choice(choices) => choices.first().map_or("", |choice| choice.0).to_owned(),
@@ -45,7 +45,7 @@ fn filled(form: Form, now: Timestamp) -> anyhow::Result<Filled> {
     })
 }
 
-async fn ask(city: &City, id: &str, filled: Filled) -> anyhow::Result<RequestId> {
+pub async fn ask(city: &City, id: &str, filled: Filled) -> anyhow::Result<RequestId> {
     let request: RequestId = id.parse()?;
     let number = RequestNumber::new("R0", filled.form, 1);
     let act = Act::RequestAsked { request: request.clone(), number, filled: Box::new(filled) };
@@ -58,14 +58,14 @@ async fn decide(city: &City, act: Act) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn agree(city: &City, request: &RequestId) -> anyhow::Result<()> {
+pub async fn agree(city: &City, request: &RequestId) -> anyhow::Result<()> {
     let at = city.office()?.now();
     let step = Step::Consulted { at, outcome: Outcome::Agreed, record: "協議が調った。".to_owned() };
     decide(city, Act::RequestStep { request: request.clone(), step }).await
 }
 
 /// The city names a post, somebody takes it, and approves a standing approval of malware.
-async fn standing(city: &City) -> anyhow::Result<RequestId> {
+pub async fn standing(city: &City) -> anyhow::Result<RequestId> {
     let now = city.office()?.now();
     let terms = StandingTerms { trigger: Trigger::MalwareSuspected, longest_min: 30, uses: 3, report_h: 24 };
     let to = now.checked_add(SignedDuration::from_hours(24))?;
@@ -83,7 +83,7 @@ async fn standing(city: &City) -> anyhow::Result<RequestId> {
     Ok(request)
 }
 
-async fn give(city: &City, request: &RequestId, work: Work) -> anyhow::Result<()> {
+pub async fn give(city: &City, request: &RequestId, work: Work) -> anyhow::Result<()> {
     let wanted = ("this-host".parse()?, request.clone(), work);
     let contractor = city.actor("contractor").await?;
     yakujo_server::orders::give(&*city.office()?, contractor, wanted, None).await?;
@@ -100,7 +100,7 @@ fn outcome(city: &City, request: &RequestId) -> anyhow::Result<Option<(OrderResu
     Ok(last.map(|it| (it.value.result, it.value.reason.clone())))
 }
 
-async fn is_done(city: &City, request: &RequestId) -> anyhow::Result<()> {
+pub async fn is_done(city: &City, request: &RequestId) -> anyhow::Result<()> {
     city.until(PATIENCE, "the order is carried out", |city| Ok(outcome(city, request)?.is_some())).await?;
     let became = outcome(city, request)?;
     ensure!(matches!(became, Some((OrderResult::Done, _))), "{became:?}");
@@ -108,7 +108,7 @@ async fn is_done(city: &City, request: &RequestId) -> anyhow::Result<()> {
 }
 
 /// The newest state of the isolation of this host.
-fn isolation(city: &City) -> anyhow::Result<Option<(bool, Option<IsolationCause>)>> {
+pub fn isolation(city: &City) -> anyhow::Result<Option<(bool, Option<IsolationCause>)>> {
     let office = city.office()?;
     let court = office.court();
     let host: HostId = "this-host".parse()?;

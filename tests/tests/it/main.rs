@@ -7,6 +7,7 @@ mod changes;
 mod environment;
 mod first_minutes;
 mod losses;
+mod malware;
 mod releases;
 mod stops;
 mod town_hall;

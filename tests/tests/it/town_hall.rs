@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use totp_rs::{Builder, Secret, Totp};
 use yakujo_contract::act::{Act, Role};
+use yakujo_contract::id::PostId;
 use yakujo_contract::request::form::{Ask, Form, Kind, Part};
 use yakujo_server::decide::Actor;
 use yakujo_stories::City;
@@ -21,7 +22,7 @@ const STEP: u64 = 30;
 /// A verdict has to stand on the city's page so soon.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
-/// The city's side of a story.
+/// The city's side of a story, or whoever else looks at the portal.
 pub struct TownHall {
     folder: PathBuf,
     portal: std::net::SocketAddr,
@@ -43,26 +44,40 @@ impl TownHall {
     /// Names the post, enters its head, and signs her in.
     pub async fn open(city: &City) -> anyhow::Result<Self> {
         let office = city.office()?;
-        let post: yakujo_contract::id::PostId = POST.parse()?;
+        let post: PostId = POST.parse()?;
         let named = Act::PostNamed { post: post.clone(), name: "情報政策課長".to_owned() };
         office.decide(city.actor("city").await?, named, None).await?;
-        let secret =
-            office.enter_person(None, LOGIN, "佐藤 桜", Role::CityApprover, Some(post), None).await?;
+        Self::enter(city, (LOGIN, "佐藤 桜"), Role::CityApprover, Some(post)).await
+    }
+
+    /// Enters somebody who only looks, and signs them in.
+    pub async fn visitor(city: &City, who: (&str, &str), role: Role) -> anyhow::Result<Self> {
+        Self::enter(city, who, role, None).await
+    }
+
+    async fn enter(
+        city: &City,
+        (login, name): (&str, &str),
+        role: Role,
+        post: Option<PostId>,
+    ) -> anyhow::Result<Self> {
+        let office = city.office()?;
+        let secret = office.enter_person(None, login, name, role, post, None).await?;
         let link = yakujo_server::console::link(&city.server.house, &office, &secret);
         let path = link.find("/c/").and_then(|begin| link.get(begin..)).context("a path")?.to_owned();
-        let folder = city.data.join("town-hall");
+        let folder = city.data.join(format!("portal-{login}"));
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("authority.pem"), city.server.house.authority.pem())?;
         let hall = Self { folder, portal: city.server.portal };
-        hall.sign_in(&path)?;
+        hall.sign_in(&path, login)?;
         Ok(hall)
     }
 
-    fn sign_in(&self, link: &str) -> anyhow::Result<()> {
+    fn sign_in(&self, link: &str, login: &str) -> anyhow::Result<()> {
         let page = self.page(link)?;
         let secret = between(&page, "<pre tabindex=\"0\">", "</pre>").replace(' ', "");
         let secret = Secret::try_from_base32(secret).map_err(|error| anyhow::anyhow!("{error:?}: {page}"))?;
-        let totp = Builder::new().with_secret(secret).with_account_name(LOGIN).build()?;
+        let totp = Builder::new().with_secret(secret).with_account_name(login).build()?;
         // A code counts once, and that of the step before is still taken.
         let done = self.send(
             link,
@@ -72,9 +87,9 @@ impl TownHall {
         ensure!(done.contains("回復コード"), "{done}");
         let way = "/c/main/sign-in";
         let page = self.page(way)?;
-        self.send(way, &page, &[("login", LOGIN), ("password", PASSWORD), ("code", &code(&totp, 0)?)])?;
+        self.send(way, &page, &[("login", login), ("password", PASSWORD), ("code", &code(&totp, 0)?)])?;
         let home = self.page("/c/main")?;
-        ensure!(home.contains("14条項の判定"), "nobody is signed in: {home}");
+        ensure!(home.contains("/c/main/sign-out"), "nobody is signed in: {home}");
         Ok(())
     }
 

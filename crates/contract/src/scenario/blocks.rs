@@ -338,7 +338,8 @@ fn change(line: &Line<'_>) -> Read<Vec<Value>> {
         "malware" => {
             json!({ "kind": "av.detection", "path": name, "digest": content("after", "ac"), "size": 1,
             "owner": 0, "signature": "Test.Virus", "trigger": "access",
-            "action": line.pair("action").unwrap_or("quarantined"), "result": line.pair("result").unwrap_or("done") })
+            "action": line.pair("action").unwrap_or("quarantined"), "result": line.pair("result").unwrap_or("done"),
+            "program": line.pair("program") == Some("yes") })
         }
         object => {
             json!({ "kind": "state.change", "part": part, "object": object, "since": since, "until": at,
