@@ -55,7 +55,9 @@ pub async fn show(visit: Visit) -> Answer {
     let tab = if tab.is_empty() && !visit.may(Audience::Parties) { "all" } else { tab };
     let all = all(&visit);
     let late = all.iter().filter(|found| found.is_late(visit.now)).count();
-    let own: Vec<&Found> = all.iter().filter(|found| is_in(&visit, found, tab)).collect();
+    let mut own: Vec<&Found> = all.iter().filter(|found| is_in(&visit, found, tab)).collect();
+    // In the order of the keys by which it pages: rows of one second are neither skipped nor shown twice.
+    own.sort_by_cached_key(|found| place(found));
     let (rows, next) = wanted.take(own.iter(), |found| place(found), |found| row(&visit, found));
     let table = Table {
         caption: visit.of("所見の一覧（新しい順）", "Findings, newest first").to_owned(),
