@@ -4,6 +4,7 @@
 //! the files, and a slow round that reads every content within a day. What was known lies on the disk in the same
 //! transaction as the facts, so a restart compares with what was told, and a crash tells at most twice.
 
+mod listing;
 mod rounds;
 
 use super::events::{Events, Overflow};
@@ -12,10 +13,8 @@ use super::packages::{Cursor, Transactions};
 use crate::outbox::Note;
 use crate::reading::{Sources, hex, in_parts};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::ffi::OsStr;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use yakujo_contract::fact::integrity::{FileChange, FileKind, IntegrityChange, Origin};
@@ -62,9 +61,6 @@ pub struct Left {
 
 /// The keys of [`Left::rest`].
 pub const LEFT: [&str; 4] = [ROOTS_KEY, CURSOR_KEY, SEAL_KEY, LOOKED_KEY];
-
-/// Sorts behind whatever a folder can hold: a name has 255 bytes at most (`NAME_MAX`).
-const AFTER_EVERY_NAME: [u8; 256] = [0xff; 256];
 
 /// The watched trees.
 #[derive(Debug)]
@@ -426,58 +422,6 @@ impl Files {
         let after = Known { owner, ..after };
         if before.as_ref() != Some(&after) {
             found.push(Difference { path, before, after: Some(after), md5 });
-        }
-    }
-
-    /// Looks at what lies in a folder, and watches it from before it is listed.
-    fn list(&mut self, folder: &Path, found: &mut Vec<Difference>) {
-        if !std::fs::symlink_metadata(folder).is_ok_and(|it| it.is_dir()) {
-            return;
-        }
-        self.unreadable.remove(folder);
-        if let Err(error) = self.events.watch(folder) {
-            self.unreadable.insert(folder.to_owned(), format!("no events of this folder: {error}"));
-        }
-        let listed = match std::fs::read_dir(folder) {
-            Ok(listed) => listed,
-            Err(error) => return drop(self.unreadable.insert(folder.to_owned(), error.to_string())),
-        };
-        let mut names = HashSet::new();
-        for entry in listed.flatten() {
-            let path = entry.path();
-            if self.is_own(&path) {
-                continue;
-            }
-            if entry.file_type().is_ok_and(|it| it.is_dir()) {
-                self.tasks.push_back(Task::Folder(path.clone()));
-            }
-            self.tasks.push_front(Task::Path(path, Depth::Outside));
-            names.insert(entry.file_name());
-        }
-        let is_missing = |path: &PathBuf| path.file_name().is_some_and(|name| !names.contains(name));
-        for path in self.known_in(folder).into_iter().filter(is_missing) {
-            let looked = std::fs::symlink_metadata(&path);
-            if looked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-                self.gone(&path, found);
-            }
-        }
-    }
-
-    /// What is known in a folder, but not below its folders: those are stepped over.
-    fn known_in(&self, folder: &Path) -> Vec<PathBuf> {
-        let (mut found, mut from) = (Vec::new(), Bound::Excluded(folder.to_owned()));
-        'folders: loop {
-            let rest = self.known.range((from.clone(), Bound::Unbounded));
-            for (path, known) in rest.take_while(|(path, _)| path.starts_with(folder)) {
-                if path.parent() == Some(folder) {
-                    found.push(path.clone());
-                }
-                if known.kind == FileKind::Folder {
-                    from = Bound::Excluded(path.join(OsStr::from_bytes(&AFTER_EVERY_NAME)));
-                    continue 'folders;
-                }
-            }
-            return found;
         }
     }
 
