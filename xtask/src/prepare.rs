@@ -48,7 +48,11 @@ const NEEDS: &[Need] = &[
     Need { package: "fonts-noto-cjk", proof: Proof::Package, why: "rare characters on paper" },
     Need { package: "libreoffice-calc-nogui", proof: Proof::Package, why: "workbooks in a real reader" },
     Need { package: "openssh-client", proof: Proof::Package, why: "c04, c05: who logs in" },
-    Need { package: "openssh-server", proof: Proof::Package, why: "c04, c05: an sshd of the test's own" },
+    Need {
+        package: "openssh-server",
+        proof: Proof::Package,
+        why: "c04, c05: an sshd of the test's own; c10: a repository by SFTP",
+    },
     Need { package: "sudo", proof: Proof::Package, why: "c05: privilege as it is used" },
     Need { package: "systemd", proof: Proof::Package, why: "c05: a journal of the test's own" },
     Need { package: "mariadb-server", proof: Proof::Package, why: "c08: the structure of a data base" },
@@ -57,7 +61,6 @@ const NEEDS: &[Need] = &[
         proof: Proof::Package,
         why: "c10: the other implementation of the repository format",
     },
-    Need { package: "openssh-server", proof: Proof::Package, why: "c10: a repository by SFTP" },
     Need { package: "distro-info-data", proof: Proof::Package, why: "c03: support end of the system" },
     Need { package: "debian-security-support", proof: Proof::Package, why: "c03: support end of packages" },
 ];
