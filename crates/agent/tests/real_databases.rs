@@ -1,40 +1,20 @@
 //! The structure of a real PostgreSQL and a real MariaDB, read by a role that can read no row.
 #![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod servers;
+
+use servers::{Mariadb, Postgres, secret};
+use std::path::Path;
+use std::process::Command;
 use yakujo_agent::collect::{c04_sessions, c08_schema, c09_databases};
 use yakujo_agent::reading::{Items, Sources};
 use yakujo_agent::settings;
 use yakujo_contract::fact::Fact;
 
-fn run(program: &str, arguments: &[&str]) -> String {
-    let done = Command::new(program).args(arguments).env("LC_ALL", "C").output().unwrap();
-    let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "{program} {arguments:?}: {out} {error}");
-    out.into_owned()
-}
-
 fn fails(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let done = Command::new(program).args(arguments).envs(environment.iter().copied()).output().unwrap();
     assert!(!done.status.success(), "{program} {arguments:?} should have been refused");
     String::from_utf8_lossy(&done.stderr).into_owned()
-}
-
-/// A folder that a user of a data base may use.
-fn folder(owner: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
-    run("/bin/chown", &[owner, &folder.path().display().to_string()]);
-    folder
-}
-
-fn access(folder: &Path, text: &str) -> PathBuf {
-    let path = folder.join("access");
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path
 }
 
 fn observed(text: &str) -> Items {
@@ -69,61 +49,6 @@ fn names_that_differ(before: &Items, after: &Items) -> Vec<String> {
     names
 }
 
-struct Postgres {
-    folder: tempfile::TempDir,
-    programs: PathBuf,
-}
-
-impl Postgres {
-    fn start() -> Self {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").expect("the Debian package postgresql");
-        let programs = versions.flatten().map(|version| version.path().join("bin")).max().unwrap();
-        let folder = folder("postgres");
-        let place = Self { folder, programs };
-        let password = place.folder.path().join("password");
-        std::fs::write(&password, "owner\n").unwrap();
-        let password = password.display().to_string();
-        place.as_owner(
-            "initdb",
-            &["-A", "scram-sha-256", "-U", "owner", "--pwfile", &password, "-D", &place.data()],
-        );
-        let options = format!("-c listen_addresses='' -c fsync=off -k {}", place.folder.path().display());
-        place.as_owner(
-            "pg_ctl",
-            &["-w", "-D", &place.data(), "-l", &format!("{}/log", place.data()), "-o", &options, "start"],
-        );
-        place
-    }
-
-    fn data(&self) -> String {
-        self.folder.path().join("data").display().to_string()
-    }
-
-    fn as_owner(&self, program: &str, arguments: &[&str]) {
-        let program = self.programs.join(program).display().to_string();
-        let mut command = Command::new("/usr/sbin/runuser");
-        command.args(["-u", "postgres", "--", &program]).args(arguments);
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        assert!(child.wait().unwrap().success(), "{program} {arguments:?}");
-    }
-
-    fn sql(&self, database: &str, sql: &str) {
-        let target =
-            format!("host={} user=owner password=owner dbname={database}", self.folder.path().display());
-        run("/usr/bin/psql", &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &target, "-c", sql]);
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let stop = self.programs.join("pg_ctl").display().to_string();
-        let arguments = ["-u", "postgres", "--", &stop, "-D", &self.data(), "-m", "immediate", "stop"];
-        // The folder goes away with it.
-        let _ = Command::new("/usr/sbin/runuser").args(arguments).stdout(Stdio::null()).status();
-    }
-}
-
 fn limits_of_postgresql(server: &Postgres, settings: &str) {
     server.sql("postgres", "ALTER SYSTEM SET idle_session_timeout = '15min'; ");
     server.sql("postgres", "SELECT pg_reload_conf()");
@@ -153,8 +78,8 @@ fn the_structure_of_postgresql_is_seen_by_name_and_no_row_can_be_read() {
     // As docs/operator.md says.
     server
         .sql("city", "CREATE ROLE yakujo LOGIN PASSWORD 'secret'; GRANT CONNECT ON DATABASE city TO yakujo");
-    let text = format!("[main]\nhost={}\nuser=yakujo\npassword=secret\n", server.folder.path().display());
-    let access = access(server.folder.path(), &text);
+    let text = format!("[main]\nhost={}\nuser=yakujo\npassword=secret\n", server.folder().display());
+    let access = secret(server.folder().join("access"), &text);
     let own = access.display().to_string();
     let refused = fails(
         "/usr/bin/psql",
@@ -195,69 +120,6 @@ fn the_structure_of_postgresql_is_seen_by_name_and_no_row_can_be_read() {
     assert_eq!(names_that_differ(&before, &after), expected);
 }
 
-struct Mariadb {
-    folder: tempfile::TempDir,
-    server: Child,
-}
-
-impl Mariadb {
-    fn start() -> Self {
-        let folder = folder("mysql");
-        let path = folder.path().display().to_string();
-        let data = format!("--datadir={path}/data");
-        run(
-            "/usr/bin/mariadb-install-db",
-            &[
-                "--no-defaults",
-                &data,
-                "--user=mysql",
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-            ],
-        );
-        let socket = format!("--socket={path}/socket");
-        let server = Command::new("/usr/sbin/mariadbd")
-            .args(["--no-defaults", &data, &socket, "--user=mysql", "--skip-networking"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let place = Self { folder, server };
-        let began = Instant::now();
-        while !place.answers() {
-            assert!(began.elapsed() < Duration::from_secs(60), "mariadbd does not answer");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        place
-    }
-
-    fn socket(&self) -> String {
-        self.folder.path().join("socket").display().to_string()
-    }
-
-    fn answers(&self) -> bool {
-        let socket = format!("--socket={}", self.socket());
-        let arguments = ["--no-defaults", &socket, "-u", "root", "-e", "SELECT 1"];
-        let mut command = Command::new("/usr/bin/mariadb");
-        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
-    }
-
-    fn sql(&self, sql: &str) {
-        run(
-            "/usr/bin/mariadb",
-            &["--no-defaults", &format!("--socket={}", self.socket()), "-u", "root", "-e", sql],
-        );
-    }
-}
-
-impl Drop for Mariadb {
-    fn drop(&mut self) {
-        // It may have ended by itself; its folder goes away.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
 #[test]
 fn the_structure_of_mariadb_is_seen_by_name_and_no_row_can_be_read() {
     let server = Mariadb::start();
@@ -270,7 +132,7 @@ fn the_structure_of_mariadb_is_seen_by_name_and_no_row_can_be_read() {
     let (_, grants) = operator.split_once("```sql mariadb\n").expect("the grants in docs/operator.md");
     server.sql(&grants.split_once("```").unwrap().0.replace("CHANGE-ME", "secret"));
     let text = format!("[client]\nsocket={}\nuser=yakujo\npassword=secret\n", server.socket());
-    let own = access(server.folder.path(), &text).display().to_string();
+    let own = secret(server.folder().join("access"), &text).display().to_string();
     let refused = fails(
         "/usr/bin/mariadb",
         &[&format!("--defaults-file={own}"), "-e", "SELECT * FROM city.resident"],

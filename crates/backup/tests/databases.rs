@@ -2,35 +2,17 @@
 //! into a scratch data base, and every row of every table counted again.
 #![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
 
+#[path = "../../agent/tests/servers/mod.rs"]
+mod servers;
+
 use jiff::Timestamp;
+use servers::{Mariadb, Postgres, secret};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
 use yakujo_backup::dump::{Product, Source};
 use yakujo_backup::engine::Place;
 use yakujo_backup::job::{Job, Tool};
 use yakujo_contract::fact::malware::Done;
-
-fn run(program: &str, arguments: &[&str]) -> String {
-    let done = Command::new(program).args(arguments).env("LC_ALL", "C").output().unwrap();
-    let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "{program} {arguments:?}: {out} {error}");
-    out.into_owned()
-}
-
-fn secret(path: PathBuf, text: &str) -> PathBuf {
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path
-}
-
-/// A folder that a user of a data base may use.
-fn folder(owner: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
-    run("/bin/chown", &[owner, &folder.path().display().to_string()]);
-    folder
-}
 
 fn now() -> Timestamp {
     Timestamp::now()
@@ -74,54 +56,6 @@ fn saved_and_loaded(job: &Job, sql: &dyn Fn(&str), tables: u64) {
     assert!(emptied.is_empty() && !emptied.is_good());
 }
 
-struct Postgres {
-    folder: tempfile::TempDir,
-    programs: PathBuf,
-}
-
-impl Postgres {
-    fn start() -> Self {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").expect("the Debian package postgresql");
-        let programs = versions.flatten().map(|version| version.path().join("bin")).max().unwrap();
-        let place = Self { folder: folder("postgres"), programs };
-        let password = place.folder.path().join("password");
-        std::fs::write(&password, "owner\n").unwrap();
-        let (password, data) = (password.display().to_string(), place.data());
-        let words = ["-A", "scram-sha-256", "-U", "owner", "--pwfile", &password, "-E", "UTF8", "-D", &data];
-        place.as_owner("initdb", &words);
-        let options = format!("-c listen_addresses='' -c fsync=off -k {}", place.folder.path().display());
-        place.as_owner("pg_ctl", &["-w", "-D", &data, "-l", &format!("{data}/log"), "-o", &options, "start"]);
-        place
-    }
-
-    fn data(&self) -> String {
-        self.folder.path().join("data").display().to_string()
-    }
-
-    fn as_owner(&self, program: &str, arguments: &[&str]) {
-        let program = self.programs.join(program).display().to_string();
-        let mut command = Command::new("/usr/sbin/runuser");
-        command.args(["-u", "postgres", "--", &program]).args(arguments);
-        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        assert!(status.unwrap().success(), "{program} {arguments:?}");
-    }
-
-    fn sql(&self, database: &str, sql: &str) {
-        let target =
-            format!("host={} user=owner password=owner dbname={database}", self.folder.path().display());
-        run("/usr/bin/psql", &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &target, "-c", sql]);
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let stop = self.programs.join("pg_ctl").display().to_string();
-        let arguments = ["-u", "postgres", "--", &stop, "-D", &self.data(), "-m", "immediate", "stop"];
-        // The folder goes away with it.
-        let _ = Command::new("/usr/sbin/runuser").args(arguments).stdout(Stdio::null()).status();
-    }
-}
-
 #[test]
 fn postgresql_is_dumped_restored_loaded_and_counted() {
     let server = Postgres::start();
@@ -136,8 +70,8 @@ fn postgresql_is_dumped_restored_loaded_and_counted() {
         "city",
         "CREATE VIEW odd AS SELECT * FROM tax.\"a \"\"b\"; INSERT INTO odd VALUES ('1'), (NULL), ('')",
     );
-    let text = format!("[main]\nhost={}\nuser=owner\npassword=owner\n", server.folder.path().display());
-    let access = secret(server.folder.path().join("access"), &text);
+    let text = format!("[main]\nhost={}\nuser=owner\npassword=owner\n", server.folder().display());
+    let access = secret(server.folder().join("access"), &text);
     let source = Source {
         product: Product::Postgresql,
         service: "main".to_owned(),
@@ -151,57 +85,6 @@ fn postgresql_is_dumped_restored_loaded_and_counted() {
     std::fs::set_permissions(&access, std::fs::Permissions::from_mode(0o644)).unwrap();
     let refused = job.back_up(&now);
     assert!(refused.result == Done::Failed && refused.reason.contains("chmod 600"), "{refused:?}");
-}
-
-struct Mariadb {
-    folder: tempfile::TempDir,
-    server: Child,
-}
-
-impl Mariadb {
-    fn start() -> Self {
-        let folder = folder("mysql");
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let data = format!("--datadir={}", path("data"));
-        let install = ["--no-defaults", &data, "--user=mysql", "--auth-root-authentication-method=normal"];
-        run("/usr/bin/mariadb-install-db", &install);
-        let server = Command::new("/usr/sbin/mariadbd")
-            .args(["--no-defaults", &data, "--user=mysql", "--skip-networking"])
-            .args([format!("--socket={}", path("socket")), format!("--pid-file={}", path("pid"))])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let place = Self { folder, server };
-        let began = Instant::now();
-        while !place.answers() {
-            assert!(began.elapsed() < Duration::from_secs(120), "mariadbd does not answer");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        place
-    }
-
-    fn socket(&self) -> String {
-        format!("--socket={}", self.folder.path().join("socket").display())
-    }
-
-    fn answers(&self) -> bool {
-        let mut command = Command::new("/usr/bin/mariadb");
-        command.args(["--no-defaults", &self.socket(), "-u", "root", "-e", "SELECT 1"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
-    }
-
-    fn sql(&self, sql: &str) {
-        run("/usr/bin/mariadb", &["--no-defaults", &self.socket(), "-u", "root", "-e", sql]);
-    }
-}
-
-impl Drop for Mariadb {
-    fn drop(&mut self) {
-        // It may have ended by itself; its folder goes away.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
 }
 
 #[test]
@@ -218,8 +101,8 @@ fn mariadb_is_dumped_restored_loaded_and_counted() {
     server.sql(
         "CREATE TABLE city.empty (id int); CREATE FUNCTION city.one() RETURNS int DETERMINISTIC RETURN 1",
     );
-    let text = format!("[client]\n{}\nuser=root\n", server.socket().trim_start_matches("--"));
-    let access = secret(server.folder.path().join("access"), &text);
+    let text = format!("[client]\nsocket={}\nuser=root\n", server.socket());
+    let access = secret(server.folder().join("access"), &text);
     let source = Source {
         product: Product::Mariadb,
         service: String::new(),
