@@ -11,6 +11,7 @@ pub mod joins;
 mod late;
 mod panel;
 pub mod reconciled;
+pub mod roll;
 mod undone;
 pub mod unreported;
 
@@ -28,6 +29,7 @@ use crate::terms::Terms;
 use jiff::{SignedDuration, Timestamp};
 use joins::Joins;
 use panel::Panel;
+use roll::Roll;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,6 +76,9 @@ enum Reach {
     Everything,
 }
 
+/// How often a host beats, and which of its collectors can be believed.
+type Rhythm = (u32, Vec<(String, bool)>);
+
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Deadline {
     at: Timestamp,
@@ -96,6 +101,8 @@ pub struct Court {
     #[serde(with = "crate::evidence::latest::pairs")]
     panels: BTreeMap<(DutyId, SystemId), Panel>,
     deadlines: BTreeSet<Deadline>,
+    #[serde(skip)]
+    roll: Roll,
 }
 
 impl Default for Court {
@@ -109,6 +116,7 @@ impl Default for Court {
             rejoined: 0,
             panels: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            roll: Roll::default(),
         }
     }
 }
@@ -180,17 +188,11 @@ impl Court {
         let rhythm = entry.host.as_ref().and_then(|host| self.rhythm(host));
         self.evidence.enter(number, entry);
         let touched = self.join_news(entry);
+        let reach = self.reach(entry, quiet, rhythm.as_ref());
+        self.unroll(entry, reach, &touched);
         match &entry.body {
             Body::Fact(fact) => match &entry.host {
                 Some(host) => {
-                    let reach = match SIGNS_OF_LIFE.contains(&fact.kind()) {
-                        _ if quiet => Reach::Everything,
-                        true if fact.kind() == "agent.beat" && self.rhythm(host) == rhythm => {
-                            Reach::EveryHostDuty
-                        }
-                        true => Reach::EveryDutyAboutLife,
-                        false => Reach::DutiesThatUse,
-                    };
                     rulings.extend(self.after_host_fact(terms, host, fact.kind(), reach));
                     rulings.extend(self.after_probe(terms, fact));
                     rulings.extend(self.after_clock(terms, host, fact));
@@ -201,6 +203,19 @@ impl Court {
             Body::Act(act) => rulings.extend(self.after_act(terms, act, &touched)),
         }
         rulings
+    }
+
+    /// Which duties an entry of a host concerns; before it the host was quiet, or had this rhythm.
+    fn reach(&self, entry: &Entry, quiet: bool, rhythm: Option<&Rhythm>) -> Reach {
+        let (Body::Fact(fact), Some(host)) = (&entry.body, &entry.host) else { return Reach::DutiesThatUse };
+        match SIGNS_OF_LIFE.contains(&fact.kind()) {
+            _ if quiet => Reach::Everything,
+            true if fact.kind() == "agent.beat" && self.rhythm(host).as_ref() == rhythm => {
+                Reach::EveryHostDuty
+            }
+            true => Reach::EveryDutyAboutLife,
+            false => Reach::DutiesThatUse,
+        }
     }
 
     /// Nothing was heard of the host, or not lately: whatever it says next concerns every duty.
@@ -216,7 +231,7 @@ impl Court {
     }
 
     /// How often the host says that it lives, and which of its collectors can be believed.
-    fn rhythm(&self, host: &HostId) -> Option<(u32, Vec<(String, bool)>)> {
+    fn rhythm(&self, host: &HostId) -> Option<Rhythm> {
         let beat = self.evidence.hosts.get(host)?.beat.as_ref()?;
         let believed = |run: &CollectorRun| {
             let age = beat.stamp.observed.duration_since(run.ran);

@@ -104,6 +104,19 @@ impl Rule {
         Self::R24,
     ];
 
+    /// The rule that an id of a finding names.
+    #[must_use]
+    pub fn of_id(id: &FindingId) -> Option<Self> {
+        let (word, _) = id.as_str().split_once('.')?;
+        Self::ALL.into_iter().find(|rule| rule.word() == word)
+    }
+
+    /// How ids spell it: `r01`.
+    #[must_use]
+    pub fn word(self) -> String {
+        self.row().key.to_ascii_lowercase().replace('-', "")
+    }
+
     /// Its row of the table.
     #[must_use]
     pub fn row(self) -> &'static RuleRow {

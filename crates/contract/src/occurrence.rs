@@ -226,7 +226,7 @@ pub fn rule_of(object: Object) -> Rule {
 /// entries give the same id in any order.
 #[must_use]
 pub fn finding_id(rule: Rule, place: &str, object: Object, mark: Timestamp) -> FindingId {
-    let rule = rule.row().key.to_ascii_lowercase().replace('-', "");
+    let rule = rule.word();
     let instant = mark.as_nanosecond();
     let text = format!("{rule}.{}.{}.{instant}", short(place), object.word());
     text.parse().unwrap_or_else(|_| unreachable_id(&rule, instant))

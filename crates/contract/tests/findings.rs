@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
 
 use jiff::Timestamp;
+use std::sync::Arc;
 use yakujo_contract::court::Court;
 use yakujo_contract::court::found::Found;
 use yakujo_contract::finding::Rule;
@@ -17,7 +18,7 @@ alive web-1 11-26T03:00 11-26T06:00
 const END: &str = "expect 11-26T06:00 7.a main kept
 ";
 
-fn found(lines: &str) -> Vec<Found> {
+fn found(lines: &str) -> Vec<Arc<Found>> {
     let terms = Terms::standard();
     let text = format!("{HOSTS}{lines}{END}");
     let mut entries = yakujo_contract::scenario::entries(&terms, &text).unwrap();
@@ -28,12 +29,12 @@ fn found(lines: &str) -> Vec<Found> {
     }
     let end: Timestamp = "2026-11-26T06:00:00Z".parse().unwrap();
     let _ = court.advance(&terms, end);
-    court.found(&terms)
+    court.roll(&terms).all().to_vec()
 }
 
 fn undone(lines: &str) -> Vec<String> {
     let all = found(lines).into_iter().filter(|found| matches!(found.finding.join, Join::NotDone(_)));
-    all.map(|found| found.words.ja).collect()
+    all.map(|found| found.words.ja.clone()).collect()
 }
 
 const STOP: &str = "ask F-07 g1 11-09T00:00 systems=main from=11-24T01:00 to=11-24T02:00
@@ -95,7 +96,7 @@ fn a_host_that_is_silent_for_more_than_a_day_is_an_asset_nobody_watches() {
         let _ = court.enter(&terms, number, entry);
     }
     let rules =
-        |court: &Court| court.found(&terms).iter().map(|found| found.finding.rule).collect::<Vec<_>>();
+        |court: &Court| court.roll(&terms).all().iter().map(|found| found.finding.rule).collect::<Vec<_>>();
     let _ = court.advance(&terms, "2026-11-25T02:00:00Z".parse().unwrap());
     assert!(!rules(&court).contains(&Rule::R22), "not for a day yet");
     let _ = court.advance(&terms, "2026-11-25T04:00:00Z".parse().unwrap());

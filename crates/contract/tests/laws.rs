@@ -537,6 +537,40 @@ fn any_entry(place: usize, which: usize, seeds: &[u16]) -> Option<Entry> {
     Entry::from_bytes(text.as_bytes()).ok()
 }
 
+/// What is kept of the roll says the same as a roll that was made anew, and every running clock belongs to an open request.
+fn roll_is_true(court: &Court, at: &str) {
+    let anew = court.clone();
+    let (kept, anew) = (court.roll(&TERMS), anew.roll(&TERMS));
+    assert_eq!(kept.all(), anew.all(), "{at}");
+    assert_eq!(kept.unreported(), anew.unreported(), "{at}");
+    let requests = &court.evidence().requests;
+    let open: Vec<_> = requests.open().map(|(id, _)| id).collect();
+    for (id, request) in requests.all() {
+        let Some(progress) = &request.progress else { continue };
+        let runs = court.clocks(&TERMS, progress).iter().any(|clock| clock.met.is_none());
+        assert!(open.contains(&id) || (!runs && progress.state.is_over()), "{at}: {id} is not open");
+    }
+}
+
+#[test]
+fn the_roll_that_is_kept_is_the_roll_that_would_be_made() {
+    for (name, entries) in STORIES.iter() {
+        let mut run = Run::default();
+        for entry in entries {
+            // Time passes between two entries, and pages are looked at meanwhile.
+            let between = run.court.now().max(entry.received - SignedDuration::from_secs(1));
+            run.advance(between);
+            roll_is_true(&run.court, &format!("{name} before {}", run.next));
+            run.enter(entry);
+            roll_is_true(&run.court, &format!("{name} after {}", run.next));
+        }
+        for days in [1, 3, 10, 40] {
+            run.advance(run.court.now() + SignedDuration::from_hours(days * 24));
+            roll_is_true(&run.court, &format!("{name}, {days} days later"));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..few() })]
 

@@ -4,6 +4,7 @@
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use yakujo_contract::act::{Act, Environment, HostPlace, Matter};
 use yakujo_contract::court::found::Found;
@@ -62,10 +63,10 @@ pub async fn service_stopped(city: &City, seq: u64) -> anyhow::Result<()> {
 /// Of two findings the contractor has said of one what it was: either side has one to look at.
 async fn one_explained(city: &City, office: &Office) -> anyhow::Result<()> {
     service_stopped(city, 2).await?;
-    let waits = |found: &Found| found.turn == Some(Party::Contractor);
+    let waits = |found: &Arc<Found>| found.turn == Some(Party::Contractor);
     let open = |office: &Office| {
-        let found = office.court().found(office.terms());
-        found.into_iter().filter(waits).map(|found| found.finding.id).collect::<Vec<_>>()
+        let found = office.court().roll(office.terms()).all().to_vec();
+        found.into_iter().filter(waits).map(|found| found.finding.id.clone()).collect::<Vec<_>>()
     };
     city.until(Duration::from_secs(60), "two findings", |_| Ok(open(office).len() >= 2)).await?;
     let finding = open(office).first().context("a finding")?.clone();

@@ -217,12 +217,12 @@ async fn walk(
     findings: &mut Findings,
 ) -> anyhow::Result<BTreeSet<&'static str>> {
     browser.go(&format!("/c/main?lang={lang}")).await?;
-    let mut ahead = VecDeque::from(["/c/main".to_owned()]);
+    let mut ahead = VecDeque::from([("/c/main".to_owned(), "the start".to_owned())]);
     let mut known = BTreeSet::new();
     let mut times: BTreeMap<(&'static str, String), usize> = BTreeMap::new();
-    while let Some(to) = ahead.pop_front() {
+    while let Some((to, from)) = ahead.pop_front() {
         let Some(kind) = kind_of(&to) else {
-            findings.faults.insert(format!("a link leads to {to}, which no route answers"));
+            findings.faults.insert(format!("a link on {from} leads to {to}, which no route answers"));
             continue;
         };
         let route = kind.0;
@@ -239,17 +239,24 @@ async fn walk(
         browser.go(&to).await?;
         let at = browser.path().await?;
         ensure!(to.split('?').next() == Some(&at), "{to} leads to {at}");
+        if let Some(said) = browser.texts(REFUSED).await?.first() {
+            findings.faults.insert(format!("a link on {from} leads to {to}: {said}"));
+            continue;
+        }
         findings.add(browser, lang).await?;
         let links = browser.run(LINKS).await?;
         for link in links.as_array().context("links are a list")? {
             let link = link.as_str().and_then(|link| link.strip_prefix(browser.portal())).unwrap_or_default();
             if !link.is_empty() && known.insert(link.to_owned()) {
-                ahead.push_back(link.to_owned());
+                ahead.push_back((link.to_owned(), to.clone()));
             }
         }
     }
     Ok(times.into_keys().map(|(route, _)| route).collect())
 }
+
+/// What a page says instead of itself: the only page whose mark leads out of the contract.
+const REFUSED: &str = r#"body:has(> header .mark[href="/"]) main .lead"#;
 
 /// Where links lead: pages only, neither files nor the other language.
 const LINKS: &str = r#"return [...document.querySelectorAll("a[href]")].map((it) => it.href.split('#')[0])

@@ -39,7 +39,7 @@ async fn begin(folder: &Path) -> anyhow::Result<City> {
 
 fn names(city: &City) -> anyhow::Result<Vec<(Object, String)>> {
     let office = city.office()?;
-    let found = office.court().found(office.terms());
+    let found = office.court().roll(office.terms()).all().to_vec();
     Ok(found.into_iter().map(|it| (it.finding.object, it.finding.names.join(" "))).collect())
 }
 

@@ -203,8 +203,11 @@ async fn across(
 fn seconds(city: &City, system: &str, at_most: u64) -> anyhow::Result<()> {
     use yakujo_contract::reconcile::Join;
     let office = city.office()?;
-    let found = office.court().findings(office.terms(), Some(&system.parse()?));
-    let [(finding, _)] = found.as_slice() else { anyhow::bail!("one finding is wanted: {found:#?}") };
+    let system: yakujo_contract::id::SystemId = system.parse()?;
+    let mut found = office.court().roll(office.terms()).all().to_vec();
+    found.retain(|found| found.finding.system == system);
+    let [found] = found.as_slice() else { anyhow::bail!("one finding is wanted: {found:#?}") };
+    let finding = &found.finding;
     let Join::OutsideWindow { by_s, .. } = finding.join else { anyhow::bail!("{finding:#?}") };
     println!("{system}: {by_s} s too long, seen within {at_most} s");
     ensure!(by_s >= 10 && u64::try_from(by_s)? <= at_most, "{by_s} s of {at_most}");

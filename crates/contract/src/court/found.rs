@@ -1,5 +1,5 @@
-//! Everything that was found, in one list: what hosts told, and what probes saw from outside, with what people said of it
-//! and until when somebody has to. Pages and the check of acts ask here; judges weigh the same findings.
+//! One finding as pages and the check of acts see it: what hosts told, or probes saw from outside, with what people said of
+//! it and until when somebody has to. Judges weigh the same findings; the roll keeps them in order.
 
 use super::Court;
 use crate::case::Case;
@@ -14,9 +14,11 @@ use crate::terms::Terms;
 use crate::thing::Object;
 use crate::weigh;
 use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::sync::Arc;
 
 /// One finding and where it stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The finding.
     pub finding: Finding,
@@ -37,6 +39,12 @@ impl Found {
     #[must_use]
     pub fn is_late(&self, now: Timestamp) -> bool {
         matches!(self.settled, Settled::Open | Settled::Proposed(_)) && self.due < now
+    }
+
+    /// Where it stands in a list: the newest first, those of one second by id.
+    #[must_use]
+    pub fn place(&self) -> (Reverse<i64>, &FindingId) {
+        (Reverse(self.finding.since.as_second()), &self.finding.id)
     }
 
     /// Whether it is a stop or a restriction that still lasts.
@@ -76,21 +84,6 @@ impl Found {
 }
 
 impl Court {
-    /// Everything that was found, the newest first.
-    #[must_use]
-    pub fn found(&self, terms: &Terms) -> Vec<Found> {
-        let mut all = Vec::new();
-        for (system, places) in &self.places {
-            let case = Case::new(terms, (&self.evidence, &self.joins), system, places, self.now);
-            let findings = self.findings(terms, Some(system)).into_iter();
-            all.extend(findings.map(|(finding, _)| found(&case, finding)));
-        }
-        all.sort_by(|one, other| {
-            (other.finding.since, &other.finding.id).cmp(&(one.finding.since, &one.finding.id))
-        });
-        all
-    }
-
     /// To whom a finding goes up that nobody classified in time: of the city the post that decides such matters by now,
     /// of the contractor its security lead.
     #[must_use]
@@ -111,12 +104,13 @@ impl Court {
 
     /// One finding.
     #[must_use]
-    pub fn finding(&self, terms: &Terms, id: &FindingId) -> Option<Found> {
-        self.found(terms).into_iter().find(|found| found.answers_to(id))
+    pub fn finding(&self, terms: &Terms, id: &FindingId) -> Option<Arc<Found>> {
+        self.roll(terms).get(id).map(Arc::clone)
     }
 }
 
-fn found(case: &Case<'_>, finding: Finding) -> Found {
+/// A finding with what was said of it.
+pub(super) fn found(case: &Case<'_>, finding: Finding) -> Found {
     let said = c07_stops::said(case, &finding).cloned();
     let settled = said.as_ref().map_or(Settled::Open, Said::settled);
     let days = case.measure(weigh::P22, "emergency_bd").value;

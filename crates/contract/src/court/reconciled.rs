@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::clauses::{c01_procedures, c02_malware, c07_stops, c08_changes, c12_environments};
 use crate::entry::{Body, Entry};
 use crate::fact::Fact;
-use crate::finding::{Finding, Settled};
+use crate::finding::Finding;
 use crate::id::{HostId, SystemId};
 use crate::occurrence::{Key, Occurrence};
 use crate::reconcile::Join;
@@ -50,33 +50,6 @@ impl Court {
         })
     }
 
-    /// What was found of a system, or of all: open, classified and closed.
-    #[must_use]
-    pub fn findings(&self, terms: &Terms, only: Option<&SystemId>) -> Vec<(Finding, Settled)> {
-        let mut found = Vec::new();
-        for (system, places) in &self.places {
-            if only.is_some_and(|only| only != system) {
-                continue;
-            }
-            let case = Case::new(terms, (&self.evidence, &self.joins), system, places, self.now);
-            let mut all: Vec<Finding> = self.joins.findings(system).cloned().collect();
-            all.extend(c07_stops::stops(&case));
-            all.extend(c02_malware::late_reports(&case));
-            all.extend(c02_malware::restored_too_early(&case));
-            all.extend(c02_malware::not_contained(&case));
-            all.extend(c12_environments::unannounced(&case));
-            all.extend(late::findings(&case));
-            all.extend(undone::findings(&case));
-            all.extend(c08_changes::unwatched_assets(&case));
-            all.extend(c01_procedures::outdated(&case));
-            found.extend(all.into_iter().map(|finding| {
-                let state = c07_stops::settled(&case, &finding);
-                (finding, state)
-            }));
-        }
-        found
-    }
-
     /// How much of what happened stands on a ticket.
     #[must_use]
     pub fn history_ratio(&self, system: &SystemId) -> Ratio {
@@ -102,7 +75,7 @@ impl Court {
         self.after_requests(terms, "finding.closed", &systems)
     }
 
-    fn is_probe(&self, host: &HostId) -> bool {
+    pub(super) fn is_probe(&self, host: &HostId) -> bool {
         let probe = crate::id::ProbeId::of_host(host);
         let mut targets = self.evidence.agreements.targets();
         probe.is_some_and(|probe| targets.any(|watched| watched.target.probes.contains(&probe)))
@@ -140,6 +113,7 @@ impl Court {
             return;
         }
         self.rejoined = self.joins.renew(&self.evidence, &system, host, &keys);
+        self.roll.forget(&system);
         for key in self.joins.settled(host, entry.received) {
             self.evidence.occurrences.forget(host, &key);
         }
@@ -172,4 +146,19 @@ impl Court {
         }
         rulings
     }
+}
+
+/// What was found of one system: open, classified and closed.
+pub(super) fn of_system(case: &Case<'_>) -> Vec<Finding> {
+    let mut all: Vec<Finding> = case.joins.findings(case.system).cloned().collect();
+    all.extend(c07_stops::stops(case));
+    all.extend(c02_malware::late_reports(case));
+    all.extend(c02_malware::restored_too_early(case));
+    all.extend(c02_malware::not_contained(case));
+    all.extend(c12_environments::unannounced(case));
+    all.extend(late::findings(case));
+    all.extend(undone::findings(case));
+    all.extend(c08_changes::unwatched_assets(case));
+    all.extend(c01_procedures::outdated(case));
+    all
 }

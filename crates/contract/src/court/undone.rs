@@ -4,6 +4,7 @@
 //! Said only where it would have been seen: all the time by a probe, or by an agent that looks at such things and has
 //! spoken since.
 
+use crate::act::HostPlace;
 use crate::case::{Case, HostCase};
 use crate::clauses::c07_stops::threshold;
 use crate::entry::Party;
@@ -20,14 +21,8 @@ use jiff::Timestamp;
 
 /// Approved work of one system of which nothing was seen.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
-    let approved = case.evidence.requests.of_system(case.system).filter_map(|(id, request)| {
-        let progress = request.progress.as_ref()?;
-        let stands = matches!(progress.state, State::Approved | State::Done | State::Reported);
-        let window = progress.window().filter(|_| stands && progress.approved.is_some())?;
-        Some((id, progress, window))
-    });
     let mut found = Vec::new();
-    for (id, progress, window) in approved {
+    for (id, progress, window) in approved(case) {
         // What agents and probes saw may be on its way for a while.
         let known = window.last().saturating_add(NEAR).unwrap_or(Timestamp::MAX);
         if case.passed(known) && would_be_seen(case, progress, window) && !was_seen(case, id, window) {
@@ -35,6 +30,29 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Work that was approved and has a time.
+fn approved<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a RequestId, &'a Progress, Window)> {
+    case.evidence.requests.of_system(case.system).filter_map(|(id, request)| {
+        let progress = request.progress.as_ref()?;
+        let stands = matches!(progress.state, State::Approved | State::Done | State::Reported);
+        let window = progress.window().filter(|_| stands && progress.approved.is_some())?;
+        Some((id, progress, window))
+    })
+}
+
+/// Whether a host has not spoken since some approved time: its next word may tell that nothing was done.
+pub(super) fn waits_for_a_word(case: &Case<'_>) -> bool {
+    let silent_since = |window: Window| {
+        move |(_, host): (&HostPlace, Option<&Host>)| {
+            let host = host.and_then(|host| Some((host.first_received?, host.last_received?)));
+            host.is_some_and(|(first, last)| first <= window.from && last.received <= window.last())
+        }
+    };
+    let of_agents = approved(case).filter(|(_, progress, _)| progress.form() == Form::F09);
+    let mut windows = of_agents.map(|(_, _, window)| window);
+    windows.any(|window| case.hosts().any(silent_since(window)))
 }
 
 fn undone(case: &Case<'_>, id: &RequestId, progress: &Progress, window: Window) -> Finding {

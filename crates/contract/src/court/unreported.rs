@@ -1,8 +1,7 @@
 //! Detected malware that the contractor has still to report (F-05), with its clock.
 
-use super::Court;
+use crate::case::Case;
 use crate::id::{EntryNumber, HostId, SystemId};
-use crate::terms::Terms;
 use jiff::Timestamp;
 
 /// One detection that nobody has reported.
@@ -20,22 +19,10 @@ pub struct Unreported {
     pub due: Timestamp,
 }
 
-impl Court {
-    /// What was detected and not reported, what is due first at the top.
-    #[must_use]
-    pub fn unreported(&self, terms: &Terms) -> Vec<Unreported> {
-        let mut all = Vec::new();
-        for (system, places) in self.places() {
-            let open = crate::clauses::c02_malware::unreported(&self.case(terms, system, places));
-            all.extend(open.into_iter().map(|(host, entry, detected, due)| Unreported {
-                system: system.clone(),
-                host,
-                entry,
-                detected,
-                due,
-            }));
-        }
-        all.sort_by_key(|one| (one.due, one.entry));
-        all
-    }
+/// What was detected in one system and not reported.
+pub(super) fn of_system(case: &Case<'_>) -> Vec<Unreported> {
+    let open = crate::clauses::c02_malware::unreported(case).into_iter();
+    let one =
+        |(host, entry, detected, due)| Unreported { system: case.system.clone(), host, entry, detected, due };
+    open.map(one).collect()
 }

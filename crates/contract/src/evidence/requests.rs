@@ -135,6 +135,9 @@ pub struct Requests {
     /// By the end of their windows: what is over for long is not looked at again.
     #[serde(with = "super::latest::pairs")]
     by_end: BTreeMap<(SystemId, Timestamp), BTreeSet<RequestId>>,
+    open: BTreeSet<RequestId>,
+    handed_in: BTreeSet<(Timestamp, RequestId)>,
+    named_by: BTreeMap<RequestId, BTreeSet<RequestId>>,
 }
 
 impl Requests {
@@ -149,13 +152,13 @@ impl Requests {
         let request = self.requests.entry(id.clone()).or_default();
         request.asked.insert(stamp, (by, number.clone(), filled.clone()));
         self.numbers.entry(number.clone()).or_insert_with(|| id.clone());
-        self.index(id, filled);
+        self.index(id, stamp, filled);
     }
 
     pub(super) fn step(&mut self, id: &RequestId, stamp: Stamp, by: By, step: &Step) {
         self.requests.entry(id.clone()).or_default().steps.insert(stamp, (by, step.clone()));
         if let Step::Resubmitted { filled } = step {
-            self.index(id, filled);
+            self.index(id, stamp, filled);
         }
     }
 
@@ -164,7 +167,11 @@ impl Requests {
         self.requests.entry(id.clone()).or_default().used.insert(stamp, host.clone());
     }
 
-    fn index(&mut self, id: &RequestId, filled: &Filled) {
+    fn index(&mut self, id: &RequestId, stamp: Stamp, filled: &Filled) {
+        self.handed_in.insert((stamp.received, id.clone()));
+        for named in &filled.links {
+            self.named_by.entry(named.clone()).or_default().insert(id.clone());
+        }
         // An approval may be narrower than what was asked for, never wider.
         let end = filled.window.map_or(Timestamp::MAX, |window| window.last());
         for system in &filled.scope.systems {
@@ -181,10 +188,12 @@ impl Requests {
     ) {
         if let Some(request) = self.requests.get_mut(id) {
             request.follow(offices, importance);
+            keep_open(&mut self.open, id, request);
         }
     }
 
-    /// After an act on posts: what was decided in a post is looked at again. Returns the requests that stand otherwise.
+    /// After an act on posts: what was decided in a post is looked at again. Returns the requests that stand otherwise, or of
+    /// which another step is void.
     pub(super) fn follow_all(
         &mut self,
         offices: &Offices,
@@ -192,9 +201,10 @@ impl Requests {
     ) -> Vec<RequestId> {
         let mut changed = Vec::new();
         for (id, request) in &mut self.requests {
-            let before = request.progress.clone();
+            let before = (request.progress.clone(), request.void.clone());
             request.follow(offices, &importance);
-            if request.progress != before {
+            keep_open(&mut self.open, id, request);
+            if (&request.progress, &request.void) != (&before.0, &before.1) {
                 changed.push(id.clone());
             }
         }
@@ -224,6 +234,29 @@ impl Requests {
     /// All requests, by id.
     pub fn all(&self) -> impl Iterator<Item = (&RequestId, &Request)> {
         self.requests.iter()
+    }
+
+    /// The requests that are not over, or for which something is still owed, by id.
+    pub fn open(&self) -> impl Iterator<Item = (&RequestId, &Request)> {
+        self.open.iter().filter_map(|id| Some((id, self.requests.get(id)?)))
+    }
+
+    /// The requests that were handed in, for the first time or again, at an instant or after it.
+    #[must_use]
+    pub fn handed_in_since(&self, since: Timestamp) -> BTreeSet<&RequestId> {
+        self.handed_in.iter().rev().take_while(|(at, _)| *at >= since).map(|(_, id)| id).collect()
+    }
+
+    /// The requests that name this one, in any of their versions.
+    pub fn naming(&self, id: &RequestId) -> impl Iterator<Item = (&RequestId, &Request)> {
+        let ids = self.named_by.get(id).into_iter().flatten();
+        ids.filter_map(|id| Some((id, self.requests.get(id)?)))
+    }
+
+    /// The fiscal years in which something was asked, as numbers spell them.
+    #[must_use]
+    pub fn years(&self) -> BTreeSet<&str> {
+        self.numbers.keys().map(RequestNumber::year).collect()
     }
 
     /// The requests about a system.
@@ -274,6 +307,13 @@ impl Requests {
     pub fn grants<'a>(&'a self, system: &'a SystemId, forms: &'a [Form]) -> impl Iterator<Item = Grant<'a>> {
         self.of_system(system).flat_map(move |(id, _)| self.grants_of_request(id, forms))
     }
+}
+
+fn keep_open(open: &mut BTreeSet<RequestId>, id: &RequestId, request: &Request) {
+    match &request.progress {
+        Some(progress) if !progress.state.is_over() || progress.owes() => open.insert(id.clone()),
+        Some(_) | None => open.remove(id),
+    };
 }
 
 fn grants_of<'a>(id: &'a RequestId, number: &'a RequestNumber, progress: &'a Progress) -> Vec<Grant<'a>> {

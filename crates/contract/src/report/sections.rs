@@ -22,6 +22,7 @@ use crate::thing::Object;
 use crate::weigh;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The month, and the court as it stood at its end.
 pub(super) struct Within<'a> {
@@ -441,12 +442,13 @@ fn handed_in(month: &Within<'_>, key: &str, title: Title, forms: &[Form]) -> Sec
 
 /// What joining brought to light in the month, what people said of it, and what is open from before (課題).
 fn findings(month: &Within<'_>) -> Section {
-    let mut found: Vec<Found> = month.court.found(month.terms);
+    let roll = month.court.roll(month.terms);
     let is_open = |settled: Settled| matches!(settled, Settled::Open | Settled::Proposed(_));
-    found.retain(|found| {
+    let concerns = |found: &&Arc<Found>| {
         let since = found.finding.since;
         month.holds(since) || (since < month.begin() && is_open(found.settled))
-    });
+    };
+    let mut found: Vec<&Arc<Found>> = roll.all().iter().filter(concerns).collect();
     found.sort_by(|one, other| {
         (one.finding.since, &one.finding.id).cmp(&(other.finding.since, &other.finding.id))
     });
@@ -457,7 +459,7 @@ fn findings(month: &Within<'_>) -> Section {
         rows.push(vec![
             Cell::At(found.finding.since),
             both(&format!("{} {}", row.key, row.ja), &format!("{} {}", row.key, row.en)),
-            Cell::Both(found.words),
+            Cell::Both(found.words.clone()),
             both(ja, en),
         ]);
     }

@@ -92,6 +92,19 @@ impl Progress {
         }
     }
 
+    /// Whether something is still to be done about it though it is over: a use without its report, an incident without its
+    /// last report, a delivery that was not made, a deputy's decision nobody looked at afterwards.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        let unreported = self.uses.iter().any(|used| used.reported.is_none());
+        let last = || self.reports.iter().any(|report| report.edition == Edition::Final);
+        let undelivered =
+            self.path() == Path::Delivery && self.reports.is_empty() && self.state != State::Withdrawn;
+        let deputy = self.approved.as_ref().is_some_and(|decided| decided.manner == Manner::Deputy);
+        let unseen = deputy && self.approved.iter().any(|decided| decided.countersigned.is_none());
+        unreported || undelivered || unseen || (self.form() == Form::F05 && !last())
+    }
+
     /// When a talk was recorded that is enough: both agreed, on a form that asks for a talk and no more.
     #[must_use]
     pub fn settled_by_talk(&self) -> Option<Stamp> {

@@ -6,9 +6,11 @@
 
 use super::plan::{Circle, Kind, Notice, Urgency};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 use yakujo_contract::calendar::{Calendar, japan};
 use yakujo_contract::court::Court;
 use yakujo_contract::court::found::Found;
+use yakujo_contract::court::roll::Findings;
 use yakujo_contract::entry::Party;
 use yakujo_contract::request::clock::{Clock, Duty};
 use yakujo_contract::standing::Sentence;
@@ -35,18 +37,18 @@ impl Stage {
 
 /// The notices of deadlines that are near or over.
 #[must_use]
-pub fn notices(terms: &Terms, court: &Court, all: &[Found], now: Timestamp) -> Vec<Notice> {
+pub fn notices(terms: &Terms, court: &Court, roll: &Findings, now: Timestamp) -> Vec<Notice> {
     let calendar = terms.calendar.with(&court.evidence().agreements.holidays());
     let mut told = of_requests(terms, court, &calendar, now);
-    told.extend(of_findings(court, all, now));
-    told.extend(of_detections(terms, court, now));
+    told.extend(of_findings(court, roll, now));
+    told.extend(of_detections(roll, now));
     told
 }
 
 /// Malware has to be reported within the hour, or by the next open day: nobody asked anything yet, and the clock runs.
-fn of_detections(terms: &Terms, court: &Court, now: Timestamp) -> Vec<Notice> {
+fn of_detections(roll: &Findings, now: Timestamp) -> Vec<Notice> {
     let mut told = Vec::new();
-    for one in court.unreported(terms) {
+    for one in roll.unreported() {
         let whole = one.due.duration_since(one.detected);
         let stage = match (now > one.due, one.due.saturating_sub(whole / 4)) {
             (true, _) => Stage::Over,
@@ -76,7 +78,7 @@ fn of_detections(terms: &Terms, court: &Court, now: Timestamp) -> Vec<Notice> {
 
 fn of_requests(terms: &Terms, court: &Court, calendar: &Calendar, now: Timestamp) -> Vec<Notice> {
     let mut told = Vec::new();
-    for (id, request) in court.evidence().requests.all() {
+    for (id, request) in court.evidence().requests.open() {
         let Some((number, progress)) = request.number.as_ref().zip(request.progress.as_ref()) else {
             continue;
         };
@@ -100,9 +102,9 @@ fn of_requests(terms: &Terms, court: &Court, calendar: &Calendar, now: Timestamp
 }
 
 /// What nobody classified in time goes up: both sides are told that it is late, and those who lead them that it is theirs.
-fn of_findings(court: &Court, all: &[Found], now: Timestamp) -> Vec<Notice> {
-    let late = all.iter().filter(|found| found.is_late(now));
-    let one = |found: &Found| {
+fn of_findings(court: &Court, roll: &Findings, now: Timestamp) -> Vec<Notice> {
+    let late = roll.waiting().iter().filter(|found| found.is_late(now));
+    let one = |found: &Arc<Found>| {
         let id = &found.finding.id;
         let rule = found.finding.rule.row();
         let of = Told {

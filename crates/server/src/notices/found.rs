@@ -4,6 +4,7 @@
 use super::plan::{Circle, Kind, Notice, Urgency};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use yakujo_contract::court::found::Found;
 use yakujo_contract::entry::Party;
 use yakujo_contract::finding::{Rule, Settled};
@@ -16,10 +17,15 @@ const MOST: usize = 5;
 
 /// What is new: the notices for both parties, and the ids that count as told from now on.
 #[must_use]
-pub fn notices(all: &[Found], told: &BTreeSet<FindingId>, now: Timestamp) -> (Vec<Notice>, Vec<FindingId>) {
+pub fn notices(
+    all: &[Arc<Found>],
+    told: &BTreeSet<FindingId>,
+    now: Timestamp,
+) -> (Vec<Notice>, Vec<FindingId>) {
     let is_told =
         |found: &Found| told.contains(&found.finding.id) || told.iter().any(|id| found.answers_to(id));
-    let new: Vec<&Found> = all.iter().filter(|found| is_against(found) && !is_told(found)).collect();
+    let against = all.iter().map(Arc::as_ref).filter(|found| is_against(found));
+    let new: Vec<&Found> = against.filter(|found| !is_told(found)).collect();
     let ids = new.iter().map(|found| found.finding.id.clone()).collect();
     let open = new.into_iter().filter(|found| found.settled == Settled::Open && found.turn.is_some());
     let (urgent, plain): (Vec<&Found>, Vec<&Found>) =
@@ -99,7 +105,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn stop(rule: Rule, from: i64, to: i64, end: End, join: Join) -> Found {
+    fn stop(rule: Rule, from: i64, to: i64, end: End, join: Join) -> Arc<Found> {
         let (from, to) = (at(from), at(to));
         let finding = Finding {
             id: finding_id(rule, "web", Object::Target, from),
@@ -116,17 +122,17 @@ mod tests {
             by: None,
             against: Party::Contractor,
         };
-        Found {
+        Arc::new(Found {
             words: Sentence::new("止まっている", "It stands still"),
             said: None,
             settled: Settled::Open,
             turn: Some(Party::Contractor),
             due: at(1_000_000),
             finding,
-        }
+        })
     }
 
-    fn unapproved(from: i64, end: End) -> Found {
+    fn unapproved(from: i64, end: End) -> Arc<Found> {
         stop(Rule::R01, from, from + 600, end, Join::NotApproved(Missing::Request))
     }
 
@@ -168,7 +174,7 @@ mod tests {
 
     #[test]
     fn many_at_once_are_one_notice_but_for_the_urgent_ones() {
-        let mut all: Vec<Found> = (0..20).map(|hour| unapproved(hour * 3_600, End::Over)).collect();
+        let mut all: Vec<Arc<Found>> = (0..20).map(|hour| unapproved(hour * 3_600, End::Over)).collect();
         all.push(unapproved(100 * 3_600, End::Open));
         let (told, ids) = notices(&all, &BTreeSet::new(), at(101 * 3_600));
         assert_eq!((told.len(), ids.len()), (4, 21));

@@ -54,10 +54,10 @@ pub async fn plan_dues(office: &Arc<Office>) -> Result<(), OfficeError> {
     let asked = office.clone();
     let planned = move || {
         let court = asked.court();
-        let all = court.found(asked.terms());
-        let dues = due::notices(asked.terms(), &court, &all, now);
+        let roll = court.roll(asked.terms());
+        let dues = due::notices(asked.terms(), &court, &roll, now);
         drop(court);
-        let (news, ids) = found::notices(&all, told.as_ref().unwrap_or(&BTreeSet::new()), now);
+        let (news, ids) = found::notices(roll.all(), told.as_ref().unwrap_or(&BTreeSet::new()), now);
         // What was found before anybody could be told is history.
         (dues, if told.is_some() { news } else { Vec::new() }, ids)
     };

@@ -5,27 +5,34 @@ use super::frame::{self, Page};
 use super::request_steps::NEWEST;
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
-use super::{board, comments, era, finding_words, request_show};
+use super::{board, comments, era, finding_gone, finding_words, request_show};
 use crate::audience::Audience;
+use std::sync::Arc;
 use yakujo_contract::act::{Act, FindingClass};
 use yakujo_contract::court::found::Found;
 use yakujo_contract::entry::Party;
-use yakujo_contract::finding::{Settled, Word};
+use yakujo_contract::finding::{Said, Settled, Word};
 use yakujo_contract::id::{EntryNumber, FindingId};
 use yakujo_contract::topic::Topic;
 
-fn found(visit: &Visit) -> Result<Found, Refusal> {
-    let id: FindingId = visit.part("finding")?.parse().map_err(|_| Refusal::Absent)?;
+fn id_of(visit: &Visit) -> Result<FindingId, Refusal> {
+    visit.part("finding")?.parse().map_err(|_| Refusal::Absent)
+}
+
+fn found(visit: &Visit) -> Result<Arc<Found>, Refusal> {
+    let id = id_of(visit)?;
     visit.office.court().finding(visit.office.terms(), &id).ok_or(Refusal::Absent)
 }
 
 /// The page.
 ///
 /// # Errors
-/// Absent, where there is no such finding.
+/// Absent, where there can be no such finding.
 pub async fn show(visit: Visit) -> Answer {
-    let found = found(&visit)?;
-    frame::show(&visit, &page(&visit, &found, "").await?)
+    match found(&visit) {
+        Ok(found) => frame::show(&visit, &page(&visit, &found, "").await?),
+        Err(_) => frame::show(&visit, &finding_gone::page(&visit, &id_of(&visit)?)?),
+    }
 }
 
 async fn page(visit: &Visit, found: &Found, wrong: &str) -> Result<Page, Refusal> {
@@ -39,7 +46,7 @@ async fn page(visit: &Visit, found: &Found, wrong: &str) -> Result<Page, Refusal
     page.push(state(visit, found));
     page.push(Block::Fields(observed(visit, found)));
     page.push(Block::Heading(visit.of("双方の説明", "What both sides say").to_owned()));
-    page.push(Block::Fields(said(visit, found)));
+    page.push(Block::Fields(said(visit, found.said.as_ref())));
     acts(visit, found, &mut page);
     let topic = Topic::Finding(found.finding.id.clone());
     comments::push(visit, &mut page, &[(topic, String::new())]).await?;
@@ -128,7 +135,8 @@ fn observed(visit: &Visit, found: &Found) -> Vec<(String, Cell)> {
     rows
 }
 
-fn said(visit: &Visit, found: &Found) -> Vec<(String, Cell)> {
+/// What both sides said of a finding.
+pub(super) fn said(visit: &Visit, said: Option<&Said>) -> Vec<(String, Cell)> {
     let none = || Cell::text(visit.of("まだありません。", "Nothing yet."));
     let cell = |word: Option<&Word>| {
         let Some(word) = word else { return none() };
@@ -139,7 +147,7 @@ fn said(visit: &Visit, found: &Found) -> Vec<(String, Cell)> {
         cells.push(block::entries(&visit.base(), &[word.stamp.entry]));
         Cell::Many(cells)
     };
-    let said = found.said.clone().unwrap_or_default();
+    let said = said.cloned().unwrap_or_default();
     let mut rows = vec![
         (visit.of("受託者の説明", "The contractor").to_owned(), cell(said.contractor.as_ref())),
         (visit.of("市の分類", "The city").to_owned(), cell(said.city.as_ref())),

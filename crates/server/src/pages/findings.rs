@@ -6,7 +6,10 @@ use super::list::{List, Wanted};
 use super::visit::{Answer, Visit};
 use super::{board, era, finding_words};
 use crate::audience::Audience;
+use std::cmp::Reverse;
+use std::sync::Arc;
 use yakujo_contract::court::found::Found;
+use yakujo_contract::court::roll::Findings;
 use yakujo_contract::finding::Settled;
 
 /// Which findings are wanted.
@@ -24,8 +27,8 @@ fn tab_name(visit: &Visit, tab: &str) -> &'static str {
 
 /// Everything that was found, the newest first.
 #[must_use]
-pub fn all(visit: &Visit) -> Vec<Found> {
-    visit.office.court().found(visit.office.terms())
+pub fn roll(visit: &Visit) -> Arc<Findings> {
+    visit.office.court().roll(visit.office.terms())
 }
 
 /// Whether the visitor's party has to say something.
@@ -53,12 +56,12 @@ pub async fn show(visit: Visit) -> Answer {
     let tab = TABS.into_iter().find(|tab| *tab == visit.asked("of")).unwrap_or("");
     // It is never an auditor's turn: he looks at everything.
     let tab = if tab.is_empty() && !visit.may(Audience::Parties) { "all" } else { tab };
-    let all = all(&visit);
-    let late = all.iter().filter(|found| found.is_late(visit.now)).count();
-    let mut own: Vec<&Found> = all.iter().filter(|found| is_in(&visit, found, tab)).collect();
-    // In the order of the keys by which it pages: rows of one second are neither skipped nor shown twice.
-    own.sort_by_cached_key(|found| place(found));
-    let (rows, next) = wanted.take(own.iter(), |found| place(found), |found| row(&visit, found));
+    let roll = roll(&visit);
+    let late = roll.waiting().iter().filter(|found| found.is_late(visit.now)).count();
+    let all = if matches!(tab, "violation" | "all") { roll.all() } else { roll.waiting() };
+    let begin = all.partition_point(|found| place(found) <= wanted.after);
+    let own = all.iter().skip(begin).filter(|found| is_in(&visit, found, tab));
+    let (rows, next) = wanted.take(own, |found| place(found), |found| row(&visit, found));
     let table = Table {
         caption: visit.of("所見の一覧（新しい順）", "Findings, newest first").to_owned(),
         heads: heads(&visit),
@@ -120,8 +123,10 @@ pub fn above(visit: &Visit, found: &Found) -> String {
     }
 }
 
+/// The key by which the list pages, in the order of the roll.
 fn place(found: &Found) -> String {
-    format!("{:020}{}", i64::MAX.saturating_sub(found.finding.since.as_second()), found.finding.id)
+    let (Reverse(second), id) = found.place();
+    format!("{:020}{id}", i64::MAX.saturating_sub(second))
 }
 
 /// One row.

@@ -29,6 +29,7 @@ pub mod door;
 pub mod duty;
 pub mod era;
 pub mod finding;
+pub mod finding_gone;
 pub mod finding_words;
 pub mod findings;
 pub mod first;

@@ -128,7 +128,7 @@ fn sitting(visit: &Visit, names: &Names, it: &Sitting) -> String {
 
 /// 後閲待ち: what deputies decided and the holders have not seen.
 fn countersign(visit: &Visit, names: &Names, page: &mut Page) {
-    let waits = requests::all(visit).into_iter().filter_map(|seen| {
+    let waits = requests::open(visit).into_iter().filter_map(|seen| {
         let decided = seen.progress.approved.clone()?;
         (decided.manner == Manner::Deputy && decided.countersigned.is_none()).then_some((seen, decided))
     });

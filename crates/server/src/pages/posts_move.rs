@@ -251,7 +251,7 @@ fn table(caption: &str, heads: &[&str], rows: Vec<Vec<Cell>>, empty: &str) -> Bl
 }
 
 fn open_requests(visit: &Visit, page: &mut Page) {
-    let mut open = requests::all(visit);
+    let mut open = requests::open(visit);
     open.retain(|seen| {
         let state = seen.progress.state;
         state != State::Approved && !state.is_over() && seen.progress.turn() == Some(Party::City)
@@ -279,7 +279,7 @@ fn open_requests(visit: &Visit, page: &mut Page) {
 
 /// Approvals whose time is still to come, and standing ones.
 fn in_force(visit: &Visit, page: &mut Page) {
-    let mut granted = requests::all(visit);
+    let mut granted = requests::open(visit);
     granted.retain(|seen| {
         let ahead = seen.progress.window().is_none_or(|window| window.last() > visit.now);
         seen.progress.state == State::Approved && ahead

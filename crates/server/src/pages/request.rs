@@ -133,9 +133,9 @@ pub fn form_rows(visit: &Visit, seen: &Seen, names: &Names) -> Vec<(String, Cell
 /// What it names, and what names it.
 fn related(visit: &Visit, seen: &Seen) -> Vec<RequestId> {
     let court = visit.office.court();
-    let all = court.evidence().requests.all();
+    let may = court.evidence().requests.naming(&seen.id);
     let names_it =
-        all.filter(|(_, other)| other.progress.as_ref().is_some_and(|it| it.filled.links.contains(&seen.id)));
+        may.filter(|(_, other)| other.progress.as_ref().is_some_and(|it| it.filled.links.contains(&seen.id)));
     let mut ids: Vec<RequestId> = names_it.map(|(id, _)| id.clone()).collect();
     ids.extend(seen.progress.filled.links.iter().cloned());
     ids.sort();

@@ -8,8 +8,9 @@ use super::visit::{Answer, Visit};
 use super::words;
 use super::{board, era, request, request_clock, request_words};
 use crate::audience::Audience;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
-use yakujo_contract::evidence::requests::Request;
+use yakujo_contract::evidence::requests::{Request, Requests};
 use yakujo_contract::id::RequestId;
 use yakujo_contract::request::clock;
 use yakujo_contract::request::flow::State;
@@ -36,8 +37,8 @@ pub async fn show(visit: Visit) -> Answer {
     let tab = TABS.into_iter().find(|tab| *tab == visit.asked("of")).unwrap_or("");
     // It is never an auditor's turn: he looks at everything.
     let tab = if tab.is_empty() && !visit.may(Audience::Parties) { "all" } else { tab };
-    let mut all = all(&visit);
-    let years: BTreeSet<String> = all.iter().map(|seen| seen.number.year().to_owned()).collect();
+    let mut all = if tab == "all" { all(&visit) } else { open(&visit) };
+    let years = years(&visit);
     all.retain(|seen| is_in(&visit, seen, tab) && is_chosen(&visit, seen));
     all.sort_by_cached_key(place);
     let (rows, next) = wanted.take(all.iter(), |seen| place(seen), |seen| row(&visit, seen));
@@ -86,6 +87,10 @@ pub async fn show(visit: Visit) -> Answer {
     frame::show(&visit, &page)
 }
 
+fn years(visit: &Visit) -> BTreeSet<String> {
+    visit.office.court().evidence().requests.years().into_iter().map(str::to_owned).collect()
+}
+
 fn link(visit: &Visit, tab: &'static str, here: &str) -> Link {
     let chosen = ["form", "system", "year"].into_iter().filter(|name| !visit.asked(name).is_empty());
     let kept: String = chosen.map(|name| format!("&{name}={}", escape(visit.asked(name)))).collect();
@@ -95,11 +100,31 @@ fn link(visit: &Visit, tab: &'static str, here: &str) -> Link {
 /// Every request with its clocks.
 #[must_use]
 pub fn all(visit: &Visit) -> Vec<Seen> {
-    let all: Vec<(RequestId, Request)> = {
-        let court = visit.office.court();
-        court.evidence().requests.all().map(|(id, request)| (id.clone(), request.clone())).collect()
-    };
-    all.into_iter().filter_map(|(id, request)| request_show::seen(visit, id, request)).collect()
+    seen(visit, |requests| requests.all().map(owned).collect())
+}
+
+/// The requests that are not over, or for which something is still owed, with their clocks.
+#[must_use]
+pub fn open(visit: &Visit) -> Vec<Seen> {
+    seen(visit, |requests| requests.open().map(owned).collect())
+}
+
+/// The requests that were handed in at an instant or after it, with their clocks.
+#[must_use]
+pub fn since(visit: &Visit, since: Timestamp) -> Vec<Seen> {
+    seen(visit, |requests| {
+        let ids = requests.handed_in_since(since).into_iter();
+        ids.filter_map(|id| Some((id.clone(), requests.get(id)?.clone()))).collect()
+    })
+}
+
+fn owned((id, request): (&RequestId, &Request)) -> (RequestId, Request) {
+    (id.clone(), request.clone())
+}
+
+fn seen(visit: &Visit, wanted: impl Fn(&Requests) -> Vec<(RequestId, Request)>) -> Vec<Seen> {
+    let wanted = wanted(&visit.office.court().evidence().requests);
+    wanted.into_iter().filter_map(|(id, request)| request_show::seen(visit, id, request)).collect()
 }
 
 /// Whether a clock of it has run out.

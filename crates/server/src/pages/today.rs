@@ -7,8 +7,11 @@ use super::visit::Visit;
 use super::words::{self, Lang};
 use super::{era, finding_words, findings, request, request_clock, request_words, requests};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use yakujo_contract::court::found::Found;
 use yakujo_contract::court::unreported::Unreported;
+use yakujo_contract::id::RequestId;
 use yakujo_contract::request::clock;
 use yakujo_contract::request::flow::State;
 use yakujo_contract::request::form::Form;
@@ -21,7 +24,7 @@ const NEW: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// What waits for the visitor's side, what is due first at the top, at most so many.
 #[must_use]
 pub fn waiting(visit: &Visit, at_most: usize) -> Vec<Block> {
-    let mut ours = requests::all(visit);
+    let mut ours = requests::open(visit);
     ours.retain(|seen| requests::waits_for_us(visit, seen));
     ours.sort_by_key(|seen| {
         let due = clock::next(&seen.clocks).map_or(Timestamp::MAX, |clock| clock.due.at);
@@ -93,7 +96,8 @@ fn link(visit: &Visit, seen: &Seen) -> Cell {
 /// Detected malware that has still to be reported, with its clock and, for those who report, the report that begins from it.
 #[must_use]
 pub fn unreported(visit: &Visit) -> Vec<Block> {
-    let open = visit.office.court().unreported(visit.office.terms());
+    let roll = findings::roll(visit);
+    let open = roll.unreported();
     if open.is_empty() {
         return Vec::new();
     }
@@ -137,7 +141,7 @@ pub fn unreported(visit: &Visit) -> Vec<Block> {
 #[must_use]
 pub fn today(visit: &Visit) -> Vec<Block> {
     let day = |at: Timestamp| era::day(Lang::En, at);
-    let mut own = requests::all(visit);
+    let mut own = requests::open(visit);
     own.retain(|seen| {
         let granted = matches!(seen.progress.state, State::Approved | State::Done);
         let window = seen.progress.window().filter(|_| granted && seen.progress.form() != Form::F26);
@@ -175,12 +179,12 @@ pub fn today(visit: &Visit) -> Vec<Block> {
 /// Incidents and failures that were reported lately, or that the city has not confirmed.
 #[must_use]
 pub fn incidents(visit: &Visit) -> Vec<Block> {
-    let mut own = requests::all(visit);
-    own.retain(|seen| {
-        let form = matches!(seen.progress.form(), Form::F05 | Form::F08);
-        let new = visit.now.duration_since(seen.progress.handed_in.received) <= NEW;
-        form && (new || !seen.progress.state.is_over())
-    });
+    let lately = visit.now.checked_sub(NEW).unwrap_or(Timestamp::MIN);
+    let mut own = requests::open(visit);
+    own.retain(|seen| !seen.progress.state.is_over());
+    let known: BTreeSet<RequestId> = own.iter().map(|seen| seen.id.clone()).collect();
+    own.extend(requests::since(visit, lately).into_iter().filter(|seen| !known.contains(&seen.id)));
+    own.retain(|seen| matches!(seen.progress.form(), Form::F05 | Form::F08));
     own.sort_by_key(|seen| std::cmp::Reverse(seen.progress.handed_in.received));
     let row = |seen: &Seen| {
         vec![
@@ -210,10 +214,11 @@ pub fn incidents(visit: &Visit) -> Vec<Block> {
 /// Findings on which the visitor's side has to say something.
 #[must_use]
 pub fn found(visit: &Visit) -> Vec<Block> {
-    let all = findings::all(visit);
-    let mut ours: Vec<&Found> = all.iter().filter(|found| findings::waits_for_us(visit, found)).collect();
+    let roll = findings::roll(visit);
+    let waiting = roll.waiting().iter();
+    let mut ours: Vec<&Arc<Found>> = waiting.filter(|found| findings::waits_for_us(visit, found)).collect();
     ours.sort_by_key(|found| found.due);
-    let row = |found: &&Found| {
+    let row = |found: &&Arc<Found>| {
         let mut due = vec![Cell::text(era::wareki(visit.lang, found.due))];
         if found.is_late(visit.now) {
             due.push(Cell::Tag(visit.of("期限超過", "Overdue").to_owned()));
@@ -243,7 +248,7 @@ pub fn found(visit: &Visit) -> Vec<Block> {
 #[must_use]
 pub fn overdue(visit: &Visit, at_most: usize) -> Vec<Block> {
     let mut late: Vec<(Timestamp, Vec<Cell>)> = Vec::new();
-    for seen in requests::all(visit) {
+    for seen in requests::open(visit) {
         let over = seen.clocks.iter().filter(|clock| clock.met.is_none() && clock.is_late(visit.now));
         late.extend(over.map(|clock| {
             let cells = vec![
@@ -255,8 +260,8 @@ pub fn overdue(visit: &Visit, at_most: usize) -> Vec<Block> {
             (clock.due.at, cells)
         }));
     }
-    let found = findings::all(visit);
-    late.extend(found.iter().filter(|found| found.is_late(visit.now)).map(|found| {
+    let roll = findings::roll(visit);
+    late.extend(roll.waiting().iter().filter(|found| found.is_late(visit.now)).map(|found| {
         let href = format!("{}/findings/{}", visit.base(), found.finding.id);
         let whose = found.turn.map_or("－", |party| words::party(visit.lang, party));
         let cells = vec![

@@ -112,7 +112,7 @@ async fn at_every_step_bystanders_see_the_request_and_are_offered_only_what_is_t
     }
     let mut outsider = site.sign_in(&site.person("other", Role::CitySecurity).await).await;
     let office = site.office("main");
-    let finding = office.court().found(office.terms()).first().unwrap().finding.id.to_string();
+    let finding = office.court().roll(office.terms()).all().first().unwrap().finding.id.to_string();
     let id: RequestId = OURS.parse().unwrap();
     let number = RequestNumber::new("R0", Form::F07, 9);
     let filled = Box::new(filled(Form::F07, now));

@@ -18,7 +18,7 @@ pub fn topics(site: &Site) -> [(String, String); 4] {
     let court = office.court();
     let proposal = court.evidence().agreements.of_any("parameters").next().unwrap().id.to_string();
     let request = court.evidence().requests.all().next().unwrap().0.to_string();
-    let finding = court.found(office.terms()).first().unwrap().finding.id.to_string();
+    let finding = court.roll(office.terms()).all().first().unwrap().finding.id.to_string();
     let of = |topic: &str, page: &str, id: &str| (format!("{topic}/{id}"), format!("{page}/{id}"));
     [
         ("duty/9.b/main".to_owned(), "duty/9.b".to_owned()),

@@ -118,7 +118,7 @@ async fn what_nobody_classified_in_time_goes_up_to_the_head_of_department_and_th
     let page = site.sign_in(staff).await.get("/c/main/findings?of=above").await;
     assert!(page.body.contains("該当する所見はありません"), "there is time: {}", page.body);
 
-    let found = office.court().found(office.terms()).remove(0);
+    let found = office.court().roll(office.terms()).all().first().unwrap().clone();
     let (due, link) = (found.due, format!("/findings/{}", found.finding.id));
     site.clock.pass(due.duration_since(site.clock.now()) + jiff::SignedDuration::from_secs(1));
     yakujo_server::notices::plan_dues(&office).await.unwrap();

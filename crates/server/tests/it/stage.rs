@@ -8,6 +8,7 @@ use super::site::{PASSWORD, Person, Site};
 use super::wire::Reply;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use yakujo_contract::act::{Act, Document, DocumentKind, FindingClass, Matter, Role, WorkType};
 use yakujo_contract::court::found::Found;
@@ -324,7 +325,7 @@ impl Stage {
     }
 
     /// Something nobody asked for was seen just now.
-    pub async fn finding(&self) -> Found {
+    pub async fn finding(&self) -> Arc<Found> {
         self.site().clock.pass(SignedDuration::from_secs(1));
         let number = self.town.next();
         let (now, name) = (self.site().clock.now(), format!("/etc/cron.d/job-{number}"));
@@ -337,7 +338,7 @@ impl Stage {
         office.store_facts("jobs-1".parse().unwrap(), 1, vec![told]).await.unwrap();
         // What is stored is judged a moment later.
         for _ in 0..2_000 {
-            let found = office.court().found(office.terms());
+            let found = office.court().roll(office.terms()).all().to_vec();
             if let Some(found) = found.into_iter().find(|found| found.finding.names.contains(&name)) {
                 return found;
             }

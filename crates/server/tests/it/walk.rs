@@ -47,7 +47,7 @@ fn part(site: &Site, name: &str) -> String {
             request.progress.as_ref().unwrap().filled.attachments[0].digest.to_string()
         }
         "step" => "received".to_owned(),
-        "finding" => court.found(office.terms()).first().unwrap().finding.id.to_string(),
+        "finding" => court.roll(office.terms()).all().first().unwrap().finding.id.to_string(),
         "post" => "kachou".to_owned(),
         "act" => "take".to_owned(),
         "draft" => "d-none".to_owned(),
