@@ -238,7 +238,7 @@ fn unreachable_id(rule: &str, instant: i128) -> FindingId {
 }
 
 /// A place that fits into an id: as it is, or its beginning with a number made of all of it.
-fn short(place: &str) -> String {
+pub(crate) fn short(place: &str) -> String {
     const FITS: usize = 26;
     if place.len() <= FITS {
         return place.to_owned();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use yakujo_contract::court::Court;
 use yakujo_contract::court::found::Found;
 use yakujo_contract::finding::Rule;
-use yakujo_contract::id::EntryNumber;
+use yakujo_contract::id::{EntryNumber, FindingId};
 use yakujo_contract::reconcile::Join;
 use yakujo_contract::terms::Terms;
 
@@ -20,16 +20,20 @@ const END: &str = "expect 11-26T06:00 7.a main kept
 
 fn found(lines: &str) -> Vec<Arc<Found>> {
     let terms = Terms::standard();
+    court(&terms, lines).roll(&terms).all().to_vec()
+}
+
+fn court(terms: &Terms, lines: &str) -> Court {
     let text = format!("{HOSTS}{lines}{END}");
-    let mut entries = yakujo_contract::scenario::entries(&terms, &text).unwrap();
+    let mut entries = yakujo_contract::scenario::entries(terms, &text).unwrap();
     entries.sort_by_key(|entry| entry.received);
     let mut court = Court::default();
     for (number, entry) in (0..).map(EntryNumber).zip(&entries) {
-        let _ = court.enter(&terms, number, entry);
+        let _ = court.enter(terms, number, entry);
     }
     let end: Timestamp = "2026-11-26T06:00:00Z".parse().unwrap();
-    let _ = court.advance(&terms, end);
-    court.roll(&terms).all().to_vec()
+    let _ = court.advance(terms, end);
+    court
 }
 
 fn undone(lines: &str) -> Vec<String> {
@@ -101,4 +105,52 @@ fn a_host_that_is_silent_for_more_than_a_day_is_an_asset_nobody_watches() {
     assert!(!rules(&court).contains(&Rule::R22), "not for a day yet");
     let _ = court.advance(&terms, "2026-11-25T04:00:00Z".parse().unwrap());
     assert!(rules(&court).contains(&Rule::R22));
+}
+
+#[test]
+fn a_stop_whose_beginning_moved_is_what_its_old_id_became() {
+    let lines = "watch t-main 11-22T23:00 11-24T01:10\ndown t-main 11-24T01:10:10 11-24T01:30:05\n\
+        watch t-main 11-24T01:30:15 11-26T06:00\n";
+    let terms = Terms::standard();
+    let court = court(&terms, lines);
+    let roll = court.roll(&terms);
+    let stop = roll.all().iter().find(|found| found.finding.rule == Rule::R01).unwrap();
+    let (begin, instant) = stop.finding.id.as_str().rsplit_once('.').unwrap();
+    let at = |seconds: i128| {
+        let nanos = instant.parse::<i128>().unwrap() + seconds * 1_000_000_000;
+        format!("{begin}.{nanos}").parse::<FindingId>().unwrap()
+    };
+    assert_eq!(roll.get(&at(0)), Some(stop));
+    assert_eq!(roll.get(&at(60)), Some(stop), "an instant within it means it");
+    assert_eq!(roll.get(&at(-60)), None);
+    assert_eq!(roll.became(&at(-60)), [stop], "it was said to begin a minute earlier");
+    assert!(roll.became(&at(-3_600)).is_empty(), "that was another one");
+    let restriction = at(-60).as_str().replacen("r01", "r02", 1).parse().unwrap();
+    assert_eq!(roll.became(&restriction), [stop], "it was called a restriction before");
+}
+
+#[test]
+fn a_reading_of_the_clock_that_is_told_later_makes_the_kept_list_anew() {
+    let lines = "alive web-1 11-24T03:00 11-24T05:00
+ask F-09 g1 11-09T00:00 systems=main things=file:/etc/motd from=11-24T01:00 to=11-24T02:00
+approve g1 11-12T00:00
+change web-1 file /etc/motd 11-24T02:00:20
+";
+    let reading = r#"{"v":1,"author":{"agent":"web-1"},"host":"web-1","seq":9000,"observed":"2026-11-24T02:05:00Z","received":"2026-11-24T02:05:00Z","fact":{"kind":"clock.state","daemon":"chrony","says_synchronised":true,"kernel_unsynchronised":false,"sources":[],"measured_offset_us":60000000}}"#;
+    let terms = Terms::standard();
+    let lines = format!("{lines}{reading}\n");
+    let mut entries = yakujo_contract::scenario::entries(&terms, &format!("{HOSTS}{lines}{END}")).unwrap();
+    entries.sort_by_key(|entry| entry.received);
+    let (mut court, mut joins) = (Court::default(), Vec::new());
+    for (number, entry) in (0..).map(EntryNumber).zip(&entries) {
+        let _ = court.enter(&terms, number, entry);
+        let roll = court.roll(&terms);
+        assert_eq!(roll.all(), court.clone().roll(&terms).all(), "{number}");
+        let changed = roll.all().iter().find(|found| found.finding.rule == Rule::R03);
+        joins.extend(changed.map(|found| found.finding.join.clone()));
+    }
+    joins.dedup();
+    let words: Vec<&str> =
+        joins.iter().map(|join| if matches!(join, Join::Undecided { .. }) { "?" } else { "×" }).collect();
+    assert_eq!(words, ["×", "?"], "{joins:?}");
 }

@@ -7,7 +7,7 @@ use crate::clauses::c07_stops;
 use crate::entry::Party;
 use crate::finding::{Finding, Rule, Said, Settled};
 use crate::id::{EntryNumber, FindingId};
-use crate::occurrence::{End, When};
+use crate::occurrence::{End, When, short};
 use crate::request::form::Form;
 use crate::standing::Sentence;
 use crate::terms::Terms;
@@ -15,6 +15,7 @@ use crate::thing::Object;
 use crate::weigh;
 use jiff::Timestamp;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One finding and where it stands.
@@ -100,6 +101,20 @@ impl Court {
             format!("{}（市）とセキュリティ責任者（受託者）", named.unwrap_or("決裁者")),
             format!("{} (city) and the security lead (contractor)", named.unwrap_or("whoever decides")),
         )
+    }
+
+    /// Whether an id of a finding names something this contract knows: a host, a target, a request, a document.
+    #[must_use]
+    pub fn is_ours(&self, id: &FindingId) -> bool {
+        let begin = id.as_str().rsplit_once('.').and_then(|(begin, _)| begin.rsplit_once('.'));
+        let Some((_, place)) = begin.and_then(|(begin, _)| begin.split_once('.')) else { return false };
+        let is_it = |name: &str| short(name) == place;
+        let (evidence, places) = (&self.evidence, &self.places);
+        places.values().flat_map(BTreeMap::keys).any(|host| is_it(host.as_str()))
+            || evidence.hosts.keys().any(|host| is_it(host.as_str()))
+            || evidence.agreements.targets().any(|watched| is_it(watched.target.target.as_str()))
+            || evidence.requests.all().any(|(request, _)| is_it(request.as_str()))
+            || evidence.documents.all().any(|(document, _)| is_it(document.as_str()))
     }
 
     /// One finding.

@@ -4,7 +4,7 @@
 
 use super::found::{self, Found};
 use super::unreported::{self, Unreported};
-use super::{Court, Reach, is_of_a_probe, undone};
+use super::{Court, Reach, is_of_a_probe};
 use crate::case::Case;
 use crate::duty::DutyId;
 use crate::entry::{Body, Entry};
@@ -99,8 +99,6 @@ struct Part {
     unreported: Vec<Unreported>,
     /// The instant at which time alone changes it.
     until: Option<Timestamp>,
-    /// The next word of a host changes it, whatever it says.
-    waits_for_a_word: bool,
 }
 
 #[derive(Debug, Default)]
@@ -138,11 +136,6 @@ impl Roll {
 
     fn forget_all(&mut self) {
         *self.0.get_mut().unwrap_or_else(PoisonError::into_inner) = Kept::default();
-    }
-
-    fn waits_for_a_word(&mut self, system: &SystemId) -> bool {
-        let kept = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        kept.parts.get(system).is_some_and(|part| part.waits_for_a_word)
     }
 }
 
@@ -192,7 +185,7 @@ impl Court {
             Reach::Everything | Reach::EveryDutyAboutLife => true,
             Reach::EveryHostDuty | Reach::DutiesThatUse => TELLING.contains(fact.kind()),
         };
-        if tells || self.roll.waits_for_a_word(&system) {
+        if tells {
             self.roll.forget(&system);
         }
     }
@@ -205,10 +198,5 @@ impl Court {
 
 fn part(case: &Case<'_>) -> Part {
     let found = super::reconciled::of_system(case).into_iter().map(|it| Arc::new(found::found(case, it)));
-    Part {
-        found: found.collect(),
-        unreported: unreported::of_system(case),
-        waits_for_a_word: undone::waits_for_a_word(case),
-        until: case.next_change(),
-    }
+    Part { found: found.collect(), unreported: unreported::of_system(case), until: case.next_change() }
 }

@@ -4,7 +4,6 @@
 //! Said only where it would have been seen: all the time by a probe, or by an agent that looks at such things and has
 //! spoken since.
 
-use crate::act::HostPlace;
 use crate::case::{Case, HostCase};
 use crate::clauses::c07_stops::threshold;
 use crate::entry::Party;
@@ -40,19 +39,6 @@ fn approved<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a RequestId, &'a Pro
         let window = progress.window().filter(|_| stands && progress.approved.is_some())?;
         Some((id, progress, window))
     })
-}
-
-/// Whether a host has not spoken since some approved time: its next word may tell that nothing was done.
-pub(super) fn waits_for_a_word(case: &Case<'_>) -> bool {
-    let silent_since = |window: Window| {
-        move |(_, host): (&HostPlace, Option<&Host>)| {
-            let host = host.and_then(|host| Some((host.first_received?, host.last_received?)));
-            host.is_some_and(|(first, last)| first <= window.from && last.received <= window.last())
-        }
-    };
-    let of_agents = approved(case).filter(|(_, progress, _)| progress.form() == Form::F09);
-    let mut windows = of_agents.map(|(_, _, window)| window);
-    windows.any(|window| case.hosts().any(silent_since(window)))
 }
 
 fn undone(case: &Case<'_>, id: &RequestId, progress: &Progress, window: Window) -> Finding {

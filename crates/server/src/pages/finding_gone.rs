@@ -13,9 +13,9 @@ use yakujo_contract::id::FindingId;
 /// The page.
 ///
 /// # Errors
-/// Absent, where no rule has such an id.
+/// Absent, where there never was such a finding of this contract.
 pub fn page(visit: &Visit, id: &FindingId) -> Result<Page, Refusal> {
-    let rule = Rule::of_id(id).ok_or(Refusal::Absent)?;
+    let rule = Rule::of_id(id).filter(|_| visit.office.court().is_ours(id)).ok_or(Refusal::Absent)?;
     let at = instant(id).ok_or(Refusal::Absent)?;
     let (row, when) = (rule.row(), era::wareki(visit.lang, at));
     let lead = match visit.lang {

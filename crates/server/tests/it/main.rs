@@ -16,6 +16,7 @@ mod certificate;
 mod checksheets;
 mod comments;
 mod contracts;
+mod findings;
 mod forms;
 mod inside;
 mod intake;
