@@ -4,13 +4,20 @@
 
 use jiff::{SignedDuration, Timestamp};
 use std::time::Instant;
-use yakujo_contract::act::{Act, Environment, HostPlace, Importance, Matter, Segment, System, Trit};
+use yakujo_contract::act::{
+    Act, Environment, FindingClass, HostPlace, Importance, Matter, Segment, System, Trit,
+};
 use yakujo_contract::court::Court;
-use yakujo_contract::entry::{Author, Body, Entry};
+use yakujo_contract::entry::{Author, Body, Entry, Party};
 use yakujo_contract::fact::host::ClockState;
+use yakujo_contract::fact::software::{Package, PackageChange};
+use yakujo_contract::fact::state::Seen;
 use yakujo_contract::fact::{Coverage, Fact};
+use yakujo_contract::finding::Rule;
 use yakujo_contract::id::{EntryNumber, HostId};
+use yakujo_contract::occurrence::finding_id;
 use yakujo_contract::terms::Terms;
+use yakujo_contract::thing::Object;
 
 const SAMPLE: u64 = 2_000;
 
@@ -39,11 +46,39 @@ fn main() {
         println!("{:>12} {:>16.1} {:>14.0}", bench.next, cost, per_second);
         costs.push(cost);
     }
+    let found = with_findings(&terms);
     let growth = costs.last().copied().unwrap_or_default() / costs.first().copied().unwrap_or(1.0);
     println!(
-        "bench court hosts={hosts} judge_us={:.1} judge_growth={growth:.2} first_contact_us={first:.0} peer=absent",
+        "bench court hosts={hosts} judge_us={:.1} judge_growth={growth:.2} first_contact_us={first:.0} {found} peer=absent",
         costs.last().unwrap_or(&0.0)
     );
+}
+
+/// What was found and settled stays in the list for ever: a change that is judged, a list made anew after it, and a list
+/// that is asked for again, as findings pile up.
+fn with_findings(terms: &Terms) -> String {
+    println!("{:>12} {:>16} {:>14} {:>14}", "findings", "µs per change", "list anew ms", "list again µs");
+    let mut bench = Bench::with_hosts(terms, 1);
+    let mut figures = String::new();
+    for count in [100, 1_000, 10_000] {
+        while bench.court.roll(terms).all().len() < count {
+            bench.settled_change(terms);
+        }
+        let sample = Instant::now();
+        (0..20).for_each(|_| bench.settled_change(terms));
+        let change = sample.elapsed().as_secs_f64() * 1e6 / 20.0;
+        let anew = Instant::now();
+        let listed = bench.court.roll(terms).all().len();
+        let anew = anew.elapsed().as_secs_f64() * 1e3;
+        let again = Instant::now();
+        (0..1_000).for_each(|_| drop(bench.court.roll(terms)));
+        let again = again.elapsed().as_secs_f64() * 1e3;
+        println!("{listed:>12} {change:>16.0} {anew:>14.1} {again:>14.2}");
+        figures = format!(
+            "findings={listed} change_us={change:.0} list_anew_ms={anew:.1} list_again_us={again:.2}"
+        );
+    }
+    figures
 }
 
 struct Bench {
@@ -110,6 +145,39 @@ impl Bench {
             coverage: Coverage::default(),
         };
         self.enter(terms, Author::Agent(id.clone()), Some(id), Body::Fact(Fact::ClockState(state)));
+    }
+
+    /// A package nobody asked for, and the city's word that it is none.
+    fn settled_change(&mut self, terms: &Terms) {
+        self.now += SignedDuration::from_mins(30);
+        let (host, now) = (host(0), self.now);
+        let name = format!("tool-{}", self.next);
+        let installed = Package { name, version: "1".to_owned(), source: None, source_version: None };
+        let change = PackageChange {
+            present: vec![installed],
+            removed: Vec::new(),
+            before: String::new(),
+            after: String::new(),
+            was: Vec::new(),
+            since: Some(now),
+            at: Some(now),
+            seen: Seen::Running,
+            by: None,
+        };
+        self.enter(
+            terms,
+            Author::Agent(host.clone()),
+            Some(host.clone()),
+            Body::Fact(Fact::PackageChange(change)),
+        );
+        let finding = finding_id(Rule::R03, host.as_str(), Object::Package, now);
+        let act =
+            Act::FindingClassified {
+                finding, class: FindingClass::Justified, reason: "依頼した".to_owned()
+            };
+        let city =
+            Author::Person { id: "p-sato".parse().expect("a constant id"), party: Party::City, post: None };
+        self.enter(terms, city, None, Body::Act(act));
     }
 
     fn enter(&mut self, terms: &Terms, author: Author, host: Option<HostId>, body: Body) {

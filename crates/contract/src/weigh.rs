@@ -48,22 +48,22 @@ pub fn findings<'a>(
 }
 
 fn one(case: &Case<'_>, finding: &Finding, state: Settled, deadlines: &Deadlines) -> Option<(u8, Verdict)> {
-    let entries = finding.entries.iter().copied();
-    let words = words(case.evidence, finding);
+    // What is settled stays for ever: nothing is made of it that nobody reads.
+    let words = || words(case.evidence, finding);
     let (rank, verdict) = match state {
         Settled::Closed | Settled::Excused(_) => return None,
-        Settled::Violation => (6, violation(&words)),
+        Settled::Violation => (6, violation(&words())),
         Settled::Open | Settled::Proposed(_) => match &finding.join {
-            Join::Waiting { recorded, .. } => waiting(case, *recorded, &words),
-            Join::Undecided { .. } => undecided(case, finding, state, &words, deadlines),
+            Join::Waiting { recorded, .. } => waiting(case, *recorded, &words()),
+            Join::Undecided { .. } => undecided(case, finding, state, &words(), deadlines),
             Join::AsApproved(_) | Join::NotSubject(_) | Join::NotDone(_) => return None,
             Join::NotApproved(_)
             | Join::OutsideWindow { .. }
             | Join::OutsideScope { .. }
-            | Join::Late { .. } => candidate(case, finding, state, &words, deadlines),
+            | Join::Late { .. } => candidate(case, finding, state, &words(), deadlines),
         },
     };
-    Some((rank, verdict.with_evidence(EvidenceClass::E1, entries)))
+    Some((rank, verdict.with_evidence(EvidenceClass::E1, finding.entries.iter().copied())))
 }
 
 fn violation(words: &Sentence) -> Verdict {

@@ -26,9 +26,13 @@ const OF_CHANGES: [Rule; 4] = [Rule::R03, Rule::R09, Rule::R10, Rule::R11];
 const LOOKS: [&str; 8] =
     ["packages", "files", "jobs", "kernel", "network", "firewall", "accounts", "listeners"];
 
+fn is_change(rule: Rule, object: Object) -> bool {
+    OF_CHANGES.contains(&rule) && object != Object::Environment
+}
+
+/// Changes that are not settled.
 fn changes<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Finding> {
-    let found = case.joins.findings(case.system);
-    found.filter(|finding| OF_CHANGES.contains(&finding.rule) && finding.object != Object::Environment)
+    case.joins.weighing(case.system).filter(|finding| is_change(finding.rule, finding.object))
 }
 
 /// 8.a 受託者が調達・管理する情報処理設備及び情報システムの変更において、市に影響を及ぼすものは、事前に市と協議を行うこと。
@@ -40,9 +44,12 @@ pub fn judge_8_a(case: &Case<'_>) -> Verdict {
     let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
     match weigh::findings(case, found, &deadlines) {
         Err(verdict) => *verdict,
-        Ok(settled) => match watching(case) {
-            Err(unknown) => *unknown,
-            Ok((hosts, entries)) => Verdict::kept(Sentence::new(
+        Ok(assets) => match (
+            watching(case),
+            assets.saturating_add(case.joins.settled(case.system, is_change)),
+        ) {
+            (Err(unknown), _) => *unknown,
+            (Ok((hosts, entries)), settled) => Verdict::kept(Sentence::new(
                 format!(
                     "{hosts} 台で観測した変更は、すべて事前の協議と一致しています（処置済み {settled} 件）。"
                 ),

@@ -40,8 +40,8 @@ pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
     let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
     match weigh::findings(case, found, &deadlines) {
         Err(verdict) => *verdict,
-        Ok(settled) => match covered(case, Object::Release) {
-            entries if entries.is_empty() && settled == 0 => no_release(),
+        Ok(_) => match covered(case, Object::Release) {
+            entries if entries.is_empty() && settled_of(case, Rule::R04) == 0 => no_release(),
             entries => Verdict::kept(Sentence::new(
                 format!(
                     "観測したリリース {} 件は、試験・検証の承認を受けた版と一致しています。",
@@ -59,9 +59,13 @@ pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
 }
 
 fn of_rule<'a>(case: &Case<'a>, rule: Rule) -> impl Iterator<Item = (&'a Finding, Settled)> {
-    let found = case.joins.findings(case.system).filter(move |finding| finding.rule == rule);
+    let found = case.joins.weighing(case.system).filter(move |finding| finding.rule == rule);
     let all: Vec<_> = found.map(|finding| (finding, settled(case, finding))).collect();
     all.into_iter()
+}
+
+fn settled_of(case: &Case<'_>, rule: Rule) -> u32 {
+    case.joins.settled(case.system, |of, _| of == rule)
 }
 
 /// The entries of what happened as approved.
@@ -110,8 +114,8 @@ pub fn judge_12_1_d(case: &Case<'_>) -> Verdict {
     let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
     match weigh::findings(case, found, &deadlines) {
         Err(verdict) => *verdict,
-        Ok(settled) => match covered(case, Object::TestData) {
-            entries if entries.is_empty() && settled == 0 => no_test_data(),
+        Ok(_) => match covered(case, Object::TestData) {
+            entries if entries.is_empty() && settled_of(case, Rule::R17) == 0 => no_test_data(),
             entries => Verdict::kept(Sentence::new(
                 format!("実在データを含むテストデータ {} 件は、すべて利用許可の範囲内です。", entries.len()),
                 format!("All {} sets with real data stand on a permit.", entries.len()),

@@ -5,7 +5,7 @@ use crate::evidence::Evidence;
 use crate::evidence::agreement::Line;
 use crate::evidence::occurrences::KEPT;
 use crate::fact::integrity::Explanation;
-use crate::finding::Finding;
+use crate::finding::{Finding, Rule, Said, Settled};
 use crate::id::{EntryNumber, FindingId, HostId, RequestId, SystemId};
 use crate::occurrence::{Key, Occurrence, finding_id};
 use crate::reconcile::{Join, NEAR, Place, Question, Why, forms_for, join, minus, plus};
@@ -18,7 +18,40 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Joins {
     hosts: BTreeMap<HostId, OfHost>,
-    findings: BTreeMap<SystemId, BTreeMap<FindingId, Finding>>,
+    findings: BTreeMap<SystemId, Listed>,
+}
+
+/// What was found of one system. What is settled stays in it for ever, so judges look only at what weighs.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Listed {
+    all: BTreeMap<FindingId, Finding>,
+    weighs: BTreeSet<FindingId>,
+    #[serde(with = "crate::evidence::latest::pairs")]
+    settled: BTreeMap<(Rule, Object), u32>,
+}
+
+impl Listed {
+    fn insert(&mut self, evidence: &Evidence, finding: Finding) {
+        self.remove(&finding.id);
+        let said = evidence.sayings.of(&finding.id).map_or(Settled::Open, Said::settled);
+        if matches!(said, Settled::Closed | Settled::Excused(_)) {
+            let count = self.settled.entry((finding.rule, finding.object)).or_default();
+            *count = count.saturating_add(1);
+        } else {
+            self.weighs.insert(finding.id.clone());
+        }
+        self.all.insert(finding.id.clone(), finding);
+    }
+
+    fn remove(&mut self, id: &FindingId) -> Option<Finding> {
+        let known = self.all.remove(id)?;
+        if !self.weighs.remove(id)
+            && let Some(count) = self.settled.get_mut(&(known.rule, known.object))
+        {
+            *count = count.saturating_sub(1);
+        }
+        Some(known)
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -42,7 +75,28 @@ impl Joins {
 
     /// What was found of a system, by id.
     pub fn findings(&self, system: &SystemId) -> impl Iterator<Item = &Finding> {
-        self.findings.get(system).into_iter().flat_map(BTreeMap::values)
+        self.findings.get(system).into_iter().flat_map(|listed| listed.all.values())
+    }
+
+    /// What was found of a system and is not settled, by id: open, explained, or a violation that is not closed.
+    pub fn weighing(&self, system: &SystemId) -> impl Iterator<Item = &Finding> {
+        let listed = self.findings.get(system).into_iter();
+        listed.flat_map(|listed| listed.weighs.iter().filter_map(|id| listed.all.get(id)))
+    }
+
+    /// How many are settled of those that some judge weighs.
+    pub fn settled(&self, system: &SystemId, weighs: impl Fn(Rule, Object) -> bool) -> u32 {
+        let counts = self.findings.get(system).into_iter().flat_map(|listed| &listed.settled);
+        counts.filter(|((rule, object), _)| weighs(*rule, *object)).map(|(_, count)| *count).sum()
+    }
+
+    /// After somebody said what a finding is.
+    pub(super) fn heard(&mut self, evidence: &Evidence, id: &FindingId) {
+        for listed in self.findings.values_mut() {
+            if let Some(finding) = listed.remove(id) {
+                listed.insert(evidence, finding);
+            }
+        }
     }
 
     /// The systems about which something was found.
@@ -87,7 +141,11 @@ impl Joins {
     pub(super) fn renew_host(&mut self, evidence: &Evidence, system: Option<&SystemId>, host: &HostId) {
         let old = self.hosts.remove(host).and_then(|known| known.system);
         if let Some(findings) = old.and_then(|old| self.findings.get_mut(&old)) {
-            findings.retain(|_, finding| finding.host.as_ref() != Some(host));
+            let of_host = findings.all.values().filter(|finding| finding.host.as_ref() == Some(host));
+            let gone: Vec<FindingId> = of_host.map(|finding| finding.id.clone()).collect();
+            for id in gone {
+                let _ = findings.remove(&id);
+            }
         }
         let Some(system) = system else { return };
         let keys: Vec<Key> = evidence.occurrences.of_host(host).map(|(key, _)| key.clone()).collect();
@@ -116,7 +174,7 @@ impl Joins {
     }
 
     /// What is settled for long need not be kept. Returns what may be forgotten.
-    pub(super) fn settled(&mut self, host: &HostId, now: Timestamp) -> Vec<Key> {
+    pub(super) fn forgettable(&mut self, host: &HostId, now: Timestamp) -> Vec<Key> {
         let cut = minus(now, KEPT);
         let Some(known) = self.hosts.get_mut(host) else { return Vec::new() };
         let old = known.by_key.iter().take_while(|(key, _)| key.0 < cut).take(SHOWN);
@@ -140,14 +198,14 @@ impl Joins {
         let gravest = members.iter().max_by_key(|(_, join)| join.gravity());
         let first = gravest.and_then(|(key, join)| Some((evidence.occurrences.get(host, key)?, *join)));
         let Some((occurrence, join)) = first else {
-            findings.remove(&id);
+            let _ = findings.remove(&id);
             return;
         };
         let all = members.iter().filter_map(|(key, _)| evidence.occurrences.get(host, key));
         let entries: BTreeSet<EntryNumber> =
             all.clone().flat_map(|member| member.entries.iter().copied()).collect();
         let finding = Finding {
-            id: id.clone(),
+            id,
             rule: occurrence.rule,
             system: system.clone(),
             host: Some(host.clone()),
@@ -161,7 +219,7 @@ impl Joins {
             by: occurrence.by.clone(),
             against: crate::entry::Party::Contractor,
         };
-        findings.insert(id, finding);
+        findings.insert(evidence, finding);
     }
 }
 

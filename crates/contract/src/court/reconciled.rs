@@ -1,7 +1,7 @@
 //! The court as the one who joins: what an entry makes it join again, and what pages may ask of the join.
 
 use super::{Court, Ruling, duties, late, undone};
-use crate::act::Matter;
+use crate::act::{Act, Matter};
 use crate::case::Case;
 use crate::clauses::{c01_procedures, c02_malware, c07_stops, c08_changes, c12_environments};
 use crate::entry::{Body, Entry};
@@ -87,6 +87,11 @@ impl Court {
         if let Some(host) = &entry.host {
             self.join_host(host, news.happened, entry);
         }
+        if let Body::Act(Act::FindingClassified { finding, .. } | Act::FindingClosed { finding, .. }) =
+            &entry.body
+        {
+            self.joins.heard(&self.evidence, finding);
+        }
         let mut touched = BTreeSet::new();
         for request in &news.requests {
             let places = &self.places;
@@ -114,7 +119,7 @@ impl Court {
         }
         self.rejoined = self.joins.renew(&self.evidence, &system, host, &keys);
         self.roll.forget(&system);
-        for key in self.joins.settled(host, entry.received) {
+        for key in self.joins.forgettable(host, entry.received) {
             self.evidence.occurrences.forget(host, &key);
         }
     }
