@@ -70,16 +70,11 @@ fn settled_of(case: &Case<'_>, rule: Rule) -> u32 {
 
 /// The entries of what happened as approved.
 fn covered(case: &Case<'_>, object: Object) -> Vec<EntryNumber> {
-    let mut entries = Vec::new();
-    for (place, _) in case.hosts() {
-        let happened = case.evidence.occurrences.of_host(&place.host).filter(|(key, _)| key.1 == object);
-        for (key, occurrence) in happened {
-            if matches!(case.joins.of(&place.host, key), Some(Join::AsApproved(_))) {
-                entries.push(occurrence.stamp.entry);
-            }
-        }
-    }
-    entries
+    let keys = case
+        .hosts()
+        .flat_map(|(place, _)| case.joins.approved(&place.host, object).map(move |key| (&place.host, key)));
+    let happened = keys.filter_map(|(host, key)| case.evidence.occurrences.get(host, key));
+    happened.map(|occurrence| occurrence.stamp.entry).collect()
 }
 
 fn no_release() -> Verdict {

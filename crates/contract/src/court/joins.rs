@@ -58,7 +58,28 @@ impl Listed {
 struct OfHost {
     #[serde(with = "crate::evidence::latest::pairs")]
     by_key: BTreeMap<Key, Join>,
+    /// Where that is as approved, of the few things of which judges count what is: releases and test data.
+    approved: BTreeSet<Key>,
     system: Option<SystemId>,
+}
+
+/// Things of which judges count what is as approved.
+const COUNTED: [Object; 2] = [Object::Release, Object::TestData];
+
+impl OfHost {
+    fn keep(&mut self, key: Key, join: Join) -> Option<Join> {
+        if COUNTED.contains(&key.1) && matches!(join, Join::AsApproved(_)) {
+            self.approved.insert(key.clone());
+        } else {
+            self.approved.remove(&key);
+        }
+        self.by_key.insert(key, join)
+    }
+
+    fn forget(&mut self, key: &Key) {
+        self.approved.remove(key);
+        self.by_key.remove(key);
+    }
 }
 
 /// Names a finding lists, entries it shows.
@@ -71,6 +92,12 @@ impl Joins {
     #[must_use]
     pub fn of(&self, host: &HostId, key: &Key) -> Option<&Join> {
         self.hosts.get(host)?.by_key.get(key)
+    }
+
+    /// What happened on a host as approved, oldest first: releases or test data.
+    pub fn approved(&self, host: &HostId, object: Object) -> impl Iterator<Item = &Key> {
+        let known = self.hosts.get(host).into_iter();
+        known.flat_map(|known| &known.approved).filter(move |key| key.1 == object)
     }
 
     /// What was found of a system, by id.
@@ -127,7 +154,7 @@ impl Joins {
             let Some(occurrence) = evidence.occurrences.get(host, &key) else { continue };
             let join = join_one(evidence, system, host, occurrence);
             // The same answer may rest on more things: a group is made anew in any case.
-            let before = known.by_key.insert(key.clone(), join.clone());
+            let before = known.keep(key.clone(), join.clone());
             changed = changed.saturating_add(usize::from(before != Some(join)));
             groups.insert((key.0, key.1));
         }
@@ -180,7 +207,7 @@ impl Joins {
         let old = known.by_key.iter().take_while(|(key, _)| key.0 < cut).take(SHOWN);
         let gone: Vec<Key> = old.filter(|(_, join)| join.is_covered()).map(|(key, _)| key.clone()).collect();
         for key in &gone {
-            known.by_key.remove(key);
+            known.forget(key);
         }
         gone
     }

@@ -105,14 +105,15 @@ struct Part {
 struct Kept {
     parts: BTreeMap<SystemId, Part>,
     whole: Option<Arc<Findings>>,
+    /// What is to be made anew: whoever asks does it, so that entries are not held up by what nobody reads.
+    stale: Stale,
 }
 
-impl Kept {
-    fn forget(&mut self, system: &SystemId) {
-        if self.parts.remove(system).is_some() {
-            self.whole = None;
-        }
-    }
+#[derive(Debug, Default)]
+enum Stale {
+    #[default]
+    All,
+    Some(BTreeSet<SystemId>),
 }
 
 /// What is kept of it. A court that was copied or read from a file makes its roll anew.
@@ -130,12 +131,20 @@ impl Roll {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn kept(&mut self) -> &mut Kept {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn forget(&mut self, system: &SystemId) {
-        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).forget(system);
+        if let Stale::Some(stale) = &mut self.kept().stale
+            && !stale.contains(system)
+        {
+            stale.insert(system.clone());
+        }
     }
 
     fn forget_all(&mut self) {
-        *self.0.get_mut().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+        self.kept().stale = Stale::All;
     }
 }
 
@@ -151,23 +160,24 @@ impl Court {
     #[must_use]
     pub fn roll(&self, terms: &Terms) -> Arc<Findings> {
         let mut kept = self.roll.lock();
+        let stale = std::mem::replace(&mut kept.stale, Stale::Some(BTreeSet::new()));
         let now = self.now;
-        let over: Vec<SystemId> = kept
-            .parts
-            .iter()
-            .filter(|(_, part)| part.until.is_some_and(|until| until <= now))
-            .map(|(system, _)| system.clone())
-            .collect();
-        over.iter().for_each(|system| kept.forget(system));
+        let is_good = |system: &SystemId, part: &Part| match &stale {
+            Stale::All => false,
+            Stale::Some(stale) => !stale.contains(system) && part.until.is_none_or(|until| now < until),
+        };
+        let before = kept.parts.len();
+        kept.parts.retain(|system, part| self.places.contains_key(system) && is_good(system, part));
+        let whole = kept.whole.take().filter(|_| kept.parts.len() == before && before == self.places.len());
         for (system, places) in &self.places {
             if !kept.parts.contains_key(system) {
                 let case = Case::new(terms, (&self.evidence, &self.joins), system, places, now);
                 kept.parts.insert(system.clone(), part(&case));
-                kept.whole = None;
             }
         }
-        let Kept { parts, whole } = &mut *kept;
-        Arc::clone(whole.get_or_insert_with(|| Arc::new(Findings::of(parts))))
+        let whole = whole.unwrap_or_else(|| Arc::new(Findings::of(&kept.parts)));
+        kept.whole = Some(Arc::clone(&whole));
+        whole
     }
 
     /// Forgets what an entry can have changed of the roll. `touched` are the systems whose requests it moved.
