@@ -277,6 +277,8 @@ enum Fit {
     Within,
     ContentNotSeen,
     Outside(Beyond),
+    /// The approval is about other kinds of things.
+    NotAbout,
 }
 
 /// How an occurrence stands to the time of an approval.
@@ -311,7 +313,8 @@ fn weigh(question: &Question<'_>, grant: &Grant<'_>) -> Option<Join> {
         (Fit::Outside(beyond), Timing::Within | Timing::Doubtful(_)) => {
             Some(Join::OutsideScope { request, beyond })
         }
-        (Fit::Outside(_), Timing::Outside { .. } | Timing::AfterTheFact | Timing::Revoked)
+        (Fit::NotAbout, _)
+        | (Fit::Outside(_), Timing::Outside { .. } | Timing::AfterTheFact | Timing::Revoked)
         | (_, Timing::Far) => None,
     }
 }
@@ -335,8 +338,15 @@ fn fit(question: &Question<'_>, grant: &Grant<'_>) -> Fit {
         },
         None if scope.things.is_empty() && by_default(occurrence.object, grant) => Fit::Within,
         None if is_kept_there(occurrence, grant) => Fit::Within,
+        None if is_of_another_kind(occurrence.object, grant) => Fit::NotAbout,
         None => Fit::Outside(Beyond::Thing),
     }
+}
+
+/// To cut a host off is no approval that some file was tampered with meanwhile, not even one that was exceeded.
+fn is_of_another_kind(object: Object, grant: &Grant<'_>) -> bool {
+    let kinds = || grant.scope.things.iter().map(|thing| thing.object);
+    grant.form == Form::F26 && kinds().all(|kind| kind != object)
 }
 
 fn is_kept_there(occurrence: &Occurrence, grant: &Grant<'_>) -> bool {

@@ -8,7 +8,7 @@ use yakujo_contract::court::Court;
 use yakujo_contract::court::found::Found;
 use yakujo_contract::finding::Rule;
 use yakujo_contract::id::{EntryNumber, FindingId};
-use yakujo_contract::reconcile::Join;
+use yakujo_contract::reconcile::{Join, Missing};
 use yakujo_contract::terms::Terms;
 
 const HOSTS: &str = "contract main=web-1
@@ -153,4 +153,22 @@ change web-1 file /etc/motd 11-24T02:00:20
     let words: Vec<&str> =
         joins.iter().map(|join| if matches!(join, Join::Undecided { .. }) { "?" } else { "×" }).collect();
     assert_eq!(words, ["×", "?"], "{joins:?}");
+}
+
+#[test]
+fn to_cut_a_host_off_is_no_exceeded_approval_of_a_file_that_changed_meanwhile() {
+    let standing = |trigger: &str| {
+        let lines = format!(
+            "alive web-1 11-24T03:00 11-24T05:00
+ask F-26 g1 11-02T00:00 systems=main from=11-10T00:00 to=12-10T00:00 trigger={trigger}
+approve g1 11-05T00:00
+use g1 11-24T01:00 systems=main
+change web-1 file /var/www/index.html 11-24T01:01
+"
+        );
+        let all = found(&lines);
+        all.iter().find(|found| found.finding.rule == Rule::R03).map(|found| found.finding.join.clone())
+    };
+    assert_eq!(standing("malware_suspected"), Some(Join::NotApproved(Missing::Request)));
+    assert_eq!(standing("tamper_confirmed"), None, "that one is about files");
 }

@@ -34,7 +34,7 @@ fn part(question: &Question<'_>, grant: &Grant<'_>) -> Option<Part> {
     let window = grant.window?;
     let join = match fit(question, grant) {
         Fit::Within => number(question, grant),
-        Fit::ContentNotSeen | Fit::Outside(_) => return None,
+        Fit::ContentNotSeen | Fit::Outside(_) | Fit::NotAbout => return None,
     };
     if !matches!(join, Join::AsApproved(_) | Join::Waiting { .. }) {
         return None;
