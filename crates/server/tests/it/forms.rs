@@ -4,6 +4,7 @@
 
 use super::matrix::filled;
 use super::site::Site;
+use super::wire::keep_paper;
 use std::path::Path;
 use std::process::Command;
 use yakujo_contract::act::Act;
@@ -107,11 +108,7 @@ fn on_paper(form: Form, pdf: &[u8]) {
     let pages = poppler("pdfinfo", &[], &file);
     let pages = pages.lines().find_map(|line| line.strip_prefix("Pages:")).unwrap().trim();
     assert!((1..=MOST_PAGES).contains(&pages.parse().unwrap()), "{key}: {pages} pages");
-    if let Some(kept) = std::env::var_os("YAKUJO_EVERY_PAGE") {
-        let to = Path::new(&kept).join(format!("paper-{key}")).display().to_string();
-        let out = Command::new("pdftoppm").args(["-png", "-r", "70"]).arg(&file).arg(&to).status();
-        assert!(out.unwrap().success());
-    }
+    keep_paper(&file, key);
 }
 
 #[tokio::test(flavor = "multi_thread")]

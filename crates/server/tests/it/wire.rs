@@ -204,7 +204,19 @@ fn printed(page: &[u8]) -> String {
     std::io::Write::write_all(&mut file, page).unwrap();
     let out = std::process::Command::new("pdftotext").arg(file.path()).arg("-").output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout).unwrap()
+    let text = String::from_utf8(out.stdout).unwrap();
+    let title: String =
+        text.lines().next().unwrap_or_default().chars().filter(|c| c.is_alphanumeric()).collect();
+    keep_paper(file.path(), &title);
+    text
+}
+
+/// The pages as pictures, for whoever wants to look at them: `YAKUJO_EVERY_PAGE` names a folder.
+pub fn keep_paper(file: &std::path::Path, name: &str) {
+    let Some(folder) = std::env::var_os("YAKUJO_EVERY_PAGE") else { return };
+    let to = std::path::Path::new(&folder).join(format!("paper-{name}"));
+    let out = std::process::Command::new("pdftoppm").args(["-png", "-r", "70"]).arg(file).arg(&to).status();
+    assert!(out.unwrap().success());
 }
 
 /// The pieces of a streamed body, put together.
