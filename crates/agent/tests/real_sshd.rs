@@ -61,6 +61,8 @@ fn run(program: &str, arguments: &[&str]) -> String {
 impl Host {
     fn start() -> Self {
         let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+        // `sshd -T` refuses to answer without it; Debian makes it when the service starts.
+        std::fs::create_dir_all("/run/sshd").unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         for name in ["etc/ssh", "run/log/journal"] {
             std::fs::create_dir_all(at(name)).unwrap();
