@@ -5,10 +5,13 @@
 use super::matrix::filled;
 use super::site::Site;
 use super::wire::keep_paper;
+use jiff::SignedDuration;
 use std::path::Path;
 use std::process::Command;
-use yakujo_contract::act::Act;
+use yakujo_contract::act::{Act, Matter};
+use yakujo_contract::duty::DutyId;
 use yakujo_contract::id::RequestId;
+use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::request::form::{Form, Kind, Part};
 use yakujo_contract::request::{Attachment, FieldValue, Filled, RequestNumber};
 use yakujo_contract::thing::{Object, Thing};
@@ -127,5 +130,47 @@ async fn every_form_with_everything_in_it_is_whole_on_paper() {
         assert_eq!((reply.status, reply.header("content-type")), (200, "application/pdf"), "{key}");
         on_paper(form, &pdf);
     }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exemption_and_an_agreed_number_stand_on_paper_with_those_who_agreed() {
+    let site = Site::start().await;
+    let contractor = site.contractor().await;
+    let until = site.clock.now() + SignedDuration::from_hours(24 * 30);
+    let exemption = Matter::Exemption {
+        duty: DutyId::parse("6.a").unwrap(),
+        system: Some("main".parse().unwrap()),
+        until,
+        reason: format!("時刻源の移設中。代替手段：毎朝の手合わせ（担当 {RARE}）"),
+    };
+    let limits = [("good_ms", 432), ("warn_ms", 1_234), ("breach_ms", 5_678)];
+    let limits = limits.map(|(key, value)| (key.to_owned(), value)).into();
+    let values = [(ParameterId::new(18), limits)].into();
+    let number = Matter::Parameters { values, from: site.clock.now() };
+    for (proposal, matter) in [("f25", exemption), ("f29", number)] {
+        let id = || proposal.parse().unwrap();
+        let office = site.office("main");
+        let proposed = Act::Proposed { proposal: id(), matter };
+        office.decide(site.actor("main", "contractor").await, proposed, None).await.unwrap();
+        let agreed = Act::Agreed { proposal: id() };
+        office.decide(site.actor("main", "city").await, agreed, None).await.unwrap();
+    }
+    let holds = |text: &str, words: &[&str]| {
+        let flat: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        words.iter().for_each(|words| assert!(flat.contains(words), "{words} is not in {flat}"));
+    };
+    let paper = contractor.send("GET", "/c/main/agreements/f25/pdf", &[], "").await;
+    assert_eq!((paper.status, paper.header("content-type")), (200, "application/pdf"));
+    holds(
+        &paper.body,
+        &["例外承認申請書（F-25）", "時刻源の移設中", "毎朝の手合わせ", "合意", "6.a", "台帳#"],
+    );
+    // A chosen shape of a character that no font has is printed in the usual one, and the paper says so.
+    let usual: String = RARE.chars().filter(|c| *c != '\u{e0100}').collect();
+    holds(&paper.body, &[&usual, "U+E0100（1か所）", "最初の利用者"]);
+    let paper = contractor.send("GET", "/c/main/parameters/pdf", &[], "").await;
+    assert_eq!((paper.status, paper.header("content-type")), (200, "application/pdf"));
+    holds(&paper.body, &["パラメータ合意書（F-29）", "合意済み1項目", "432", "最初の利用者"]);
     site.stop().await;
 }

@@ -207,7 +207,7 @@ fn printed(page: &[u8]) -> String {
     let text = String::from_utf8(out.stdout).unwrap();
     let title: String =
         text.lines().next().unwrap_or_default().chars().filter(|c| c.is_alphanumeric()).collect();
-    keep_paper(file.path(), &title);
+    keep_paper(file.path(), &format!("{title}-{}", page.len()));
     text
 }
 
