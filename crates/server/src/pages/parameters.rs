@@ -151,7 +151,11 @@ pub fn values_words(lang: Lang, terms: &ParameterTerms, values: &Values) -> Stri
             None => format!("{key} {value}"),
         }
     };
-    values.iter().map(word).collect::<Vec<_>>().join("、")
+    // As the contract file has them: good before bad.
+    let place = |key: &str| terms.fields.iter().position(|field| field.key == key).unwrap_or(usize::MAX);
+    let mut values: Vec<(&String, &i64)> = values.iter().collect();
+    values.sort_by_key(|(key, _)| place(key));
+    values.into_iter().map(word).collect::<Vec<_>>().join("、")
 }
 
 /// The form: one parameter at a time, chosen by `?id=`.

@@ -171,6 +171,7 @@ async fn an_exemption_and_an_agreed_number_stand_on_paper_with_those_who_agreed(
     holds(&paper.body, &[&usual, "U+E0100（1か所）", "最初の利用者"]);
     let paper = contractor.send("GET", "/c/main/parameters/pdf", &[], "").await;
     assert_eq!((paper.status, paper.header("content-type")), (200, "application/pdf"));
-    holds(&paper.body, &["パラメータ合意書（F-29）", "合意済み1項目", "432", "最初の利用者"]);
+    holds(&paper.body, &["パラメータ合意書（F-29）", "合意済み1項目", "最初の利用者"]);
+    holds(&paper.body, &["良好432ミリ秒、注意1234ミリ秒、不適合5678ミリ秒"]);
     site.stop().await;
 }
