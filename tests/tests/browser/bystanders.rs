@@ -242,6 +242,9 @@ impl<'a> Bystanders<'a> {
         // A visitor without a session gets a token for the door of this contract, another one each time.
         let (before, after) = page.split_once("name=\"csrf\" value=\"").unwrap_or((&page, ""));
         let after = after.split_once('"').map_or("", |(_, after)| after);
+        // The minute at which a page is shown may turn between two looks.
+        let (after, foot) = after.split_once("表示日時 ").unwrap_or((after, ""));
+        let after = format!("{after}{}", foot.split_once('<').map_or("", |(_, foot)| foot));
         Ok((self.browser.path().await?.replace(own, ""), format!("{before}{after}")))
     }
 
