@@ -1,9 +1,9 @@
 //! The list of findings page by page, and a finding that stands no more.
 
-use super::site::Site;
+use super::site::{Site, job};
 use super::stage::Stage;
 use std::collections::BTreeSet;
-use yakujo_contract::act::{Act, Environment, HostPlace, Matter, Role};
+use yakujo_contract::act::Role;
 use yakujo_contract::id::FindingId;
 use yakujo_server::pages::list::PAGE;
 use yakujo_server::writer::NumberedFact;
@@ -14,31 +14,16 @@ const AT_ONCE: i64 = 250;
 async fn at_once(stage: &Stage) {
     let site = &stage.town.site;
     let (office, now) = (site.office("main"), site.clock.now());
-    let place = HostPlace {
-        host: "jobs-2".parse().unwrap(),
-        system: "main".parse().unwrap(),
-        environment: Environment::Production,
-    };
-    let declared = Act::Proposed { proposal: "host-jobs-2".parse().unwrap(), matter: Matter::Host(place) };
-    office.decide(site.actor("main", "contractor").await, declared, None).await.unwrap();
+    let host = site.place_host("main", "jobs-2").await;
     let fact = |number: i64| {
         let until = now - jiff::SignedDuration::from_millis(number);
-        let part = serde_json::json!({ "index": 0, "of": 1, "set": "ab".repeat(32) });
-        let fact = serde_json::json!({ "kind": "state.change", "part": part, "object": "job", "until": until,
-            "items": [{ "name": format!("/etc/cron.d/once-{number}"), "after": { "digest": "cd".repeat(32), "value": "0 3 * * *" } }] });
-        NumberedFact {
-            seq: number.unsigned_abs() + 1,
-            observed: until,
-            fact: serde_json::from_value(fact).unwrap(),
-        }
+        let fact = job(&format!("/etc/cron.d/once-{number}"), until);
+        NumberedFact { seq: number.unsigned_abs() + 1, observed: until, fact }
     };
-    office.store_facts("jobs-2".parse().unwrap(), 1, (0..AT_ONCE).map(fact).collect()).await.unwrap();
+    office.store_facts(host.clone(), 1, (0..AT_ONCE).map(fact).collect()).await.unwrap();
     for _ in 0..2_000 {
         let roll = office.court().roll(office.terms());
-        let told = roll
-            .all()
-            .iter()
-            .filter(|found| found.finding.host.as_ref().is_some_and(|it| it.as_str() == "jobs-2"));
+        let told = roll.all().iter().filter(|found| found.finding.host.as_ref() == Some(&host));
         if i64::try_from(told.count()).unwrap() == AT_ONCE {
             return;
         }

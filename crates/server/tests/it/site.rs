@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use totp_rs::{Builder, Secret};
 use yakujo_contract::act::{Act, Document, DocumentKind, Environment, HostPlace, Matter, Role, WorkType};
 use yakujo_contract::duty::DutyId;
+use yakujo_contract::fact::Fact;
 use yakujo_contract::id::ProposalId;
 use yakujo_contract::id::{Digest, HostId};
 use yakujo_contract::request::form::Form;
@@ -188,20 +189,22 @@ impl Site {
 
     /// A job appeared on a host, and nobody asked for it: there is a finding.
     pub async fn job_appeared(&self, contract: &str, name: &str) {
-        let now = self.clock.now().to_string();
-        let part = serde_json::json!({ "index": 0, "of": 1, "set": "ab".repeat(32) });
-        let fact = serde_json::json!({ "kind": "state.change", "part": part, "object": "job", "until": now,
-            "items": [{ "name": name, "after": { "digest": "cd".repeat(32), "value": "0 3 * * *" } }] });
-        let fact = serde_json::from_value(fact).unwrap();
-        let host: HostId = "jobs-1".parse().unwrap();
+        let host = self.place_host(contract, "jobs-1").await;
+        let now = self.clock.now();
+        let told = NumberedFact { seq: 1, observed: now, fact: job(name, now) };
+        self.office(contract).store_facts(host, 1, vec![told]).await.unwrap();
+    }
+
+    /// The contractor declares a host of the first system.
+    pub async fn place_host(&self, contract: &str, name: &str) -> HostId {
+        let host: HostId = name.parse().unwrap();
         let system = "main".parse().unwrap();
         let place = HostPlace { host: host.clone(), system, environment: Environment::Production };
-        let proposal = "host-jobs-1".parse().unwrap();
-        let office = self.office(contract);
+        let proposal = format!("host-{name}").parse().unwrap();
         let declared = Act::Proposed { proposal, matter: Matter::Host(place) };
-        office.decide(self.actor(contract, "contractor").await, declared, None).await.unwrap();
-        let told = NumberedFact { seq: 1, observed: self.clock.now(), fact };
-        office.store_facts(host, 1, vec![told]).await.unwrap();
+        let contractor = self.actor(contract, "contractor").await;
+        self.office(contract).decide(contractor, declared, None).await.unwrap();
+        host
     }
 
     /// A check-sheet of the city with one question.
@@ -416,4 +419,12 @@ pub fn totp_of(page: &Reply) -> Vec<u8> {
     let secret = page.between("<pre tabindex=\"0\">", "</pre>").replace(' ', "");
     assert!(!secret.is_empty(), "{}", page.body);
     Secret::try_from_base32(secret).unwrap().to_vec()
+}
+
+/// A job that appeared by an instant.
+pub fn job(name: &str, until: Timestamp) -> Fact {
+    let part = serde_json::json!({ "index": 0, "of": 1, "set": "ab".repeat(32) });
+    let fact = serde_json::json!({ "kind": "state.change", "part": part, "object": "job", "until": until,
+        "items": [{ "name": name, "after": { "digest": "cd".repeat(32), "value": "0 3 * * *" } }] });
+    serde_json::from_value(fact).unwrap()
 }

@@ -4,7 +4,7 @@
 use super::actions::{Action, wants};
 use super::browser::{Browser, OWN_FORM};
 use super::matrix::{Town, filled};
-use super::site::{PASSWORD, Person, Site};
+use super::site::{PASSWORD, Person, Site, job};
 use super::wire::Reply;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -329,10 +329,7 @@ impl Stage {
         self.site().clock.pass(SignedDuration::from_secs(1));
         let number = self.town.next();
         let (now, name) = (self.site().clock.now(), format!("/etc/cron.d/job-{number}"));
-        let part = serde_json::json!({ "index": 0, "of": 1, "set": "ab".repeat(32) });
-        let fact = serde_json::json!({ "kind": "state.change", "part": part, "object": "job", "until": now,
-            "items": [{ "name": name, "after": { "digest": "cd".repeat(32), "value": "0 3 * * *" } }] });
-        let fact = serde_json::from_value(fact).unwrap();
+        let fact = job(&name, now);
         let told = NumberedFact { seq: self.facts.fetch_add(1, Ordering::SeqCst) + 1, observed: now, fact };
         let office = self.site().office("main");
         office.store_facts("jobs-1".parse().unwrap(), 1, vec![told]).await.unwrap();
