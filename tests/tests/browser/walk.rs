@@ -245,6 +245,9 @@ async fn walk(
         }
         findings.add(browser, lang).await?;
         let links = browser.run(LINKS).await?;
+        if route.ends_with("/findings/{finding}") && *times == 1 {
+            gone(browser, &at, lang, findings).await?;
+        }
         for link in links.as_array().context("links are a list")? {
             let link = link.as_str().and_then(|link| link.strip_prefix(browser.portal())).unwrap_or_default();
             if !link.is_empty() && known.insert(link.to_owned()) {
@@ -253,6 +256,14 @@ async fn walk(
         }
     }
     Ok(times.into_keys().map(|(route, _)| route).collect())
+}
+
+/// The page of a finding that stands no more: as if it had been said to begin an instant earlier.
+async fn gone(browser: &Browser, at: &str, lang: &str, findings: &mut Findings) -> anyhow::Result<()> {
+    let (begin, nanos) = at.rsplit_once('.').context("an instant")?;
+    browser.go(&format!("{begin}.{}", nanos.parse::<i128>()? - 1)).await?;
+    ensure!(browser.texts(REFUSED).await?.is_empty(), "{at}: nothing is said of what it was");
+    findings.add(browser, lang).await
 }
 
 /// What a page says instead of itself: the only page whose mark leads out of the contract.
