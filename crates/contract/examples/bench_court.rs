@@ -57,8 +57,8 @@ fn main() {
 /// What was found and settled stays in the list for ever: a change that is judged, a list made anew after it, and a list
 /// that is asked for again, as findings pile up.
 fn with_findings(terms: &Terms) -> String {
-    println!("{:>12} {:>16} {:>14} {:>14}", "findings", "µs per change", "list anew ms", "list again µs");
     let mut bench = Bench::with_hosts(terms, 1);
+    println!("{:>12} {:>16} {:>14} {:>14}", "findings", "µs per change", "list anew ms", "list again µs");
     let mut figures = String::new();
     let mut settled = 0;
     for count in [100, 1_000, 10_000] {
