@@ -44,6 +44,7 @@ pub async fn show(visit: Visit) -> Answer {
 }
 
 async fn staff(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
+    let requests = today::requests(visit);
     let lead = visit.of(
         "いま市の判断を待っていることと、契約の状態です。",
         "What waits for the city, and how the contract stands.",
@@ -52,9 +53,9 @@ async fn staff(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
     page.push(board::figures(visit, rulings));
     silent(visit, &mut page);
     page.blocks.extend(today::unreported(visit));
-    page.blocks.extend(today::waiting(visit, REQUESTS));
-    page.blocks.extend(today::today(visit));
-    page.blocks.extend(today::incidents(visit));
+    page.blocks.extend(today::waiting(visit, &requests, REQUESTS));
+    page.blocks.extend(today::today(visit, &requests));
+    page.blocks.extend(today::incidents(visit, &requests));
     page.blocks.extend(today::found(visit));
     waiting(visit, &mut page);
     turns(visit, &mut page, TURNS).await?;
@@ -63,6 +64,7 @@ async fn staff(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
 
 /// One A4 page for those who decide: 14 clauses, three sentences.
 async fn sheet(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
+    let requests = today::requests(visit);
     let mut page = Page::new("", visit.of("契約履行の状況", "How the contract is kept"), "");
     if visit.lang == Lang::Ja {
         page.push(Block::Seals(["決裁者", "担当", "起案"].map(str::to_owned).to_vec()));
@@ -103,8 +105,8 @@ async fn sheet(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
         empty: String::new(),
     }));
     page.blocks.extend(today::unreported(visit));
-    page.blocks.extend(today::overdue(visit, REQUESTS_ON_PAPER));
-    page.blocks.extend(today::waiting(visit, REQUESTS_ON_PAPER));
+    page.blocks.extend(today::overdue(visit, &requests, REQUESTS_ON_PAPER));
+    page.blocks.extend(today::waiting(visit, &requests, REQUESTS_ON_PAPER));
     waiting(visit, &mut page);
     turns(visit, &mut page, TURNS_ON_PAPER).await?;
     Ok(page)
@@ -134,16 +136,17 @@ fn three_sentences(visit: &Visit, rulings: &[Ruling]) -> [String; 3] {
 }
 
 async fn contractor(visit: &Visit, rulings: &[Ruling]) -> Result<Page, Refusal> {
+    let requests = today::requests(visit);
     let lead =
         visit.of("行動が必要な義務を、重いものから示します。", "Duties that need action, the gravest first.");
     let mut page = Page::new("", visit.of("ホーム", "Home"), lead);
     page.push(board::figures(visit, rulings));
     silent(visit, &mut page);
     if visit.session()?.person.role == Role::SecurityLead {
-        page.blocks.extend(today::overdue(visit, REQUESTS));
+        page.blocks.extend(today::overdue(visit, &requests, REQUESTS));
     }
     page.blocks.extend(today::unreported(visit));
-    page.blocks.extend(today::waiting(visit, REQUESTS));
+    page.blocks.extend(today::waiting(visit, &requests, REQUESTS));
     page.blocks.extend(today::found(visit));
     request_new::drafts(visit, &mut page).await?;
     waiting(visit, &mut page);

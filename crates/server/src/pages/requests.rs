@@ -109,12 +109,13 @@ pub fn open(visit: &Visit) -> Vec<Seen> {
     seen(visit, |requests| requests.open().map(owned).collect())
 }
 
-/// The requests that were handed in at an instant or after it, with their clocks.
+/// The same, and those that were handed in at an instant or after it.
 #[must_use]
-pub fn since(visit: &Visit, since: Timestamp) -> Vec<Seen> {
+pub fn open_or_since(visit: &Visit, since: Timestamp) -> Vec<Seen> {
     seen(visit, |requests| {
-        let ids = requests.handed_in_since(since).into_iter();
-        ids.filter_map(|id| Some((id.clone(), requests.get(id)?.clone()))).collect()
+        let mut ids = requests.handed_in_since(since);
+        ids.extend(requests.open().map(|(id, _)| id));
+        ids.into_iter().filter_map(|id| Some((id.clone(), requests.get(id)?.clone()))).collect()
     })
 }
 

@@ -7,11 +7,9 @@ use super::visit::Visit;
 use super::words::{self, Lang};
 use super::{era, finding_words, findings, request, request_clock, request_words, requests};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use yakujo_contract::court::found::Found;
 use yakujo_contract::court::unreported::Unreported;
-use yakujo_contract::id::RequestId;
 use yakujo_contract::request::clock;
 use yakujo_contract::request::flow::State;
 use yakujo_contract::request::form::Form;
@@ -21,11 +19,16 @@ const SHOWN: usize = 8;
 /// Reports so new are news.
 const NEW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// The requests of which the first screen tells: what is not over, and what is new.
+#[must_use]
+pub fn requests(visit: &Visit) -> Vec<Seen> {
+    requests::open_or_since(visit, visit.now.checked_sub(NEW).unwrap_or(Timestamp::MIN))
+}
+
 /// What waits for the visitor's side, what is due first at the top, at most so many.
 #[must_use]
-pub fn waiting(visit: &Visit, at_most: usize) -> Vec<Block> {
-    let mut ours = requests::open(visit);
-    ours.retain(|seen| requests::waits_for_us(visit, seen));
+pub fn waiting(visit: &Visit, all: &[Seen], at_most: usize) -> Vec<Block> {
+    let mut ours: Vec<&Seen> = all.iter().filter(|seen| requests::waits_for_us(visit, seen)).collect();
     ours.sort_by_key(|seen| {
         let due = clock::next(&seen.clocks).map_or(Timestamp::MAX, |clock| clock.due.at);
         (due, seen.id.clone())
@@ -139,17 +142,16 @@ pub fn unreported(visit: &Visit) -> Vec<Block> {
 
 /// What was approved and happens today.
 #[must_use]
-pub fn today(visit: &Visit) -> Vec<Block> {
+pub fn today(visit: &Visit, all: &[Seen]) -> Vec<Block> {
     let day = |at: Timestamp| era::day(Lang::En, at);
-    let mut own = requests::open(visit);
-    own.retain(|seen| {
+    let is_today = |seen: &&Seen| {
         let granted = matches!(seen.progress.state, State::Approved | State::Done);
         let window = seen.progress.window().filter(|_| granted && seen.progress.form() != Form::F26);
         window.is_some_and(|window| {
             let now = visit.now;
             (window.from <= now && now <= window.last()) || day(window.from) == day(now)
         })
-    });
+    };
     let row = |seen: &Seen| {
         let window = seen.progress.window();
         vec![
@@ -170,7 +172,7 @@ pub fn today(visit: &Visit) -> Vec<Block> {
         table(
             visit.of("承認されたもの", "As approved"),
             &heads,
-            own.iter().take(SHOWN).map(row).collect(),
+            all.iter().filter(is_today).take(SHOWN).map(row).collect(),
             visit.of("今日の停止・作業はありません。", "Nothing stops today."),
         ),
     ]
@@ -178,13 +180,13 @@ pub fn today(visit: &Visit) -> Vec<Block> {
 
 /// Incidents and failures that were reported lately, or that the city has not confirmed.
 #[must_use]
-pub fn incidents(visit: &Visit) -> Vec<Block> {
-    let lately = visit.now.checked_sub(NEW).unwrap_or(Timestamp::MIN);
-    let mut own = requests::open(visit);
-    own.retain(|seen| !seen.progress.state.is_over());
-    let known: BTreeSet<RequestId> = own.iter().map(|seen| seen.id.clone()).collect();
-    own.extend(requests::since(visit, lately).into_iter().filter(|seen| !known.contains(&seen.id)));
-    own.retain(|seen| matches!(seen.progress.form(), Form::F05 | Form::F08));
+pub fn incidents(visit: &Visit, all: &[Seen]) -> Vec<Block> {
+    let is_told = |seen: &&Seen| {
+        let form = matches!(seen.progress.form(), Form::F05 | Form::F08);
+        let new = visit.now.duration_since(seen.progress.handed_in.received) <= NEW;
+        form && (new || !seen.progress.state.is_over())
+    };
+    let mut own: Vec<&Seen> = all.iter().filter(is_told).collect();
     own.sort_by_key(|seen| std::cmp::Reverse(seen.progress.handed_in.received));
     let row = |seen: &Seen| {
         vec![
@@ -205,7 +207,7 @@ pub fn incidents(visit: &Visit) -> Vec<Block> {
         table(
             visit.of("7日以内の報告と、確認の済んでいない報告", "Of seven days, or not confirmed"),
             &heads,
-            own.iter().take(SHOWN).map(row).collect(),
+            own.into_iter().take(SHOWN).map(row).collect(),
             visit.of("新しい報告はありません。", "There are none."),
         ),
     ]
@@ -246,13 +248,13 @@ pub fn found(visit: &Visit) -> Vec<Block> {
 
 /// What went past its date, of either side: what those who decide have to know of (上申).
 #[must_use]
-pub fn overdue(visit: &Visit, at_most: usize) -> Vec<Block> {
+pub fn overdue(visit: &Visit, all: &[Seen], at_most: usize) -> Vec<Block> {
     let mut late: Vec<(Timestamp, Vec<Cell>)> = Vec::new();
-    for seen in requests::open(visit) {
+    for seen in all {
         let over = seen.clocks.iter().filter(|clock| clock.met.is_none() && clock.is_late(visit.now));
         late.extend(over.map(|clock| {
             let cells = vec![
-                link(visit, &seen),
+                link(visit, seen),
                 Cell::text(request_clock::duty(visit.lang, clock.duty)),
                 Cell::text(words::party(visit.lang, clock.of)),
                 Cell::text(era::wareki(visit.lang, clock.due.at)),
