@@ -232,6 +232,13 @@ pub fn finding_id(rule: Rule, place: &str, object: Object, mark: Timestamp) -> F
     text.parse().unwrap_or_else(|_| unreachable_id(&rule, instant))
 }
 
+/// What an id of a finding says of where (rule, place, object) and of when (nanoseconds since 1970).
+#[must_use]
+pub fn where_and_when(id: &FindingId) -> Option<(&str, i128)> {
+    let (begin, nanos) = id.as_str().rsplit_once('.')?;
+    Some((begin, nanos.parse().ok()?))
+}
+
 /// Where a name holds letters that ids have not.
 fn unreachable_id(rule: &str, instant: i128) -> FindingId {
     format!("{rule}..{instant}").parse().expect("a rule and a number are within the letters of ids")

@@ -30,14 +30,15 @@ const PROBES: usize = 2;
 pub fn judge_7_a(case: &Case<'_>) -> Verdict {
     let outages = stops(case);
     let on_hosts = case.joins.weighing(case.system).filter(|finding| finding.rule == Rule::R01);
-    let settled_on_hosts = case.joins.settled(case.system, |rule, _| rule == Rule::R01);
     let found = outages.iter().chain(on_hosts).map(|finding| (finding, settled(case, finding)));
     let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
-    match weigh::findings(case, found, &deadlines) {
+    let settled_on_hosts = || case.joins.settled(case.system, |rule, _| rule == Rule::R01);
+    let weighed = weigh::findings(case, found, &deadlines);
+    match weighed.map(|settled| settled.saturating_add(settled_on_hosts())) {
         Err(verdict) => verdict.measured_by([P20]),
-        Ok(settled) => match (watched(case), settled.saturating_add(settled_on_hosts)) {
-            (Err(unknown), _) => *unknown,
-            (Ok(targets), settled) => Verdict::kept(Sentence::new(
+        Ok(settled) => match watched(case) {
+            Err(unknown) => *unknown,
+            Ok(targets) => Verdict::kept(Sentence::new(
                 format!(
                     "監視対象 {targets} 件を 2 か所以上から観測しており、承認のない停止・制限はありません（処置済み {settled} 件）。"
                 ),

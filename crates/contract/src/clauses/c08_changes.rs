@@ -42,14 +42,12 @@ pub fn judge_8_a(case: &Case<'_>) -> Verdict {
     let unwatched = unwatched_assets(case);
     let found = changes(case).chain(&unwatched).map(|finding| (finding, settled(case, finding)));
     let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
-    match weigh::findings(case, found, &deadlines) {
+    let weighed = weigh::findings(case, found, &deadlines);
+    match weighed.map(|settled| settled.saturating_add(case.joins.settled(case.system, is_change))) {
         Err(verdict) => *verdict,
-        Ok(assets) => match (
-            watching(case),
-            assets.saturating_add(case.joins.settled(case.system, is_change)),
-        ) {
-            (Err(unknown), _) => *unknown,
-            (Ok((hosts, entries)), settled) => Verdict::kept(Sentence::new(
+        Ok(settled) => match watching(case) {
+            Err(unknown) => *unknown,
+            Ok((hosts, entries)) => Verdict::kept(Sentence::new(
                 format!(
                     "{hosts} 台で観測した変更は、すべて事前の協議と一致しています（処置済み {settled} 件）。"
                 ),

@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::clauses::c07_stops::{WATCH_LIVES, settled};
 use crate::entry::Party;
 use crate::evidence::agreement::Watched;
-use crate::finding::{Finding, Rule, Settled};
+use crate::finding::{Finding, Rule};
 use crate::id::{EntryNumber, FindingId};
 use crate::occurrence::{Occurrence, finding_id};
 use crate::parameter::ParameterId;
@@ -36,12 +36,10 @@ pub fn judge_12_1_a(_case: &Case<'_>) -> Verdict {
 ///
 /// What lies on a host has to be the very artefact that was tested and approved (F-14), before it was laid there.
 pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
-    let found = of_rule(case, Rule::R04);
-    let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
-    match weigh::findings(case, found, &deadlines) {
+    match weighed(case, Rule::R04) {
         Err(verdict) => *verdict,
-        Ok(_) => match covered(case, Object::Release) {
-            entries if entries.is_empty() && settled_of(case, Rule::R04) == 0 => no_release(),
+        Ok(settled) => match covered(case, Object::Release) {
+            entries if entries.is_empty() && settled == 0 => no_release(),
             entries => Verdict::kept(Sentence::new(
                 format!(
                     "観測したリリース {} 件は、試験・検証の承認を受けた版と一致しています。",
@@ -58,14 +56,13 @@ pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
     }
 }
 
-fn of_rule<'a>(case: &Case<'a>, rule: Rule) -> impl Iterator<Item = (&'a Finding, Settled)> {
-    let found = case.joins.weighing(case.system).filter(move |finding| finding.rule == rule);
-    let all: Vec<_> = found.map(|finding| (finding, settled(case, finding))).collect();
-    all.into_iter()
-}
-
-fn settled_of(case: &Case<'_>, rule: Rule) -> u32 {
-    case.joins.settled(case.system, |of, _| of == rule)
+/// What the findings of a rule say, or how many of them are settled.
+fn weighed(case: &Case<'_>, rule: Rule) -> Result<u32, Box<Verdict>> {
+    let found = case.joins.weighing(case.system).filter(|finding| finding.rule == rule);
+    let found = found.map(|finding| (finding, settled(case, finding)));
+    let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
+    let settled = case.joins.settled(case.system, |of, _| of == rule);
+    weigh::findings(case, found, &deadlines).map(|others| others.saturating_add(settled))
 }
 
 /// The entries of what happened as approved.
@@ -105,12 +102,10 @@ pub fn judge_12_1_c(_case: &Case<'_>) -> Verdict {
 ///
 /// Real data that were found have to stand on a permit (F-15) that was given before, for this set, at this time.
 pub fn judge_12_1_d(case: &Case<'_>) -> Verdict {
-    let found = of_rule(case, Rule::R17);
-    let deadlines = Deadlines { classify_bd: case.measure(P22, "emergency_bd").value };
-    match weigh::findings(case, found, &deadlines) {
+    match weighed(case, Rule::R17) {
         Err(verdict) => *verdict,
-        Ok(_) => match covered(case, Object::TestData) {
-            entries if entries.is_empty() && settled_of(case, Rule::R17) == 0 => no_test_data(),
+        Ok(settled) => match covered(case, Object::TestData) {
+            entries if entries.is_empty() && settled == 0 => no_test_data(),
             entries => Verdict::kept(Sentence::new(
                 format!("実在データを含むテストデータ {} 件は、すべて利用許可の範囲内です。", entries.len()),
                 format!("All {} sets with real data stand on a permit.", entries.len()),

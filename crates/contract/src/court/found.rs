@@ -7,7 +7,7 @@ use crate::clauses::c07_stops;
 use crate::entry::Party;
 use crate::finding::{Finding, Rule, Said, Settled};
 use crate::id::{EntryNumber, FindingId};
-use crate::occurrence::{End, When, short};
+use crate::occurrence::{End, When, short, where_and_when};
 use crate::request::form::Form;
 use crate::standing::Sentence;
 use crate::terms::Terms;
@@ -73,11 +73,8 @@ impl Found {
         else {
             return false;
         };
-        let split = |id: &FindingId| {
-            let (begin, nanos) = id.as_str().rsplit_once('.')?;
-            Some((begin.to_owned(), nanos.parse::<i128>().ok()?))
-        };
-        let (Some((own, _)), Some((other, nanos))) = (split(&self.finding.id), split(id)) else {
+        let (Some((own, _)), Some((other, nanos))) = (where_and_when(&self.finding.id), where_and_when(id))
+        else {
             return false;
         };
         own == other && from.as_nanosecond() <= nanos && nanos <= to.as_nanosecond()
@@ -106,7 +103,7 @@ impl Court {
     /// Whether an id of a finding names something this contract knows: a host, a target, a request, a document.
     #[must_use]
     pub fn is_ours(&self, id: &FindingId) -> bool {
-        let begin = id.as_str().rsplit_once('.').and_then(|(begin, _)| begin.rsplit_once('.'));
+        let begin = where_and_when(id).and_then(|(begin, _)| begin.rsplit_once('.'));
         let Some((_, place)) = begin.and_then(|(begin, _)| begin.split_once('.')) else { return false };
         let is_it = |name: &str| short(name) == place;
         let (evidence, places) = (&self.evidence, &self.places);

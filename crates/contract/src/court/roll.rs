@@ -10,7 +10,8 @@ use crate::duty::DutyId;
 use crate::entry::{Body, Entry};
 use crate::fact::Fact;
 use crate::finding::Rule;
-use crate::id::{FindingId, SystemId};
+use crate::id::{FindingId, HostId, SystemId};
+use crate::occurrence::where_and_when;
 use crate::terms::Terms;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,30 +48,29 @@ impl Findings {
         if let Some(exact) = self.by_id.get(id) {
             return Some(exact);
         }
-        let (begin, _) = id.as_str().rsplit_once('.')?;
-        let first: FindingId = format!("{begin}.").parse().ok()?;
-        let alike = self.by_id.range(first..).take_while(|(id, _)| id.as_str().starts_with(begin));
-        alike.map(|(_, found)| found).find(|found| found.answers_to(id))
+        let (begin, _) = where_and_when(id)?;
+        self.alike(begin).into_iter().find(|found| found.answers_to(id))
+    }
+
+    /// Those of one rule, place and kind of thing, the oldest first.
+    fn alike(&self, begin: &str) -> Vec<&Arc<Found>> {
+        let begin = format!("{begin}.");
+        let Ok(first) = begin.parse::<FindingId>() else { return Vec::new() };
+        let alike = self.by_id.range(first..).take_while(|(id, _)| id.as_str().starts_with(&begin));
+        alike.map(|(_, found)| found).collect()
     }
 
     /// What an id may have become that means nothing any more: stops of the same target that begin near its instant.
     #[must_use]
     pub fn became(&self, id: &FindingId) -> Vec<&Arc<Found>> {
-        let Some((begin, nanos)) = id.as_str().rsplit_once('.') else { return Vec::new() };
-        let (Some((_, place)), Ok(nanos)) = (begin.split_once('.'), nanos.parse::<i128>()) else {
-            return Vec::new();
-        };
+        let Some((begin, nanos)) = where_and_when(id) else { return Vec::new() };
+        let Some((_, place)) = begin.split_once('.') else { return Vec::new() };
         let near = |found: &&Arc<Found>| {
             let first = found.finding.when.first().as_nanosecond();
             first.abs_diff(nanos) <= BECAME.as_nanos().unsigned_abs()
         };
-        let of_rule = |rule: &str| {
-            let alike = format!("{rule}.{place}.");
-            let first = alike.parse::<FindingId>().ok().into_iter();
-            let all = first.flat_map(|first| self.by_id.range(first..));
-            all.take_while(move |(id, _)| id.as_str().starts_with(&alike)).map(|(_, found)| found)
-        };
-        ["r01", "r02"].into_iter().flat_map(of_rule).filter(near).collect()
+        let of_rule = |rule: Rule| self.alike(&format!("{}.{place}", rule.word()));
+        [Rule::R01, Rule::R02].into_iter().flat_map(of_rule).filter(near).collect()
     }
 
     /// What was detected and not reported, what is due first at the top.
@@ -201,7 +201,7 @@ impl Court {
     }
 
     /// A reading of the clock of a host that probes: the stops it told of are believed otherwise.
-    fn moves_a_probe(&self, host: &crate::id::HostId, fact: &Fact) -> bool {
+    fn moves_a_probe(&self, host: &HostId, fact: &Fact) -> bool {
         matches!(fact, Fact::ClockStep(_) | Fact::ClockState(_)) && self.is_probe(host)
     }
 }

@@ -9,6 +9,7 @@ use super::{era, finding, findings};
 use jiff::Timestamp;
 use yakujo_contract::finding::Rule;
 use yakujo_contract::id::FindingId;
+use yakujo_contract::occurrence::where_and_when;
 
 /// The page.
 ///
@@ -16,7 +17,8 @@ use yakujo_contract::id::FindingId;
 /// Absent, where there never was such a finding of this contract.
 pub fn page(visit: &Visit, id: &FindingId) -> Result<Page, Refusal> {
     let rule = Rule::of_id(id).filter(|_| visit.office.court().is_ours(id)).ok_or(Refusal::Absent)?;
-    let at = instant(id).ok_or(Refusal::Absent)?;
+    let (_, nanos) = where_and_when(id).ok_or(Refusal::Absent)?;
+    let at = Timestamp::from_nanosecond(nanos).map_err(|_| Refusal::Absent)?;
     let (row, when) = (rule.row(), era::wareki(visit.lang, at));
     let lead = match visit.lang {
         Lang::Ja => format!("{when} の所見「{}」は、いまは所見ではありません。", row.ja),
@@ -36,19 +38,14 @@ pub fn page(visit: &Visit, id: &FindingId) -> Result<Page, Refusal> {
             empty: String::new(),
         }));
     }
-    let court = visit.office.court();
-    if let Some(said) = court.evidence().sayings.of(id) {
+    let said = visit.office.court().evidence().sayings.of(id).cloned();
+    if said.is_some() {
         page.push(Block::Heading(visit.of("双方の説明", "What both sides said").to_owned()));
-        page.push(Block::Fields(finding::said(visit, Some(said))));
+        page.push(Block::Fields(finding::said(visit, said.as_ref())));
     }
     let all = format!("{}/findings?of=all", visit.base());
     page.push(Block::Buttons(vec![(all, visit.of("所見の一覧へ", "All findings").to_owned(), "second")]));
     Ok(page)
-}
-
-fn instant(id: &FindingId) -> Option<Timestamp> {
-    let (_, nanos) = id.as_str().rsplit_once('.')?;
-    Timestamp::from_nanosecond(nanos.parse().ok()?).ok()
 }
 
 fn why(visit: &Visit, rule: Rule) -> &'static str {
