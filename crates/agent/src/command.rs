@@ -2,12 +2,17 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// Most output that is read.
 const MAX_OUTPUT: u64 = 8 * 1024 * 1024;
 const STEP: Duration = Duration::from_millis(5);
+/// Most of what it says went wrong, bytes.
+const MOST_SAID: u64 = 4 * 1024;
+/// That it says at once when it has ended.
+const SAID_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a program gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +54,10 @@ pub fn output_with(
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| CommandError::Start(name.clone(), error))?;
+    let said = said_by(child.stderr.take());
     let pipe = child.stdout.take();
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -76,8 +82,34 @@ pub fn output_with(
     if status.success() {
         return Ok(text);
     }
-    let first = text.lines().next().unwrap_or_default();
-    Err(CommandError::Failed(name, format!("{status} {}", first.chars().take(200).collect::<String>())))
+    Err(failed(name, status, &said, &text))
+}
+
+/// What a program says on its standard error, for when it fails: its first line that says something. The rest is read, so
+/// that it need not wait, and thrown away.
+fn said_by(pipe: Option<ChildStderr>) -> Receiver<String> {
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let Some(mut pipe) = pipe else { return };
+        let mut bytes = Vec::new();
+        // What was read before an error is said; nobody may be listening any more.
+        let _ = pipe.by_ref().take(MOST_SAID).read_to_end(&mut bytes);
+        let _ = tell.send(first_line(&String::from_utf8_lossy(&bytes)));
+        let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+    });
+    told
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    line.chars().filter(|letter| !letter.is_control()).take(200).collect()
+}
+
+/// How it ended, and what it said of that: on its standard error, or else where its answer should be.
+fn failed(name: String, status: ExitStatus, said: &Receiver<String>, answer: &str) -> CommandError {
+    let said = said.recv_timeout(SAID_WITHIN).unwrap_or_default();
+    let said = if said.is_empty() { first_line(answer) } else { said };
+    CommandError::Failed(name, if said.is_empty() { status.to_string() } else { format!("{status}: {said}") })
 }
 
 /// The first lines of the output of a program that may have more to say than anybody wants to hear: it is ended then.
@@ -97,11 +129,12 @@ pub fn first_lines(
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| CommandError::Start(name.clone(), error))?;
+    let said = said_by(child.stderr.take());
     let pipe = child.stdout.take();
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, told) = channel();
     std::thread::spawn(move || {
         let pipe = pipe.map(|pipe| BufReader::new(pipe.take(MAX_OUTPUT)));
         let lines = pipe.into_iter().flat_map(|pipe| pipe.split(b'\n')).map_while(Result::ok).take(most);
@@ -119,7 +152,7 @@ pub fn first_lines(
     let lines = lines.map_err(|_| CommandError::Timeout(name.clone(), limit))?;
     match status {
         Ok(status) if status.success() || has_more => Ok(lines),
-        Ok(status) => Err(CommandError::Failed(name, status.to_string())),
+        Ok(status) => Err(failed(name, status, &said, "")),
         Err(error) => Err(CommandError::Failed(name, error.to_string())),
     }
 }
@@ -143,6 +176,20 @@ mod tests {
         let result = output_of(Path::new("/bin/sleep"), &["30"], Duration::from_millis(100));
         assert!(matches!(result, Err(CommandError::Timeout(..))));
         assert!(began.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_program_that_fails_says_why_and_one_that_says_much_does_not_wait() {
+        let limit = Duration::from_secs(20);
+        let said = |script: &str| {
+            output_of(Path::new("/bin/sh"), &["-c", script], limit).map_err(|error| error.to_string())
+        };
+        let why = said("echo half an answer; echo >&2; echo 'no folder\t/run/x' >&2; echo more >&2; exit 3");
+        assert_eq!(why.unwrap_err(), "/bin/sh failed: exit status: 3: no folder/run/x");
+        assert_eq!(said("echo cannot; exit 1").unwrap_err(), "/bin/sh failed: exit status: 1: cannot");
+        assert_eq!(said("head -c 1000000 /dev/zero >&2; echo done").unwrap(), "done\n");
+        let lines = first_lines(Path::new("/bin/sh"), &["-c", "echo no journal >&2; exit 1"], 3, limit);
+        assert!(lines.unwrap_err().to_string().ends_with("exit status: 1: no journal"));
     }
 
     #[test]
