@@ -7,9 +7,11 @@
 use crate::reading::hex;
 use jiff::Timestamp;
 use md5::Md5;
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -153,14 +155,12 @@ pub enum Depth {
 /// Looks at a path.
 #[must_use]
 pub fn look(path: &Path, known: Option<&Known>, seals: &Seals, depth: Depth) -> Look {
-    let outside = match std::fs::symlink_metadata(path) {
-        Ok(outside) => outside,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Look::Gone,
-        // A folder of the path became a file.
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Look::Gone,
+    let seen = match rustix::fs::lstat(path) {
+        Ok(outside) => outside_of(&outside),
+        // Or a folder of the path became a file.
+        Err(Errno::NOENT | Errno::NOTDIR) => return Look::Gone,
         Err(error) => return Look::Unreadable(error.to_string()),
     };
-    let seen = outside_of(&outside);
     if let Some(known) = known.filter(|known| known.has_the_outside_of(&seen)) {
         match (depth, known.mark) {
             (Depth::Outside, _) => return Look::Same(0),
@@ -186,25 +186,25 @@ pub fn look(path: &Path, known: Option<&Known>, seals: &Seals, depth: Depth) -> 
     }
 }
 
-fn outside_of(outside: &Metadata) -> Known {
-    let kind = if outside.is_file() {
-        FileKind::File
-    } else if outside.is_symlink() {
-        FileKind::Link
-    } else if outside.is_dir() {
-        FileKind::Folder
-    } else {
-        FileKind::Other
+/// What is seen of a file without reading it.
+pub(super) fn outside_of(outside: &Stat) -> Known {
+    let kind = match FileType::from_raw_mode(outside.st_mode) {
+        FileType::RegularFile => FileKind::File,
+        FileType::Symlink => FileKind::Link,
+        FileType::Directory => FileKind::Folder,
+        _ => FileKind::Other,
     };
+    // Less than a second.
+    let part = |nanoseconds: u64| i64::try_from(nanoseconds).unwrap_or(0);
     Known {
         kind,
-        mode: outside.mode(),
-        uid: outside.uid(),
-        gid: outside.gid(),
-        size: if kind == FileKind::Folder { 0 } else { outside.size() },
-        inode: outside.ino(),
-        modified: (outside.mtime(), outside.mtime_nsec()),
-        changed: (outside.ctime(), outside.ctime_nsec()),
+        mode: outside.st_mode,
+        uid: outside.st_uid,
+        gid: outside.st_gid,
+        size: if kind == FileKind::Folder { 0 } else { outside.st_size.unsigned_abs() },
+        inode: outside.st_ino,
+        modified: (outside.st_mtime, part(outside.st_mtime_nsec)),
+        changed: (outside.st_ctime, part(outside.st_ctime_nsec)),
         content: Sum::None,
         mark: None,
         target: None,
@@ -262,7 +262,7 @@ fn read(path: &Path, seen: &Known, mut take: impl FnMut(&[u8])) -> Result<(), Lo
             Err(error) => return Err(Look::Unreadable(error.to_string())),
         }
     }
-    let after = file.metadata().map(|after| outside_of(&after));
+    let after = rustix::fs::fstat(&file).map(|after| outside_of(&after));
     if after.is_ok_and(|after| after.has_the_outside_of(seen)) { Ok(()) } else { Err(Look::Unsettled) }
 }
 
@@ -275,7 +275,7 @@ fn is_open_to_everybody(path: &Path, mode: u32) -> bool {
 
 impl Known {
     /// Nothing on the outside differs: then the content is taken to be the same until its turn to be read comes.
-    fn has_the_outside_of(&self, seen: &Self) -> bool {
+    pub(super) fn has_the_outside_of(&self, seen: &Self) -> bool {
         let same = self.kind == seen.kind
             && (self.mode, self.uid, self.gid, self.size) == (seen.mode, seen.uid, seen.gid, seen.size)
             && self.inode == seen.inode;

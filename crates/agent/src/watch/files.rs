@@ -14,7 +14,9 @@ use crate::outbox::Note;
 use crate::reading::{Sources, hex, in_parts};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ffi::OsStr;
 use std::ops::Bound;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use yakujo_contract::fact::integrity::{FileChange, FileKind, IntegrityChange, Origin};
@@ -290,7 +292,9 @@ impl Files {
     }
 
     fn enqueue(&mut self, path: PathBuf) {
-        if !self.is_own(&path) && self.queued.insert(path.clone()) {
+        let is_own =
+            path.parent().zip(path.file_name()).is_some_and(|(folder, name)| self.is_own(folder, name));
+        if !is_own && self.queued.insert(path.clone()) {
             self.tasks.push_front(Task::Path(path, Depth::Outside));
         }
     }
@@ -426,10 +430,9 @@ impl Files {
     }
 
     /// The agent's own data base changes with every fact.
-    fn is_own(&self, path: &Path) -> bool {
-        let Some(folder) = &self.sources.folder else { return false };
-        path.starts_with(folder)
-            && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("outbox.db"))
+    fn is_own(&self, folder: &Path, name: &OsStr) -> bool {
+        name.as_bytes().starts_with(b"outbox.db")
+            && self.sources.folder.as_ref().is_some_and(|own| folder.starts_with(own))
     }
 
     fn tell(&mut self, differences: Vec<Difference>, now: Timestamp) -> Vec<Fact> {

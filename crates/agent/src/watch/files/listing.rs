@@ -1,10 +1,13 @@
 //! What lies in a folder, beside what was known there.
 
 use super::{Difference, Files, Task};
-use crate::watch::file::Depth;
-use std::collections::HashSet;
+use crate::watch::file::{Depth, Known, outside_of};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::Errno;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::ops::Bound;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use yakujo_contract::fact::integrity::FileKind;
@@ -12,49 +15,102 @@ use yakujo_contract::fact::integrity::FileKind;
 /// Sorts behind whatever a folder can hold: a name has 255 bytes at most (`NAME_MAX`).
 const AFTER_EVERY_NAME: [u8; 256] = [0xff; 256];
 
+/// What one look into a folder gave.
+#[derive(Debug, Default)]
+struct Listed {
+    folders: Vec<PathBuf>,
+    /// As they were, by their outside.
+    same: Vec<PathBuf>,
+    /// New, or not as they were.
+    other: Vec<PathBuf>,
+    /// Known, and not found.
+    missing: Vec<PathBuf>,
+    /// The listing broke off.
+    broken: Option<Errno>,
+}
+
 impl Files {
     /// Looks at what lies in a folder, and watches it from before it is listed.
     pub(super) fn list(&mut self, folder: &Path, found: &mut Vec<Difference>) {
-        if !std::fs::symlink_metadata(folder).is_ok_and(|it| it.is_dir()) {
-            return;
-        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = match rustix::fs::open(folder, flags, Mode::empty()) {
+            Ok(opened) => opened,
+            // Gone, or no folder any more: that is told where it lay.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return,
+            Err(error) => return drop(self.unreadable.insert(folder.to_owned(), error.to_string())),
+        };
         self.unreadable.remove(folder);
         if let Err(error) = self.events.watch(folder) {
             self.unreadable.insert(folder.to_owned(), format!("no events of this folder: {error}"));
         }
-        let listed = match std::fs::read_dir(folder) {
-            Ok(listed) => listed,
-            Err(error) => return drop(self.unreadable.insert(folder.to_owned(), error.to_string())),
-        };
-        let mut names = HashSet::new();
-        for entry in listed.flatten() {
-            let path = entry.path();
-            if self.is_own(&path) {
-                continue;
-            }
-            if entry.file_type().is_ok_and(|it| it.is_dir()) {
-                self.tasks.push_back(Task::Folder(path.clone()));
-            }
-            self.tasks.push_front(Task::Path(path, Depth::Outside));
-            names.insert(entry.file_name());
+        let listed = self.beside_what_is_known(folder, &opened);
+        if let Some(error) = listed.broken {
+            self.unreadable.insert(folder.to_owned(), error.to_string());
         }
-        let is_missing = |path: &PathBuf| path.file_name().is_some_and(|name| !names.contains(name));
-        for path in self.known_in(folder).into_iter().filter(is_missing) {
-            let looked = std::fs::symlink_metadata(&path);
-            if looked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        self.tasks.extend(listed.folders.into_iter().map(Task::Folder));
+        for path in listed.other {
+            self.tasks.push_front(Task::Path(path, Depth::Outside));
+        }
+        for path in listed.same {
+            self.seen_again(&path);
+        }
+        for path in listed.missing {
+            if matches!(rustix::fs::lstat(&path), Err(Errno::NOENT)) {
                 self.gone(&path, found);
             }
         }
     }
 
-    /// What is known in a folder, but not below its folders: those are stepped over.
-    fn known_in(&self, folder: &Path) -> Vec<PathBuf> {
-        let (mut found, mut from) = (Vec::new(), Bound::Excluded(folder.to_owned()));
+    /// Each entry is looked at by its name in the open folder and compared at once: a whole tree is gone through every few
+    /// minutes, and next to nothing of it has changed.
+    fn beside_what_is_known(&self, folder: &Path, opened: &OwnedFd) -> Listed {
+        let mut listed = Listed::default();
+        let mut known = self.known_in(folder);
+        let entries = match Dir::read_from(opened) {
+            Ok(entries) => entries,
+            Err(error) => return Listed { broken: Some(error), ..listed },
+        };
+        let recovers = !self.tries.is_empty() || !self.unreadable.is_empty();
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    listed.broken = Some(error);
+                    break;
+                }
+            };
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." || self.is_own(folder, name) {
+                continue;
+            }
+            let known = known.remove(name);
+            let looked = rustix::fs::statat(opened.as_fd(), entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+            let seen = looked.map(|outside| outside_of(&outside));
+            if seen.as_ref().is_ok_and(|seen| seen.kind == FileKind::Folder) {
+                listed.folders.push(folder.join(name));
+            }
+            match (known, seen) {
+                (Some(known), Ok(seen)) if known.has_the_outside_of(&seen) => {
+                    if recovers {
+                        listed.same.push(folder.join(name));
+                    }
+                }
+                _ => listed.other.push(folder.join(name)),
+            }
+        }
+        listed.missing = known.into_keys().map(|name| folder.join(name)).collect();
+        listed
+    }
+
+    /// What is known in a folder, by its name, but not below its folders: those are stepped over.
+    fn known_in(&self, folder: &Path) -> HashMap<&OsStr, &Known> {
+        let mut found = HashMap::new();
+        let mut from = Bound::Excluded(folder.to_owned());
         'folders: loop {
-            let rest = self.known.range((from.clone(), Bound::Unbounded));
-            for (path, known) in rest.take_while(|(path, _)| path.starts_with(folder)) {
-                if path.parent() == Some(folder) {
-                    found.push(path.clone());
+            for (path, known) in self.known.range((from, Bound::Unbounded)) {
+                let Some(name) = below(folder, path) else { return found };
+                if !name.as_bytes().contains(&b'/') {
+                    found.insert(name, known);
                 }
                 if known.kind == FileKind::Folder {
                     from = Bound::Excluded(path.join(OsStr::from_bytes(&AFTER_EVERY_NAME)));
@@ -64,4 +120,12 @@ impl Files {
             return found;
         }
     }
+}
+
+/// The rest of a path behind a folder. Bytes do: both are written by us, without `.`, `..` or doubled slashes.
+fn below<'a>(folder: &Path, path: &'a Path) -> Option<&'a OsStr> {
+    let folder = folder.as_os_str().as_bytes();
+    let rest = path.as_os_str().as_bytes().strip_prefix(folder)?;
+    let rest = if folder.ends_with(b"/") { rest } else { rest.strip_prefix(b"/")? };
+    Some(OsStr::from_bytes(rest))
 }
