@@ -116,6 +116,9 @@ pub struct QuarantinePermit {
     pub until: Timestamp,
 }
 
+/// What the hand last said of the quarantine. It is sent with every answer, so that a change of this channel is an answer.
+pub type Permitted = tokio::sync::watch::Receiver<Option<QuarantinePermit>>;
+
 /// Why the hand did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {

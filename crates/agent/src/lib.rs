@@ -15,7 +15,6 @@ pub mod reading;
 pub mod settings;
 pub mod watch;
 
-use act::QuarantinePermit;
 use act::follow::Follower;
 use act::hand::Hand;
 use budget::Budget;
@@ -36,12 +35,14 @@ use watch::files::{FILE_KEY, Left};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::{AgentBeat, AgentStart, AgentStop, AgentUpdate};
 use yakujo_contract::fact::malware::Done;
-use yakujo_contract::id::{Digest, ProposalId};
+use yakujo_contract::id::Digest;
 
 /// A beat comes so often, s.
 const BEAT_EVERY: u32 = 600;
 /// A pulse comes so often.
 const PULSE_EVERY: Duration = Duration::from_secs(15);
+/// The part that acts answers so soon.
+const HEARD_WITHIN: Duration = Duration::from_secs(10);
 /// Under this key the outbox keeps which version of the agent ran last.
 const VERSION_KEY: &str = "agent.version";
 
@@ -134,12 +135,13 @@ pub async fn start(mut settings: Settings) -> Result<Handle, StartError> {
     facts.extend(update(&outbox).await?);
     let version = (VERSION_KEY.to_owned(), Some(env!("CARGO_PKG_VERSION").to_owned()));
     outbox.put_with((settings.clock)(), &facts, &[version]).await?;
+    let (quarantine, permitted) = signal::channel(None);
+    settings.sources.permitted = permitted;
     let (end, ended) = signal::channel(());
     let (observed, news) = signal::channel(0_u64);
     let clock = settings.clock.clone();
     let probing = probing::probe_until(clock, line.clone(), outbox.clone(), observed.clone(), ended.clone());
     let probing = tokio::spawn(probing);
-    let (quarantine, permitted) = signal::channel(None);
     let acting = settings.hand.clone().map(|hand| {
         let follower = Follower {
             clock: settings.clock.clone(),
@@ -153,7 +155,7 @@ pub async fn start(mut settings: Settings) -> Result<Handle, StartError> {
         tokio::spawn(follower.follow_until(ended.clone()))
     });
     let (saving, importing) = backups(&settings, &outbox, &observed, &ended);
-    let observing = observe_until(settings, seal, outbox.clone(), observed, permitted, ended.clone());
+    let observing = observe_until(settings, seal, outbox.clone(), observed, ended.clone());
     let observing = tokio::spawn(observing);
     let delivering = tokio::spawn(deliver_until(line, outbox, news, ended));
     Ok(Handle { end, observing, probing, saving, importing, delivering, acting })
@@ -217,10 +219,10 @@ async fn observe_until(
     seal: [u8; 32],
     outbox: Arc<Outbox>,
     observed: signal::Sender<u64>,
-    permitted: signal::Receiver<Option<QuarantinePermit>>,
     mut ended: signal::Receiver<()>,
 ) {
     let began = Instant::now();
+    hear_the_hand(&settings, ended.clone()).await;
     let mut observer = match observer(&settings, seal, &outbox).await {
         Ok(observer) => observer,
         Err(error) => return tracing::error!("what an earlier run saw cannot be read: {error}"),
@@ -234,7 +236,6 @@ async fn observe_until(
             _ = ticks.tick() => {}
         }
         let now = (settings.clock)();
-        observer.permit_quarantine(permit(permitted.borrow().as_ref()));
         let looked = tokio::task::spawn_blocking(move || {
             let looked = observer.look(now);
             (observer, looked)
@@ -269,11 +270,20 @@ async fn observe_until(
     observed.send_modify(|count| *count = count.wrapping_add(1));
 }
 
-/// The standing approval, as the quarantine writes it down.
-fn permit(permitted: Option<&QuarantinePermit>) -> Option<malware::vault::Permit> {
-    let permitted = permitted?;
-    let approval = ProposalId::try_from(permitted.request.to_string()).ok()?;
-    Some(malware::vault::Permit { approval, until: permitted.until })
+/// What is found before the part that acts has said what the city allows would count as not stopped, and the host would be
+/// cut off. So it is heard first; one that does not answer stops nobody from looking.
+async fn hear_the_hand(settings: &Settings, mut ended: signal::Receiver<()>) {
+    if settings.hand.is_none() {
+        return;
+    }
+    let mut permitted = settings.sources.permitted.clone();
+    tokio::select! {
+        _ = permitted.changed() => {}
+        _ = ended.changed() => {}
+        () = tokio::time::sleep(HEARD_WITHIN) => {
+            tracing::warn!("the part that acts does not answer: until it does, nothing is put into the quarantine");
+        }
+    }
 }
 
 /// An observer that goes on where the last kept fact ended.

@@ -164,11 +164,6 @@ impl Observer {
         }
     }
 
-    /// What the city allows: without a permit nothing is moved into the quarantine.
-    pub fn permit_quarantine(&mut self, permit: Option<malware::vault::Permit>) {
-        self.malware.permit(permit);
-    }
-
     /// What the next run should know, since this was last asked.
     pub fn notes(&mut self) -> Vec<Note> {
         let memory = Memory { boot: self.sent.get("boot").cloned(), running: self.running.clone() };

@@ -1,5 +1,6 @@
 //! What a collector reads from, and what it hands back. Collectors are functions from [`Sources`] to a [`Reading`].
 
+use crate::act::Permitted;
 use crate::settings::AgentFile;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct Sources {
     pub support_table: Option<PathBuf>,
     /// The program with the sub-command `backup-job`: this one, even where its file was replaced meanwhile.
     pub backup_program: PathBuf,
+    /// Whether malware may be moved into the quarantine; absent a part that acts: never.
+    pub permitted: Permitted,
 }
 
 impl Sources {
@@ -61,6 +64,7 @@ impl Sources {
             settings: AgentFile::default(),
             support_table: None,
             backup_program: PathBuf::from("/proc/self/exe"),
+            permitted: tokio::sync::watch::channel(None).1,
         }
     }
 

@@ -167,11 +167,7 @@ impl Follower {
         let hand = self.hand.clone();
         let answered = tokio::task::spawn_blocking(move || hand.ask(&ask)).await;
         let answer = answered.map_err(std::io::Error::other)??;
-        self.quarantine.send_if_modified(|known| {
-            let changed = *known != answer.quarantine;
-            known.clone_from(&answer.quarantine);
-            changed
-        });
+        self.quarantine.send_replace(answer.quarantine.clone());
         self.keep(&answer).await?;
         Ok(answer)
     }
