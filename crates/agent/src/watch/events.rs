@@ -10,7 +10,7 @@ use rustix::fs::inotify;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -152,11 +152,11 @@ impl Events {
         self.inotify.is_some()
     }
 
-    /// Watches one folder (not the folders in it).
+    /// Watches one folder (not the folders in it). Where it is open already, the kernel need not look for it twice.
     ///
     /// # Errors
     /// When the kernel refuses, most often because there are too many watches.
-    pub fn watch(&self, folder: &Path) -> std::io::Result<()> {
+    pub fn watch(&self, folder: &Path, opened: Option<BorrowedFd<'_>>) -> std::io::Result<()> {
         if let Some(inotify) = &self.inotify {
             use inotify::WatchFlags as On;
             let flags = match self.interest {
@@ -179,7 +179,10 @@ impl Events {
                 Interest::Changes => written | MaskFlags::FAN_MODIFY,
                 Interest::Written => written,
             };
-            fanotify.mark(flags, mask, rustix::fs::CWD, Some(folder))?;
+            match opened {
+                Some(opened) => fanotify.mark::<_, Path>(flags, mask, opened, None)?,
+                None => fanotify.mark(flags, mask, rustix::fs::CWD, Some(folder))?,
+            }
         }
         Ok(())
     }
@@ -349,7 +352,7 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
         let events = Events::start();
-        events.watch(folder.path()).unwrap();
+        events.watch(folder.path(), None).unwrap();
         let path = folder.path().join("a file");
         let script = "echo hello > \"$0\"; sleep 2";
         let mut shell =

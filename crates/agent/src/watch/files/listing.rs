@@ -2,12 +2,10 @@
 
 use super::{Difference, Files, Task};
 use crate::watch::file::{Depth, Known, outside_of};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, statat};
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::ops::Bound;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use yakujo_contract::fact::integrity::FileKind;
@@ -33,17 +31,19 @@ impl Files {
     /// Looks at what lies in a folder, and watches it from before it is listed.
     pub(super) fn list(&mut self, folder: &Path, found: &mut Vec<Difference>) {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = match rustix::fs::open(folder, flags, Mode::empty()) {
+        let opened = match rustix::fs::open(folder, flags, Mode::empty()).and_then(Dir::new) {
             Ok(opened) => opened,
             // Gone, or no folder any more: that is told where it lay.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return,
             Err(error) => return drop(self.unreadable.insert(folder.to_owned(), error.to_string())),
         };
         self.unreadable.remove(folder);
-        if let Err(error) = self.events.watch(folder) {
+        let watched =
+            opened.fd().map_err(Into::into).and_then(|opened| self.events.watch(folder, Some(opened)));
+        if let Err(error) = watched {
             self.unreadable.insert(folder.to_owned(), format!("no events of this folder: {error}"));
         }
-        let listed = self.beside_what_is_known(folder, &opened);
+        let listed = self.beside_what_is_known(folder, opened);
         if let Some(error) = listed.broken {
             self.unreadable.insert(folder.to_owned(), error.to_string());
         }
@@ -63,15 +63,12 @@ impl Files {
 
     /// Each entry is looked at by its name in the open folder and compared at once: a whole tree is gone through every few
     /// minutes, and next to nothing of it has changed.
-    fn beside_what_is_known(&self, folder: &Path, opened: &OwnedFd) -> Listed {
+    fn beside_what_is_known(&self, folder: &Path, mut opened: Dir) -> Listed {
         let mut listed = Listed::default();
-        let mut known = self.known_in(folder);
-        let entries = match Dir::read_from(opened) {
-            Ok(entries) => entries,
-            Err(error) => return Listed { broken: Some(error), ..listed },
-        };
+        let known = self.known_in(folder);
+        let mut is_there = vec![false; known.len()];
         let recovers = !self.tries.is_empty() || !self.unreadable.is_empty();
-        for entry in entries {
+        while let Some(entry) = opened.read() {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
@@ -83,8 +80,11 @@ impl Files {
             if name == "." || name == ".." || self.is_own(folder, name) {
                 continue;
             }
-            let known = known.remove(name);
-            let looked = rustix::fs::statat(opened.as_fd(), entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+            let known = known.binary_search_by_key(&name, |(name, _)| *name).ok().and_then(|place| {
+                is_there.get_mut(place).into_iter().for_each(|it| *it = true);
+                known.get(place).map(|(_, known)| known)
+            });
+            let looked = opened.fd().and_then(|it| statat(it, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW));
             let seen = looked.map(|outside| outside_of(&outside));
             if seen.as_ref().is_ok_and(|seen| seen.kind == FileKind::Folder) {
                 listed.folders.push(folder.join(name));
@@ -98,19 +98,20 @@ impl Files {
                 _ => listed.other.push(folder.join(name)),
             }
         }
-        listed.missing = known.into_keys().map(|name| folder.join(name)).collect();
+        let missing = known.iter().zip(is_there).filter(|(_, is_there)| !is_there);
+        listed.missing = missing.map(|((name, _), _)| folder.join(name)).collect();
         listed
     }
 
-    /// What is known in a folder, by its name, but not below its folders: those are stepped over.
-    fn known_in(&self, folder: &Path) -> HashMap<&OsStr, &Known> {
-        let mut found = HashMap::new();
+    /// What is known in a folder, sorted by its name, but not below its folders: those are stepped over.
+    fn known_in(&self, folder: &Path) -> Vec<(&OsStr, &Known)> {
+        let mut found = Vec::new();
         let mut from = Bound::Excluded(folder.to_owned());
         'folders: loop {
             for (path, known) in self.known.range((from, Bound::Unbounded)) {
                 let Some(name) = below(folder, path) else { return found };
                 if !name.as_bytes().contains(&b'/') {
-                    found.insert(name, known);
+                    found.push((name, known));
                 }
                 if known.kind == FileKind::Folder {
                     from = Bound::Excluded(path.join(OsStr::from_bytes(&AFTER_EVERY_NAME)));
