@@ -18,6 +18,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 use yakujo_contract::id::Digest;
 
+/// Level of zstd: a host saves beside its work, and higher levels cost it more than they spare the place.
+const COMPRESSION: i32 = 1;
+
 /// The version that is linked; `tests/engines.rs` compares it with the lock file.
 pub const VERSION: &str = "0.13.0";
 
@@ -109,7 +112,8 @@ impl Engine for Rustic {
     fn make(&self) -> Result<(), BackupError> {
         let password = read_password(&self.place.password)?;
         let credentials = Credentials::password(password);
-        let made = self.repository()?.init(&credentials, &KeyOptions::default(), &ConfigOptions::default());
+        let config = ConfigOptions::default().set_compression(COMPRESSION);
+        let made = self.repository()?.init(&credentials, &KeyOptions::default(), &config);
         made.map(|_| ()).map_err(said)
     }
 
