@@ -172,3 +172,24 @@ change web-1 file /var/www/index.html 11-24T01:01
     assert_eq!(standing("malware_suspected"), Some(Join::NotApproved(Missing::Request)));
     assert_eq!(standing("tamper_confirmed"), None, "that one is about files");
 }
+
+/// A delivery that came late and was accepted is over, and never becomes one that came in time.
+#[test]
+fn what_was_delivered_late_is_never_said_to_have_come_in_time() {
+    let cause = |file: &str, end: &str| {
+        let terms = Terms::standard();
+        let path = format!("{}/../../tests/scenarios/{file}.txt", env!("CARGO_MANIFEST_DIR"));
+        let entries = yakujo_contract::scenario::entries(&terms, &std::fs::read_to_string(path).unwrap());
+        let mut court = Court::default();
+        for (number, entry) in (0..).map(EntryNumber).zip(&entries.unwrap()) {
+            let _ = court.enter(&terms, number, entry);
+        }
+        let _ = court.advance(&terms, end.parse().unwrap());
+        let ruling = court.ruling("5.c".to_owned().try_into().unwrap(), &"main".parse().unwrap());
+        ruling.unwrap().verdict.cause.ja.clone()
+    };
+    let late = cause("c05_logs_provided_late", "2026-05-22T00:01:00Z");
+    assert!(late.contains("より遅れて") && !late.contains("期限までに"), "{late}");
+    let early = cause("c05_logs_provided", "2026-05-22T00:01:00Z");
+    assert!(early.contains("期限までに提供しています"), "{early}");
+}

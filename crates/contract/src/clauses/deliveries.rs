@@ -18,21 +18,36 @@ pub(super) fn answered<'a>(
     subjects: &[&str],
     due: impl Fn(&Progress) -> Timestamp,
 ) -> Verdict {
-    if let Some(late) = late(case, what, subjects, due, &[]) {
+    if let Some(late) = late(case, what, subjects, &due, &[]) {
         return late;
     }
     let asked = asked(case, subjects);
-    let newest = asked.iter().filter_map(|(number, progress)| Some((delivered(progress)?, *number))).max();
-    match newest {
-        Some((stamp, number)) if !case.older_than(stamp.received, PROVES_FOR) => {
-            Verdict::kept(Sentence::new(
-                format!("市の求め（{number} など）に、{}を期限までに提供しています。", what.ja),
-                format!("The city got the {} it asked for in time ({number} and others).", what.en),
-            ))
-            .with_evidence(EvidenceClass::E3, [stamp.entry])
+    let given =
+        asked.iter().filter_map(|(number, progress)| Some((delivered(progress)?, *number, due(progress))));
+    match given.max() {
+        Some((stamp, number, due)) if !case.older_than(stamp.received, PROVES_FOR) => {
+            let given =
+                if stamp.received <= due { in_time(what, number) } else { after_all(what, number, due) };
+            Verdict::kept(given).with_evidence(EvidenceClass::E3, [stamp.entry])
         }
         Some(_) | None => never_tried(what),
     }
+}
+
+fn in_time(what: &Sentence, number: &RequestNumber) -> Sentence {
+    Sentence::new(
+        format!("市の求め（{number} など）に、{}を期限までに提供しています。", what.ja),
+        format!("The city got the {} it asked for in time ({number} and others).", what.en),
+    )
+}
+
+/// Late, and the city has accepted it: that it was late stays said.
+fn after_all(what: &Sentence, number: &RequestNumber, due: Timestamp) -> Sentence {
+    let due = jst(due);
+    Sentence::new(
+        format!("市の求め {number} に、期限 {due} より遅れて{}を提供し、市が確認しました。", what.ja),
+        format!("The city got the {} it asked for after {due}, and has accepted it ({number}).", what.en),
+    )
 }
 
 /// The requests of these subjects.
