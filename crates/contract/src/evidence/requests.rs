@@ -347,7 +347,7 @@ fn grants_of<'a>(id: &'a RequestId, number: &'a RequestNumber, progress: &'a Pro
     match (&progress.approved, &progress.consent) {
         // The city confirmed in writing what it had said on the telephone.
         (Some(decided), Some(consent)) => {
-            vec![grant(consent.at.min(decided.stamp.received), Ground::Decision, decided.stamp)]
+            vec![grant(consent.counts_from().min(decided.stamp.received), Ground::Decision, decided.stamp)]
         }
         (Some(decided), None) => vec![grant(decided.stamp.received, Ground::Decision, decided.stamp)],
         // Both talked, and it was settled: where the contract asks for a talk, that is enough.
@@ -357,7 +357,7 @@ fn grants_of<'a>(id: &'a RequestId, number: &'a RequestNumber, progress: &'a Pro
         }
         (None, Some(consent)) if progress.state.is_open() => {
             let ground = Ground::Telephone { recorded: consent.stamp.received };
-            vec![grant(consent.at, ground, consent.stamp)]
+            vec![grant(consent.counts_from(), ground, consent.stamp)]
         }
         (None, Some(_) | None) => Vec::new(),
     }

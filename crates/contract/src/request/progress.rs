@@ -6,9 +6,12 @@ use crate::entry::Party;
 use crate::evidence::latest::Stamp;
 use crate::evidence::offices::Offices;
 use crate::id::{EntryNumber, PersonId, PostId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// A call is recorded so soon; it is confirmed in writing on the next open day.
+const RECORDED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where a request stands.
 #[must_use]
@@ -134,6 +137,16 @@ pub struct Consent {
     pub at: Timestamp,
     /// The post that consented.
     pub post: PostId,
+}
+
+impl Consent {
+    /// From when on it counts: from the call, where it was recorded soon after. Recorded later it counts from then on, so that
+    /// no call that nobody wrote down allows afterwards what was done long ago.
+    #[must_use]
+    pub fn counts_from(&self) -> Timestamp {
+        let is_late = self.stamp.received.duration_since(self.at) > RECORDED_WITHIN;
+        if is_late { self.stamp.received } else { self.at }
+    }
 }
 
 /// One use of a standing approval.
