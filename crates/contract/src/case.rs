@@ -264,6 +264,16 @@ impl<'a> HostCase<'a> {
         Ok(())
     }
 
+    /// As [`HostCase::fresh`] of each of these. Which beat said so changes all the time; that it was said does not, so none is
+    /// named.
+    ///
+    /// # Errors
+    /// 未確認, as there.
+    pub fn looks(&self, collectors: &[&str]) -> Result<(), Box<Verdict>> {
+        let looked = collectors.iter().try_for_each(|collector| self.fresh(collector));
+        looked.map_err(|unknown| Box::new(Verdict::unknown(unknown.cause, unknown.next)))
+    }
+
     fn cannot_read(&self, collector: &str, reason: &str, beat: EntryNumber) -> Verdict {
         let id = self.id();
         let cause = Sentence::new(

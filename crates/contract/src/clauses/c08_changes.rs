@@ -166,9 +166,7 @@ fn watching(case: &Case<'_>) -> Result<(usize, Vec<EntryNumber>), Box<Verdict>> 
     let silent = Host::default();
     for (place, host) in case.hosts() {
         let one = HostCase { case, place, host: host.unwrap_or(&silent) };
-        // Which beat said so changes all the time; that it was said does not.
-        let bare = |unknown: Box<Verdict>| Box::new(Verdict::unknown(unknown.cause, unknown.next));
-        LOOKS.iter().try_for_each(|collector| one.fresh(collector)).map_err(bare)?;
+        one.looks(&LOOKS)?;
         hosts = hosts.saturating_add(1);
         let begun = one.host.started.as_ref().map(|start| start.stamp.entry);
         let declared = case.evidence.agreements.place_line(one.id()).map(|line| line.proposed.entry);

@@ -1,9 +1,10 @@
 //! Clause 12. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
-use crate::case::Case;
+use crate::case::{Case, HostCase};
 use crate::clauses::c07_stops::{WATCH_LIVES, settled};
 use crate::entry::Party;
 use crate::evidence::agreement::Watched;
+use crate::evidence::host::Host;
 use crate::finding::{Finding, Rule};
 use crate::id::{EntryNumber, FindingId};
 use crate::occurrence::{Occurrence, finding_id};
@@ -17,6 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 const P22: ParameterId = weigh::P22;
+/// The collector that sees what is laid on a host.
+const RELEASES: &str = "releases";
 
 /// 12.1.a 開発及び運用において、運用環境とテスト環境を分離すること。
 pub fn judge_12_1_a(_case: &Case<'_>) -> Verdict {
@@ -38,9 +41,10 @@ pub fn judge_12_1_a(_case: &Case<'_>) -> Verdict {
 pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
     match weighed(case, Rule::R04) {
         Err(verdict) => *verdict,
-        Ok(settled) => match covered(case, Object::Release) {
-            entries if entries.is_empty() && settled == 0 => no_release(),
-            entries => Verdict::kept(Sentence::new(
+        Ok(settled) => match (covered(case, Object::Release), seen_everywhere(case)) {
+            (entries, _) if entries.is_empty() && settled == 0 => no_release(),
+            (_, Err(unknown)) => *unknown,
+            (entries, Ok(())) => Verdict::kept(Sentence::new(
                 format!(
                     "観測したリリース {} 件は、試験・検証の承認を受けた版と一致しています。",
                     entries.len()
@@ -54,6 +58,15 @@ pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
             .measured_by([P22]),
         },
     }
+}
+
+/// Whether releases are seen on every host now: that one was as approved says nothing of what came since.
+fn seen_everywhere(case: &Case<'_>) -> Result<(), Box<Verdict>> {
+    let silent = Host::default();
+    for (place, host) in case.hosts() {
+        HostCase { case, place, host: host.unwrap_or(&silent) }.looks(&[RELEASES])?;
+    }
+    Ok(())
 }
 
 /// What the findings of a rule say, or how many of them are settled.

@@ -188,6 +188,7 @@ fn alive(line: &Line<'_>) -> Read<Vec<Value>> {
             "boots",
             "clock",
             "malware",
+            "releases",
         ];
         let collectors: Map<String, Value> =
             names.iter().map(|name| ((*name).to_owned(), run.clone())).collect();
