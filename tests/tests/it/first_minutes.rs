@@ -53,6 +53,7 @@ async fn a_stopped_agent_is_unknown_at_once_and_known_again_when_it_is_back() ->
     city.observe().await?;
     city.until(MINUTE, "capacity is seen again", seen).await?;
     let office = city.office()?;
+    shown(&office).await?;
     let turns = office.views().turns(DutyId::parse("9.b")?, None, jiff::Timestamp::MAX, 10).await?;
     let words: Vec<&str> = turns.iter().rev().map(|turn| turn.verdict.standing.word()).collect();
     assert_eq!(words, ["unknown", "kept", "unknown", "kept"], "the break remains in the history");
@@ -148,7 +149,7 @@ async fn a_damaged_snapshot_is_passed_over_and_everything_is_judged_anew() -> an
 }
 
 /// The views hold every entry: an entry is shown an instant after it is durable.
-async fn shown(office: &Office) -> anyhow::Result<()> {
+pub async fn shown(office: &Office) -> anyhow::Result<()> {
     for _ in 0..100 {
         if office.views().entries().await? == office.size() {
             return Ok(());

@@ -1,6 +1,7 @@
 //! Stops inside, outside and across the time the city approved: three real web servers and three real data bases, each a
 //! system of its own, are stopped at the same moment, and what becomes of it stands on the city's page within a minute.
 
+use crate::first_minutes::shown;
 use crate::stops::town::{self, Outside, Phase, Program, SYSTEM};
 use crate::town_hall::{MINUTE, TownHall, Within, approved};
 use anyhow::ensure;
@@ -89,6 +90,7 @@ fn stands(city: &City, system: &str, standing: &Standing) -> anyhow::Result<bool
 async fn turns(city: &City, system: &str) -> anyhow::Result<Vec<&'static str>> {
     let office = city.office()?;
     let duty = DutyId::parse("7.a")?;
+    shown(&office).await?;
     let turns = office.views().turns(duty, Some(&system.parse()?), jiff::Timestamp::MAX, 100).await?;
     let words = turns.iter().rev().map(|turn| turn.verdict.standing.word());
     Ok(words.skip_while(|word| *word != "kept").collect())
