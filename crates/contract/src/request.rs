@@ -5,6 +5,7 @@
 
 pub mod auto;
 pub mod clock;
+mod contained;
 mod filling;
 pub mod flow;
 pub mod forecast;

@@ -1,13 +1,13 @@
 //! The fields of a form that the program fills in (●), from what is known now. Nothing of it is stored: it is what the
 //! ledger says at the instant the form is looked at. Where nothing is known, that is what stands there, never nothing.
 
+use super::contained;
 use super::flow::{Progress, State};
 use super::forecast::{Forecast, forecasts};
 use super::form::{Form, Path};
 use crate::act::{LimitLine, Matter, Segment};
-use crate::entry::{Body, Entry};
+use crate::entry::Entry;
 use crate::evidence::Evidence;
-use crate::fact::Fact;
 use crate::fact::content::ContentTestData;
 use crate::fact::host::{CapacitySample, ResourceUse};
 use crate::fact::malware::{AvAction, Done};
@@ -33,6 +33,8 @@ pub enum Item {
     Thing(Thing),
     /// What a program did about it, and whether it worked.
     Action(AvAction, Done),
+    /// The machine was cut off from the network: since when, and until when, where it is over.
+    CutOff(Timestamp, Option<Timestamp>),
     /// An agreed limit.
     Limit(LimitLine),
     /// Use of a resource of a host.
@@ -109,8 +111,8 @@ pub fn auto(progress: &Progress, key: &str, known: &Known<'_>) -> Auto {
         }
         (Form::F05, "machine") => machine(progress, known),
         (Form::F05, "segment") => segments(progress, known),
-        (Form::F05, "isolated") => of_action(known, &[AvAction::Denied]),
-        (Form::F05, "removed") => of_action(known, &[AvAction::Quarantined, AvAction::Removed]),
+        (Form::F05, "isolated") => contained::cut_off(known),
+        (Form::F05, "removed") => contained::put_away(known),
         (Form::F05, "next") => match (known.next_report, progress.state) {
             (Some(due), _) => Auto::Known(vec![Item::Moment(due)]),
             (None, State::Confirmed | State::Withdrawn) => Auto::Over,
@@ -162,16 +164,6 @@ fn segments(progress: &Progress, known: &Known<'_>) -> Auto {
         _ => None,
     });
     some(of)
-}
-
-fn of_action(known: &Known<'_>, wanted: &[AvAction]) -> Auto {
-    match known.about.map(|entry| &entry.body) {
-        Some(Body::Fact(Fact::AvDetection(detection))) if wanted.contains(&detection.action) => {
-            Auto::Known(vec![Item::Action(detection.action, detection.result)])
-        }
-        Some(Body::Fact(Fact::AvDetection(_))) => Auto::Nothing,
-        Some(Body::Fact(_) | Body::Act(_)) | None => Auto::NotObserved,
-    }
 }
 
 fn changes(progress: &Progress, known: &Known<'_>) -> Auto {

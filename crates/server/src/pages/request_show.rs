@@ -5,6 +5,7 @@ use super::block::{self, Cell};
 use super::visit::{Refusal, Visit};
 use super::words::{self, Lang};
 use super::{board, era, request_fields, request_observed, request_words};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use yakujo_contract::act::{Role, Withheld};
 use yakujo_contract::entry::{Entry, Party};
@@ -402,6 +403,7 @@ fn of_item(visit: &Visit, item: &Item) -> Cell {
             };
             Cell::text(format!("{action}（{done}）"))
         }
+        Item::CutOff(from, to) => Cell::text(cut_off(lang, *from, *to)),
         Item::Limit(line) => {
             let limit = words::amount(&line.resource, line.limit);
             let host = line.host.as_ref().map_or("", yakujo_contract::id::HostId::as_str);
@@ -428,6 +430,16 @@ fn of_item(visit: &Visit, item: &Item) -> Cell {
                 (Lang::En, _) => format!("{count} stops within a year, the longest {longest}"),
             })
         }
+    }
+}
+
+fn cut_off(lang: Lang, from: Timestamp, to: Option<Timestamp>) -> String {
+    let at = |instant| era::wareki(lang, instant);
+    match (lang, to) {
+        (Lang::Ja, None) => format!("{}からネットワークを遮断中", at(from)),
+        (Lang::Ja, Some(to)) => format!("{}から{}までネットワークを遮断", at(from), at(to)),
+        (Lang::En, None) => format!("Cut off from the network since {}", at(from)),
+        (Lang::En, Some(to)) => format!("Cut off from the network from {} to {}", at(from), at(to)),
     }
 }
 
