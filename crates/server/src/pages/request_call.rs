@@ -4,7 +4,7 @@
 
 use super::block::{Block, Choice, Field, Input, Link, Tone};
 use super::frame::{self, Page};
-use super::request_fields::{moment_hint, typed_moment};
+use super::request_fields::{consent_hint, moment_hint, typed_moment};
 use super::request_new::{self, id_of, nonce};
 use super::request_read::{self, Reading, Wrong};
 use super::visit::{Answer, Refusal, Visit};
@@ -85,7 +85,8 @@ fn fields(visit: &Visit, posts: Vec<(PostId, String)>) -> Vec<Field> {
             "For a change, one a line: file /etc/nginx/nginx.conf",
         )),
         until,
-        Field::line("at", visit.of("了承を得た日時", "Consented at"), &typed_moment(visit.now)),
+        Field::line("at", visit.of("了承を得た日時", "Consented at"), &typed_moment(visit.now))
+            .hint(consent_hint(visit)),
         Field::one_of("post", visit.of("了承した職", "Post that consented"), posts),
         Field::line("who", visit.of("電話の相手の氏名", "Who was on the telephone"), ""),
         Field::new("read_back", read_back, Input::Lines(String::new())),

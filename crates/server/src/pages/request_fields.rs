@@ -33,6 +33,15 @@ pub fn moment_hint<'a>(visit: &Visit) -> &'a str {
         .of("例：R8.12.10 22:00、令和8年12月10日22時00分、2026-12-10 22:00", "For example 2026-12-10 22:00")
 }
 
+/// What to know of a consent by telephone before it is recorded.
+#[must_use]
+pub fn consent_hint<'a>(visit: &Visit) -> &'a str {
+    visit.lang.of(
+        "例：R8.12.10 22:00。電話から24時間以内に記録してください。過ぎると、記録した時からの了承として扱います。",
+        "For example 2026-12-10 22:00. Record it within 24 hours of the call; later it counts from the record on.",
+    )
+}
+
 /// The fields of a form that asks, tells or presents.
 #[must_use]
 pub fn of_form(visit: &Visit, form: Form) -> Vec<Field> {

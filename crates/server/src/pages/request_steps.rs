@@ -2,7 +2,7 @@
 
 use super::block::{Block, Cell, Choice, Field, Form as Sheet, Input, Opened, Tone, Upload};
 use super::frame::{self};
-use super::request_fields::{moment_hint, thing_line, typed_moment};
+use super::request_fields::{consent_hint, moment_hint, thing_line, typed_moment};
 use super::request_read::{self, Reading, Wrong};
 use super::request_show::{self, Names, Seen};
 use super::visit::{Answer, Refusal, Visit, refilled};
@@ -238,7 +238,7 @@ pub fn of_consent(visit: &Visit, word: &str) -> Vec<Field> {
     let posts: Vec<(String, String)> = posts.collect();
     drop(court);
     vec![
-        moment(visit, word, "at", "了承を得た日時", "Consented at"),
+        moment(visit, word, "at", "了承を得た日時", "Consented at").hint(consent_hint(visit)),
         Field::one_of(&name(word, "post"), visit.of("了承した職", "Post that consented"), posts),
         Field::line(&name(word, "who"), visit.of("電話の相手の氏名", "Who was on the telephone"), ""),
         lines(visit, word, "read_back", "復唱した内容", "What was read back"),
