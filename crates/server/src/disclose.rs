@@ -7,7 +7,7 @@ use std::ops::Range;
 use yakujo_ledger::Hash;
 use yakujo_ledger::bundle::{About, BundleError, DraftError, Header, Writer};
 use yakujo_ledger::checkpoint::Checkpoint;
-use yakujo_ledger::files::{LedgerError, ReadError, Reader};
+use yakujo_ledger::files::{ReadError, Reader};
 use yakujo_ledger::note::{Note, NoteError, VerifierKey};
 use yakujo_ledger::policy::Policy;
 
@@ -37,9 +37,6 @@ pub enum DiscloseError {
     /// Writing.
     #[error("the bundle could not be written")]
     Bundle(#[from] BundleError),
-    /// The key of the log.
-    #[error("the key of the ledger cannot be read")]
-    Key(#[from] LedgerError),
     /// Heads the city cosigned.
     #[error(transparent)]
     Cosigned(#[from] crate::heads::HeadError),
@@ -138,10 +135,9 @@ fn is_older(note: &Note, head: &Checkpoint) -> bool {
 /// # Errors
 /// Any [`DiscloseError`].
 pub fn bundle(office: &Office, range: Range<u64>, out: impl Write) -> Result<Range<u64>, DiscloseError> {
-    let log = yakujo_ledger::files::load_key(&office.folder().join("ledger"))?.verifier();
     let from = Source {
         reader: office.reader(),
-        log: &log,
+        log: office.log_key(),
         contract: office.id().as_str(),
         witness: crate::heads::witness_key(office.folder())?,
         cosigned: crate::heads::newest(office.folder(), u64::MAX)?,

@@ -6,7 +6,7 @@ use crate::settings::{private_folder, write_private};
 use std::path::{Path, PathBuf};
 use yakujo_contract::act::Act;
 use yakujo_ledger::checkpoint::{Checkpoint, CheckpointError};
-use yakujo_ledger::files::{LedgerError, ReadError};
+use yakujo_ledger::files::ReadError;
 use yakujo_ledger::note::{Note, NoteError, VerifierKey};
 use yakujo_ledger::policy::{Policy, PolicyError, PolicySyntax};
 
@@ -40,9 +40,6 @@ pub enum HeadError {
     /// Files.
     #[error("the cosigned heads cannot be read or written")]
     File(#[from] std::io::Error),
-    /// The key of the ledger.
-    #[error("the key of the ledger cannot be read")]
-    Ledger(#[from] LedgerError),
 }
 
 fn folder(contract: &Path) -> PathBuf {
@@ -60,8 +57,7 @@ pub fn keep(office: &Office, witness: &str, cosigned: &str) -> Result<Act, HeadE
     if registered.is_some_and(|known| known.to_string() != witness.to_string()) {
         return Err(HeadError::OtherKey);
     }
-    let log = yakujo_ledger::files::load_key(&office.folder().join("ledger"))?.verifier();
-    let verified = Policy::of_log_and_witness(&log, &witness)?.check(&note)?;
+    let verified = Policy::of_log_and_witness(office.log_key(), &witness)?.check(&note)?;
     let head = verified.checkpoint();
     let published = office.reader().checkpoint().size();
     if head.size() > published || office.reader().root(head.size())? != head.root() {

@@ -27,7 +27,7 @@ use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::terms::Terms;
 use yakujo_contract::topic::Topic;
 use yakujo_ledger::files::{Ledger, LedgerError, Reader, load_key, store_key};
-use yakujo_ledger::note::SigningKey;
+use yakujo_ledger::note::{SigningKey, VerifierKey};
 
 /// How long a one-time link, or a one-time code of a host, counts.
 pub const ONE_TIME_LIVES: SignedDuration = SignedDuration::from_hours(24);
@@ -83,6 +83,7 @@ pub struct Office {
     shared: Arc<Shared>,
     requests: mpsc::Sender<Request>,
     reader: Reader,
+    log_key: VerifierKey,
     /// People, sessions, devices.
     pub people: People,
     /// Which hosts are heard.
@@ -114,6 +115,7 @@ impl Office {
         let id: ContractId = name.parse().map_err(|_| OfficeError::Name(name))?;
         let terms = read_terms(folder)?;
         let key = load_key(&folder.join("ledger"))?;
+        let log_key = key.verifier();
         let (ledger, recovery) = Ledger::open(&folder.join("ledger"), key)?;
         if recovery.torn_bytes > 0 {
             tracing::warn!(
@@ -155,7 +157,7 @@ impl Office {
             .spawn(move || writer.run(inbox));
         spawned.map_err(|error| OfficeError::File(folder.to_owned(), error))?;
         let (watch, monthly, resent) = (Watch::default(), Monthly::default(), Resent::default());
-        Ok(Self { shared, requests, reader, people, watch, monthly, orders, resent })
+        Ok(Self { shared, requests, reader, log_key, people, watch, monthly, orders, resent })
     }
 
     /// Makes a new contract from the standard terms, with this machine as its first host.
@@ -248,6 +250,12 @@ impl Office {
     #[must_use]
     pub fn id(&self) -> &ContractId {
         &self.shared.id
+    }
+
+    /// The public key of its ledger: whoever verifies needs it from elsewhere than from what is verified.
+    #[must_use]
+    pub fn log_key(&self) -> &VerifierKey {
+        &self.log_key
     }
 
     /// Its folder.

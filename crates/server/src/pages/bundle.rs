@@ -54,6 +54,14 @@ pub async fn show(visit: Visit) -> Answer {
     page.push(Block::Text(keep.to_owned()));
     visit.office.publish().await?;
     page.push(Block::Pre(visit.office.reader().signed_checkpoint().to_string()));
+    let key = visit.of("台帳の鍵（公開鍵）", "The key of the ledger (public)");
+    page.push(Block::Heading(key.to_owned()));
+    let compare = visit.of(
+        "市の方針ファイルの log の後に書く鍵です。最初の一回だけ写し、電話など別の手段で受託者と同じであることを確かめてください。以後は変わりません。",
+        "What stands behind `log` in the city's policy. Copy it once, and compare it with the contractor's by telephone or another way. It stays the same.",
+    );
+    page.push(Block::Text(compare.to_owned()));
+    page.push(Block::Pre(visit.office.log_key().to_string()));
     if visit.may(Audience::City) {
         cosign(&visit, &mut page)?;
     }
@@ -92,7 +100,7 @@ pub async fn cosigned(visit: Visit) -> Answer {
     let note = format!("{}\n", visit.typed("note").replace("\r\n", "\n"));
     let act = heads::keep(&visit.office, visit.typed("witness"), &note);
     let act = act.map_err(|error| match error {
-        HeadError::Read(_) | HeadError::File(_) | HeadError::Ledger(_) => Refusal::from(error),
+        HeadError::Read(_) | HeadError::File(_) => Refusal::from(error),
         HeadError::Note(_)
         | HeadError::Checkpoint(_)
         | HeadError::Key(_)

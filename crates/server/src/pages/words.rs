@@ -465,7 +465,7 @@ pub fn head(lang: Lang, error: &HeadError) -> &'static str {
             "市が最初に預けた公開鍵と違います。",
             "The key is not the one the city registered first.",
         ),
-        HeadError::Read(_) | HeadError::File(_) | HeadError::Ledger(_) => {
+        HeadError::Read(_) | HeadError::File(_) => {
             lang.of("サーバの側で失敗しました。", "The server failed.")
         }
     }

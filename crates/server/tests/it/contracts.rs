@@ -94,6 +94,26 @@ async fn a_token_of_this_contract_does_not_carry_a_form_into_the_other() {
     site.stop().await;
 }
 
+/// The city writes it into its policy: what is verified does not vouch for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_contract_shows_the_key_that_its_bundles_are_signed_with() {
+    let site = two().await;
+    let mut shown = Vec::new();
+    for contract in ["main", "other"] {
+        let mut browser = site.sign_in(&site.person(contract, Role::CitySecurity).await).await;
+        let path = format!("/c/{contract}/bundle");
+        let page = browser.get(&path).await.body;
+        // Behind the head, which begins with the same name.
+        let key = page.split("<pre tabindex=\"0\">").nth(2).unwrap().split('<').next().unwrap().trim();
+        let (key, bundle) = (key.to_owned(), browser.post(&path, &[]).await.body);
+        assert!(key.starts_with("yakujo/l-"), "{key}");
+        assert!(bundle.lines().next().unwrap().contains(&format!("log {key}")), "{contract}: {key}");
+        shown.push(key);
+    }
+    assert_ne!(shown.first(), shown.last());
+    site.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_speaks_for_its_own_contract_only() {
     let site = two().await;
