@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use yakujo_contract::court::Court;
 use yakujo_contract::court::found::Found;
+use yakujo_contract::entry::Entry;
 use yakujo_contract::finding::Rule;
 use yakujo_contract::id::{EntryNumber, FindingId};
 use yakujo_contract::reconcile::{Join, Missing};
@@ -27,12 +28,18 @@ fn court(terms: &Terms, lines: &str) -> Court {
     let text = format!("{HOSTS}{lines}{END}");
     let mut entries = yakujo_contract::scenario::entries(terms, &text).unwrap();
     entries.sort_by_key(|entry| entry.received);
-    let mut court = Court::default();
-    for (number, entry) in (0..).map(EntryNumber).zip(&entries) {
-        let _ = court.enter(terms, number, entry);
-    }
+    let mut court = heard(terms, &entries);
     let end: Timestamp = "2026-11-26T06:00:00Z".parse().unwrap();
     let _ = court.advance(terms, end);
+    court
+}
+
+/// A court that heard these entries in this order.
+fn heard(terms: &Terms, entries: &[Entry]) -> Court {
+    let mut court = Court::default();
+    for (number, entry) in (0..).map(EntryNumber).zip(entries) {
+        let _ = court.enter(terms, number, entry);
+    }
     court
 }
 
@@ -93,12 +100,7 @@ fn a_host_that_is_silent_for_more_than_a_day_is_an_asset_nobody_watches() {
     let terms = Terms::standard();
     let text =
         "contract main=web-1\nalive web-1 11-24T00:00 11-24T03:00\nexpect 11-26T06:00 7.a main unknown\n";
-    let mut court = Court::default();
-    for (number, entry) in
-        (0..).map(EntryNumber).zip(&yakujo_contract::scenario::entries(&terms, text).unwrap())
-    {
-        let _ = court.enter(&terms, number, entry);
-    }
+    let mut court = heard(&terms, &yakujo_contract::scenario::entries(&terms, text).unwrap());
     let rules =
         |court: &Court| court.roll(&terms).all().iter().map(|found| found.finding.rule).collect::<Vec<_>>();
     let _ = court.advance(&terms, "2026-11-25T02:00:00Z".parse().unwrap());
@@ -180,10 +182,7 @@ fn what_was_delivered_late_is_never_said_to_have_come_in_time() {
         let terms = Terms::standard();
         let path = format!("{}/../../tests/scenarios/{file}.txt", env!("CARGO_MANIFEST_DIR"));
         let entries = yakujo_contract::scenario::entries(&terms, &std::fs::read_to_string(path).unwrap());
-        let mut court = Court::default();
-        for (number, entry) in (0..).map(EntryNumber).zip(&entries.unwrap()) {
-            let _ = court.enter(&terms, number, entry);
-        }
+        let mut court = heard(&terms, &entries.unwrap());
         let _ = court.advance(&terms, end.parse().unwrap());
         let ruling = court.ruling("5.c".to_owned().try_into().unwrap(), &"main".parse().unwrap());
         ruling.unwrap().verdict.cause.ja.clone()

@@ -3,7 +3,7 @@
 
 use crate::case::{Case, HostCase};
 use crate::entry::Party;
-use crate::evidence::host::Host;
+use crate::evidence::host::{CutOff, Host};
 use crate::evidence::latest::Stamp;
 use crate::fact::integrity::Explanation;
 use crate::fact::malware::{AvAction, AvDetection, Done, IsolationCause};
@@ -89,10 +89,8 @@ pub(super) fn detections<'a>(case: &Case<'a>) -> Vec<Contained<'a>> {
 /// When the same content was put into the quarantine, after a detection.
 fn held(host: &Host, since: Stamp, detection: &AvDetection) -> Option<(Timestamp, EntryNumber)> {
     let after = minus(since.observed, TOGETHER);
-    let items = host.quarantined.iter().filter(|(stamp, item)| {
-        stamp.observed >= after && item.result == Done::Done && item.digest == detection.digest
-    });
-    items.map(|(stamp, _)| (stamp.observed.max(since.observed), stamp.entry)).min()
+    let held = host.held(after, &detection.digest);
+    held.map(|stamp| (stamp.observed.max(since.observed), stamp.entry)).min()
 }
 
 /// malware that was not in the quarantine in time.
@@ -192,27 +190,6 @@ pub(super) fn unproven<'a>(case: &Case<'a>) -> Option<&'a HostId> {
     })
 }
 
-/// A time a host was cut off.
-struct Span {
-    from: Stamp,
-    /// The last word that it is.
-    last: Stamp,
-    over: Option<(Stamp, Option<IsolationCause>)>,
-}
-
-fn spans(host: &Host) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    for (stamp, state) in &host.isolations {
-        match spans.last_mut().filter(|span| span.over.is_none()) {
-            Some(open) if state.isolated => open.last = *stamp,
-            Some(open) => open.over = Some((*stamp, state.cause)),
-            None if state.isolated => spans.push(Span { from: *stamp, last: *stamp, over: None }),
-            None => {}
-        }
-    }
-    spans
-}
-
 /// Where cutting a host off has come to.
 pub(super) enum Waits<'a> {
     /// It is not cut off yet.
@@ -234,7 +211,7 @@ pub(super) fn isolation<'a>(
         not_cut(case, one, limit, &mut found, &mut waits);
     }
     for (place, host) in case.hosts() {
-        for span in host.map(spans).unwrap_or_default() {
+        for span in host.map(Host::cut_off).unwrap_or_default() {
             without_approval(case, &place.host, &span, report_bd, &mut found, &mut waits);
             if let Some((over, cause)) = span.over {
                 found.extend(released(case, &place.host, &span, (over, cause)));
@@ -252,7 +229,7 @@ fn not_cut<'a>(
     waits: &mut Vec<Waits<'a>>,
 ) {
     let due = plus(one.stamp.observed, limit);
-    let spans = case.evidence.hosts.get(one.host).map(spans).unwrap_or_default();
+    let spans = case.evidence.hosts.get(one.host).map(Host::cut_off).unwrap_or_default();
     let begun =
         spans.iter().filter(|span| span.over.is_none_or(|(over, _)| over.observed >= one.stamp.observed));
     let first = begun.map(|span| span.from.observed).min();
@@ -273,7 +250,7 @@ fn not_cut<'a>(
 fn without_approval<'a>(
     case: &Case<'a>,
     host: &'a HostId,
-    span: &Span,
+    span: &CutOff,
     report_bd: i64,
     found: &mut Vec<Finding>,
     waits: &mut Vec<Waits<'a>>,
@@ -307,7 +284,7 @@ fn without_approval<'a>(
 fn released(
     case: &Case<'_>,
     host: &HostId,
-    span: &Span,
+    span: &CutOff,
     (over, cause): (Stamp, Option<IsolationCause>),
 ) -> Option<Finding> {
     if cause == Some(IsolationCause::TimeLimit) {

@@ -12,13 +12,14 @@ use crate::fact::host::{
 };
 use crate::fact::logs::LogSource;
 use crate::fact::malware::{
-    AvDetection, AvEngine, AvGap, AvScan, AvSelfTest, IsolationState, QuarantineItem, QuarantineRestore,
+    AvDetection, AvEngine, AvGap, AvScan, AvSelfTest, Done, IsolationCause, IsolationState, QuarantineItem,
+    QuarantineRestore,
 };
 use crate::fact::network::Listener;
 use crate::fact::server::{AgentGap, HostHeard, HostSilence, HostTwin};
 use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
 use crate::fact::{Coverage, Fact, Part};
-use crate::id::EntryNumber;
+use crate::id::{Digest, EntryNumber};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -118,7 +119,43 @@ fn keep<T: Clone>(kept: &mut BTreeMap<Stamp, T>, stamp: Stamp, new: &T) {
     }
 }
 
+/// A time a host was cut off from the network.
+pub(crate) struct CutOff {
+    /// The first word of it.
+    pub from: Stamp,
+    /// The last word that it is.
+    pub last: Stamp,
+    /// The word that it is over, and what brought that about.
+    pub over: Option<(Stamp, Option<IsolationCause>)>,
+}
+
 impl Host {
+    /// The times it was cut off, oldest first.
+    pub(crate) fn cut_off(&self) -> Vec<CutOff> {
+        let mut times: Vec<CutOff> = Vec::new();
+        for (stamp, state) in &self.isolations {
+            match times.last_mut().filter(|time| time.over.is_none()) {
+                Some(open) if state.isolated => open.last = *stamp,
+                Some(open) => open.over = Some((*stamp, state.cause)),
+                None if state.isolated => times.push(CutOff { from: *stamp, last: *stamp, over: None }),
+                None => {}
+            }
+        }
+        times
+    }
+
+    /// When a content was put into the quarantine, from an instant on.
+    pub(crate) fn held<'a>(
+        &'a self,
+        after: Timestamp,
+        content: &'a Digest,
+    ) -> impl Iterator<Item = Stamp> + 'a {
+        let items = self.quarantined.iter().filter(move |(stamp, item)| {
+            stamp.observed >= after && item.result == Done::Done && item.digest == *content
+        });
+        items.map(|(stamp, _)| *stamp)
+    }
+
     pub(super) fn enter(&mut self, stamp: Stamp, author: &Author, fact: &Fact) {
         self.lives(stamp, author);
         match fact {

@@ -48,15 +48,9 @@ pub(super) fn cut_off(known: &Known<'_>) -> Auto {
 
 /// Times a host was cut off that were not over at this instant.
 fn spans(host: &Host, at: Timestamp) -> Vec<Item> {
-    let mut spans: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
-    for (stamp, state) in &host.isolations {
-        match spans.last_mut().filter(|(_, over)| over.is_none()) {
-            Some(open) if !state.isolated => open.1 = Some(stamp.observed),
-            None if state.isolated => spans.push((stamp.observed, None)),
-            Some(_) | None => {}
-        }
-    }
-    let later = spans.into_iter().filter(|(_, over)| over.is_none_or(|over| over >= at));
+    let times =
+        host.cut_off().into_iter().map(|time| (time.from.observed, time.over.map(|(over, _)| over.observed)));
+    let later = times.filter(|(_, over)| over.is_none_or(|over| over >= at));
     later.map(|(from, to)| Item::CutOff(from, to)).collect()
 }
 
@@ -66,10 +60,7 @@ pub(super) fn put_away(known: &Known<'_>) -> Auto {
     let told = matches!(detection.action, AvAction::Quarantined | AvAction::Removed)
         .then_some(Item::Action(detection.action, detection.result));
     let is_over = told.is_some() && detection.result == Done::Done;
-    let mut later = host.into_iter().flat_map(|host| &host.quarantined).filter(|(stamp, item)| {
-        stamp.observed >= at && item.result == Done::Done && item.digest == detection.digest
-    });
-    let later = if is_over { None } else { later.next() };
+    let later = host.filter(|_| !is_over).and_then(|host| host.held(at, &detection.digest).next());
     let later = later.map(|_| Item::Action(AvAction::Quarantined, Done::Done));
     let items: Vec<Item> = told.into_iter().chain(later).collect();
     if items.is_empty() { Auto::Nothing } else { Auto::Known(items) }
