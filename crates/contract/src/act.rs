@@ -22,7 +22,7 @@ pub use matter::{
     HostPlace, IgnoreLine, Importance, LimitLine, Matter, Protocol, Ruling, Segment, SoftwareLine,
     SupportLine, System, Trit,
 };
-pub use register::{Document, DocumentKind, FindingClass, ReviewOutcome, Role, Route, WorkType};
+pub use register::{Document, DocumentKind, FindingClass, LoginMethod, ReviewOutcome, Role, Route, WorkType};
 
 /// A text with personal data: the ledger holds the salted digest, the text lives outside and can be erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use crate::entry::Party;
 use crate::id::{Digest, DocumentId, PostId, SystemId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What kind of document (F-20 and others).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,6 +45,54 @@ pub enum WorkType {
     Configuration,
     /// その他
     Other,
+}
+
+/// A way to log in by SSH, as a sheet of authentication methods (F-12) declares it and as hosts are seen to accept it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginMethod {
+    /// 公開鍵
+    PublicKey,
+    /// パスワード
+    Password,
+    /// 対話型（ワンタイムパスワード等）
+    KeyboardInteractive,
+    /// GSSAPI (Kerberos)
+    Gssapi,
+    /// ホスト認証
+    HostBased,
+}
+
+impl LoginMethod {
+    /// All, in the order of pages.
+    pub const ALL: [Self; 5] =
+        [Self::PublicKey, Self::Password, Self::KeyboardInteractive, Self::Gssapi, Self::HostBased];
+
+    /// The word in facts and acts.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PublicKey => "public_key",
+            Self::Password => "password",
+            Self::KeyboardInteractive => "keyboard_interactive",
+            Self::Gssapi => "gssapi",
+            Self::HostBased => "host_based",
+        }
+    }
+
+    /// What people call it, in Japanese and in English.
+    #[must_use]
+    pub fn name(self) -> (&'static str, &'static str) {
+        match self {
+            Self::PublicKey => ("公開鍵", "public key"),
+            Self::Password => ("パスワード", "password"),
+            Self::KeyboardInteractive => {
+                ("対話型（ワンタイムパスワード等）", "keyboard-interactive (one-time passwords)")
+            }
+            Self::Gssapi => ("GSSAPI（Kerberos）", "GSSAPI (Kerberos)"),
+            Self::HostBased => ("ホスト認証", "host-based"),
+        }
+    }
 }
 
 /// A role of a person in the portal.
@@ -101,6 +150,9 @@ pub struct Document {
     pub systems: Vec<SystemId>,
     /// The work it describes.
     pub work: Vec<WorkType>,
+    /// The ways to log in by SSH that a sheet of authentication methods declares.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub methods: BTreeSet<LoginMethod>,
     /// Version as printed on it.
     pub version: String,
     /// Digest of the file.

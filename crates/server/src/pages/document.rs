@@ -64,6 +64,11 @@ fn fields(visit: &Visit, registered: &Registered, newest: &Latest<Document>) -> 
         (visit.of("必要とする人", "Who needs it").to_owned(), Cell::text(audience)),
         (visit.of("登録", "Registered").to_owned(), moment(newest.stamp)),
     ];
+    if !document.methods.is_empty() {
+        let names = document.methods.iter().map(|method| lang.of(method.name().0, method.name().1));
+        let names = names.collect::<Vec<_>>().join("、");
+        fields.push((visit.of("SSHで使う認証方式", "Ways to log in by SSH").to_owned(), Cell::text(names)));
+    }
     if let Some(approval) = registered.approval() {
         fields.push((visit.of("市の承認", "Approved by the city").to_owned(), moment(approval)));
     }

@@ -7,7 +7,7 @@ use super::visit::{Answer, Refusal, Visit};
 use super::{board, words};
 use crate::audience::Audience;
 use crate::shelf::Shelf;
-use yakujo_contract::act::{Act, Document, DocumentKind, Role, WorkType};
+use yakujo_contract::act::{Act, Document, DocumentKind, LoginMethod, Role, WorkType};
 use yakujo_contract::evidence::documents::Registered;
 use yakujo_contract::id::{DocumentId, SystemId};
 
@@ -146,6 +146,10 @@ fn fields(visit: &Visit, known: Option<&Document>) -> Vec<Field> {
     let word = |kind: &DocumentKind| spelled(kind);
     let kinds = KINDS.iter().map(|kind| (word(kind), words::document_kind(lang, *kind).to_owned()));
     let works = WORKS.iter().map(|work| (spelled(work), words::work(lang, *work).to_owned()));
+    let methods = LoginMethod::ALL.map(|method| {
+        let (ja, en) = method.name();
+        (method.word().to_owned(), lang.of(ja, en).to_owned())
+    });
     let roles = Role::ALL.into_iter().filter(|role| *role != Role::Auditor);
     let roles = roles.map(|role| (spelled(&role), words::role(lang, role).to_owned()));
     let systems = board::system_names(visit).into_iter().map(|(id, name)| (id.to_string(), name));
@@ -155,6 +159,12 @@ fn fields(visit: &Visit, known: Option<&Document>) -> Vec<Field> {
         Field::any_of("systems", visit.of("対象のシステム", "Systems"), systems)
             .hint(visit.of("選ばなければ、すべてのシステムです。", "None chosen: every system.")),
         Field::any_of("work", visit.of("手順書に書かれている作業", "Work it describes"), works),
+        Field::any_of("methods", visit.of("SSHで使う認証方式", "Ways to log in by SSH"), methods).hint(
+            visit.of(
+                "認証方式届のときに選びます。ホストで観測した方式と照合します。",
+                "For an authentication sheet: compared with what hosts are seen to accept.",
+            ),
+        ),
         Field::any_of("audience", visit.of("必要とする人（役割）", "Who needs it"), roles),
         Field::line("version", visit.of("版", "Version"), "")
             .hint(visit.of("例：1.2、令和8年度版", "For example 1.2")),
@@ -170,6 +180,7 @@ fn fields(visit: &Visit, known: Option<&Document>) -> Vec<Field> {
         "kind" => field.refill(&[&word(&known.kind)]),
         "systems" => field.refill(&known.systems.iter().map(SystemId::as_str).collect::<Vec<_>>()),
         "work" => refill_words(field, &known.work),
+        "methods" => refill_words(field, &known.methods.iter().collect::<Vec<_>>()),
         "audience" => refill_words(field, &known.audience),
         _ => field,
     };
@@ -230,6 +241,11 @@ async fn registered(visit: &Visit) -> Result<DocumentId, Refusal> {
         kind,
         systems: systems.map_err(|_| Refusal::Absent)?,
         work: visit.typed_all("work").filter_map(word).collect(),
+        methods: visit
+            .typed_all("methods")
+            .filter(|_| kind == DocumentKind::AuthenticationSheet)
+            .filter_map(word)
+            .collect(),
         version: visit.typed("version").to_owned(),
         digest,
         audience,

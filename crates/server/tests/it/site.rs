@@ -132,6 +132,7 @@ impl Site {
             kind: DocumentKind::Procedure,
             systems: Vec::new(),
             work: vec![WorkType::StartStop],
+            methods: [].into(),
             version: "1".to_owned(),
             digest,
             audience: vec![Role::Operator],

@@ -463,6 +463,7 @@ impl Stage {
             kind: DocumentKind::Procedure,
             systems: Vec::new(),
             work: vec![WorkType::StartStop],
+            methods: [].into(),
             version: "1".to_owned(),
             digest: Shelf::of(office.folder()).keep("手順".as_bytes()).unwrap(),
             audience: vec![Role::Operator],
