@@ -13,6 +13,7 @@ pub mod occurrences;
 pub mod offices;
 pub mod orders;
 pub mod requests;
+pub mod usage;
 pub mod watching;
 
 use crate::act::{Act, Importance, Matter, ReviewedAccount};

@@ -3,6 +3,7 @@
 use super::backups::Backups;
 use super::clocks::Clocks;
 use super::latest::{Latest, Stamp, keep_newer};
+use super::usage::Usage;
 use crate::act::WorkType;
 use crate::entry::Author;
 use crate::fact::access::SessionPolicy;
@@ -83,6 +84,9 @@ pub struct Host {
     pub av: Option<Latest<AvEngine>>,
     /// Last sample of capacity.
     pub capacity: Option<Latest<CapacitySample>>,
+    /// What was used within the last month.
+    #[serde(default)]
+    pub usage: Usage,
     /// When each resource was first seen, by its name.
     pub resource_first_seen: BTreeMap<String, Stamp>,
     /// Support phases.
@@ -144,6 +148,17 @@ impl Host {
         times
     }
 
+    /// What brought an isolation about or ended it is kept longer than the looks in between, one every few minutes: however
+    /// long it lasts, its beginning is known.
+    fn isolation(&mut self, stamp: Stamp, state: &IsolationState) {
+        self.isolations.insert(stamp, state.clone());
+        let alike = |known: &IsolationState| known.cause.is_some() == state.cause.is_some();
+        while self.isolations.values().filter(|known| alike(known)).count() > WORK_KEPT {
+            let oldest = self.isolations.iter().find(|(_, known)| alike(known)).map(|(stamp, _)| *stamp);
+            oldest.and_then(|stamp| self.isolations.remove(&stamp));
+        }
+    }
+
     /// When a content was put into the quarantine, from an instant on.
     pub(crate) fn held<'a>(
         &'a self,
@@ -162,7 +177,7 @@ impl Host {
             Fact::AvDetection(detection) => keep(&mut self.detections, stamp, detection),
             Fact::QuarantineItem(item) => keep(&mut self.quarantined, stamp, item),
             Fact::QuarantineRestore(restored) => keep(&mut self.released, stamp, restored),
-            Fact::IsolationState(state) => keep(&mut self.isolations, stamp, state),
+            Fact::IsolationState(state) => self.isolation(stamp, state),
             Fact::AvSelfTest(test) => keep_newer(&mut self.selftest, stamp, test.clone()),
             Fact::AvScan(scan) => keep_newer(&mut self.scan, stamp, scan.clone()),
             Fact::AvGap(gap) => keep_newer(&mut self.not_scanned, stamp, gap.clone()),
@@ -232,6 +247,7 @@ impl Host {
             let first = self.resource_first_seen.entry(used.resource.clone()).or_insert(stamp);
             *first = (*first).min(stamp);
         }
+        self.usage.enter(stamp.received, sample);
         keep_newer(&mut self.capacity, stamp, sample.clone());
     }
 

@@ -5,15 +5,18 @@ use super::contained;
 use super::flow::{Progress, State};
 use super::forecast::{Forecast, forecasts};
 use super::form::{Form, Path};
-use crate::act::{LimitLine, Matter, Segment};
+use crate::act::{Importance, LimitLine, Matter, Segment, System};
 use crate::entry::Entry;
 use crate::evidence::Evidence;
+use crate::evidence::usage::Used;
 use crate::fact::content::ContentTestData;
-use crate::fact::host::{CapacitySample, ResourceUse};
+use crate::fact::host::CapacitySample;
 use crate::fact::malware::{AvAction, Done};
 use crate::id::{Digest, HostId};
+use crate::request::Window;
 use crate::thing::{Object, Thing};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use std::collections::BTreeSet;
 
 /// One line of what is known.
@@ -29,6 +32,8 @@ pub enum Item {
     Host(HostId),
     /// A network of the city.
     Segment(Segment),
+    /// The rank of a system.
+    Rank(Importance),
     /// A thing.
     Thing(Thing),
     /// What a program did about it, and whether it worked.
@@ -37,8 +42,8 @@ pub enum Item {
     CutOff(Timestamp, Option<Timestamp>),
     /// An agreed limit.
     Limit(LimitLine),
-    /// Use of a resource of a host.
-    Use(HostId, ResourceUse),
+    /// Use of a resource of a host over these days.
+    Use(HostId, String, Used, (Date, Date)),
     /// Something that was handed over: name, bytes, digest.
     File(String, u64, Digest),
     /// An observed change, in words of the program that saw it.
@@ -49,8 +54,34 @@ pub enum Item {
     Full(Forecast),
     /// How many stops there were, and how long the longest lasted, in seconds.
     Stops(u32, i64),
+    /// A time of which a host's records are missing.
+    Gap(Gap),
     /// What an inspector found in test data; the host, where one told it.
     Inspected(Option<HostId>, ContentTestData),
+}
+
+/// Why a time is missing in what a host told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Missing {
+    /// The host was silent.
+    Silent,
+    /// Its agent had to drop what it saw.
+    Dropped,
+    /// Lines of its log are missing.
+    Log,
+}
+
+/// A time of which something is missing on a host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// From.
+    pub from: Timestamp,
+    /// Until; none: it lasts.
+    pub to: Option<Timestamp>,
+    /// The host.
+    pub host: HostId,
+    /// Why.
+    pub why: Missing,
 }
 
 /// What stands in a field that the program fills in.
@@ -92,10 +123,14 @@ pub struct Known<'a> {
     pub changes: Option<&'a [String]>,
     /// Observed changes of the things it names before it was asked, in words; none: nobody watches.
     pub earlier: Option<&'a [String]>,
+    /// The content of the things it names as it was before they were tampered with; none: nobody watches.
+    pub good: Option<&'a [Thing]>,
     /// Samples of capacity of the hosts of its systems; none: not looked up.
     pub samples: Option<&'a [(HostId, Vec<CapacitySample>)]>,
     /// Inspections of test data, the newest first; none: not looked up.
     pub inspections: Option<&'a [(Option<HostId>, ContentTestData)]>,
+    /// Times of which records of the hosts are missing; none: not looked up, or no host of the systems is watched.
+    pub gaps: Option<&'a [Gap]>,
     /// When the next report is due.
     pub next_report: Option<Timestamp>,
     /// Now.
@@ -110,8 +145,12 @@ pub fn auto(progress: &Progress, key: &str, known: &Known<'_>) -> Auto {
             known.about.map_or(Auto::NotObserved, |entry| Auto::Known(vec![Item::Moment(entry.observed)]))
         }
         (Form::F05, "machine") => machine(progress, known),
-        (Form::F05, "segment") => segments(progress, known),
-        (Form::F05, "isolated") => contained::cut_off(known),
+        (Form::F05, "segment") => of_systems(progress, known, |system| Item::Segment(system.segment)),
+        (Form::F05, "rank") => of_systems(progress, known, |system| Item::Rank(system.importance)),
+        (Form::F05, "isolated") => {
+            let closed = progress.state.is_over().then_some(progress.since.received);
+            contained::cut_off(known, closed)
+        }
         (Form::F05, "removed") => contained::put_away(known),
         (Form::F05, "next") => match (known.next_report, progress.state) {
             (Some(due), _) => Auto::Known(vec![Item::Moment(due)]),
@@ -127,7 +166,15 @@ pub fn auto(progress: &Progress, key: &str, known: &Known<'_>) -> Auto {
             Some(changes) => some(changes.iter().cloned().map(Item::Change)),
         },
         (Form::F16, "versions" | "done") if progress.scope().things.is_empty() => Auto::NotNamed,
-        (Form::F06, "compared") | (Form::F09, "matched") | (Form::F16, "done") => changes(progress, known),
+        (Form::F06, "good") => match known.good {
+            None => Auto::NotObserved,
+            Some([]) => Auto::Nothing,
+            Some(good) => some(good.iter().cloned().map(Item::Thing)),
+        },
+        (Form::F06, "compared") | (Form::F09, "matched") | (Form::F15, "gone") | (Form::F16, "done") => {
+            changes(progress, known)
+        }
+        (Form::F19, "missing") => missing(progress, known),
         (Form::F16, "versions") => versions(progress, known),
         (Form::F17, "actual") => stops(known),
         (Form::F13, "forecast") => full(known),
@@ -157,10 +204,10 @@ fn machine(progress: &Progress, known: &Known<'_>) -> Auto {
     some(seen.clone().into_iter().chain(named).map(Item::Host))
 }
 
-fn segments(progress: &Progress, known: &Known<'_>) -> Auto {
+fn of_systems(progress: &Progress, known: &Known<'_>, item: impl Fn(&System) -> Item) -> Auto {
     let systems = known.evidence.agreements.systems();
     let of = progress.scope().systems.iter().filter_map(|id| match systems.get(id)?.matter {
-        Matter::System(system) => Some(Item::Segment(system.segment)),
+        Matter::System(system) => Some(item(system)),
         _ => None,
     });
     some(of)
@@ -284,13 +331,28 @@ fn inspected(progress: &Progress, known: &Known<'_>) -> Auto {
     }
 }
 
-/// The newest sample of each host of the systems.
+/// What each host of the systems used within the last month.
 fn uses(progress: &Progress, known: &Known<'_>) -> Auto {
     let hosts = known.evidence.hosts.iter().filter(|(id, _)| is_of_scope(progress, known, id));
     some(hosts.flat_map(|(id, host)| {
-        let resources = host.capacity.iter().flat_map(|sample| &sample.value.resources);
-        resources.map(|row| Item::Use(id.clone(), row.clone()))
+        let days = host.usage.days();
+        let whole = host.usage.whole().into_iter();
+        whole.filter_map(move |(name, used)| Some(Item::Use(id.clone(), name.to_owned(), used, days?)))
     }))
+}
+
+/// Times that are missing in the logs that were asked for: those of the period, where the request names one.
+fn missing(progress: &Progress, known: &Known<'_>) -> Auto {
+    if progress.filled.text("subject") != Some("logs") {
+        return Auto::NotNamed;
+    }
+    let Some(gaps) = known.gaps else { return Auto::NotObserved };
+    let of_period = |gap: &&Gap| {
+        let touches = |window: Window| gap.from <= window.to && gap.to.is_none_or(|to| to >= window.from);
+        progress.filled.window.is_none_or(touches)
+    };
+    let items: Vec<Item> = gaps.iter().filter(of_period).cloned().map(Item::Gap).collect();
+    if items.is_empty() { Auto::Nothing } else { Auto::Known(items) }
 }
 
 fn delivered(progress: &Progress) -> Auto {
@@ -310,7 +372,7 @@ mod tests {
     use crate::evidence::latest::Stamp;
     use crate::id::EntryNumber;
     use crate::request::form::{Ask, Kind, Part};
-    use crate::request::{FieldValue, Filled, Scope, StandingTerms, Trigger, Window, flow::By};
+    use crate::request::{FieldValue, Filled, Scope, StandingTerms, Trigger, flow::By};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(1_780_000_000 + minute * 60).unwrap()
@@ -363,8 +425,10 @@ mod tests {
             outages,
             changes: None,
             earlier: None,
+            good: None,
             samples: None,
             inspections: None,
+            gaps: None,
             next_report: None,
             now: at(now),
         }
@@ -380,6 +444,27 @@ mod tests {
                 assert_ne!(shown, Auto::Known(Vec::new()), "{} {}", form.row().key, field.key);
             }
         }
+    }
+
+    #[test]
+    fn a_delivery_of_logs_says_which_times_are_missing_of_the_period_that_was_asked_for() {
+        let (evidence, mut progress) = (Evidence::default(), begun(Form::F19));
+        progress.filled.fields.insert("subject".to_owned(), FieldValue::Clear("logs".to_owned()));
+        progress.filled.window = Some(Window { from: at(60), to: at(120), reserve_min: 0 });
+        let gap = |from, to: Option<i64>| Gap {
+            from: at(from),
+            to: to.map(at),
+            host: "web-1".parse().unwrap(),
+            why: Missing::Silent,
+        };
+        let shown = |gaps: Option<&[Gap]>| {
+            let known = Known { gaps, ..known(&evidence, None, 200) };
+            auto(&progress, "missing", &known)
+        };
+        assert_eq!(shown(None), Auto::NotObserved);
+        assert_eq!(shown(Some(&[gap(1, Some(59)), gap(121, None)])), Auto::Nothing, "at other times");
+        let within = gap(100, None);
+        assert_eq!(shown(Some(&[gap(1, Some(2)), within.clone()])), Auto::Known(vec![Item::Gap(within)]));
     }
 
     #[test]

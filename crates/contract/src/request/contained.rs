@@ -27,13 +27,13 @@ fn host_of<'a>(known: &Known<'a>, entry: &Entry) -> Option<&'a Host> {
     known.evidence.hosts.get(entry.host.as_ref()?)
 }
 
-/// Whether access was refused, and when the machine was cut off from the network.
-pub(super) fn cut_off(known: &Known<'_>) -> Auto {
+/// Whether access was refused, and when the machine was cut off from the network: until the matter was closed, where it is.
+pub(super) fn cut_off(known: &Known<'_>, closed: Option<Timestamp>) -> Auto {
     let Some(entry) = known.about else { return Auto::NotObserved };
     let host = host_of(known, entry);
     let refused = Detected::of(known).filter(|it| it.detection.action == AvAction::Denied);
     let refused = refused.map(|it| Item::Action(AvAction::Denied, it.detection.result));
-    let spans = host.map(|host| spans(host, entry.observed)).unwrap_or_default();
+    let spans = host.map(|host| spans(host, entry.observed, closed)).unwrap_or_default();
     let items: Vec<Item> = refused.into_iter().chain(spans).collect();
     // A state that is older than the detection shows that somebody looks.
     let is_watched = host
@@ -46,11 +46,13 @@ pub(super) fn cut_off(known: &Known<'_>) -> Auto {
     }
 }
 
-/// Times a host was cut off that were not over at this instant.
-fn spans(host: &Host, at: Timestamp) -> Vec<Item> {
+/// Times a host was cut off that were not over at this instant, and had begun before the matter was closed.
+fn spans(host: &Host, at: Timestamp, closed: Option<Timestamp>) -> Vec<Item> {
     let times =
         host.cut_off().into_iter().map(|time| (time.from.observed, time.over.map(|(over, _)| over.observed)));
-    let later = times.filter(|(_, over)| over.is_none_or(|over| over >= at));
+    let later = times.filter(|(from, over)| {
+        over.is_none_or(|over| over >= at) && closed.is_none_or(|closed| *from <= closed)
+    });
     later.map(|(from, to)| Item::CutOff(from, to)).collect()
 }
 
@@ -117,6 +119,10 @@ mod tests {
 
     /// What stands in both fields of a report of the last of these entries that is a detection.
     fn shown(entries: &[Entry]) -> (Auto, Auto) {
+        shown_until(entries, None)
+    }
+
+    fn shown_until(entries: &[Entry], closed: Option<Timestamp>) -> (Auto, Auto) {
         let mut evidence = Evidence::default();
         for (number, entry) in (1..).zip(entries) {
             evidence.enter(EntryNumber(number), entry);
@@ -128,12 +134,14 @@ mod tests {
             outages: None,
             changes: None,
             earlier: None,
+            good: None,
             samples: None,
             inspections: None,
+            gaps: None,
             next_report: None,
             now: at(600),
         };
-        (cut_off(&known), put_away(&known))
+        (cut_off(&known, closed), put_away(&known))
     }
 
     #[test]
@@ -153,6 +161,25 @@ mod tests {
         assert_eq!(shown(&over), (cut(11, Some(at(40))), quarantined.clone()));
         let before = [isolated(1, true), isolated(5, false), found()];
         assert_eq!(shown(&before), (Auto::Nothing, quarantined), "what was over before is no answer to it");
+    }
+
+    #[test]
+    fn however_long_it_lasts_its_beginning_is_known_and_a_later_one_belongs_to_another_report() {
+        let caused = |minute: i64, is: bool| {
+            let mut entry = isolated(minute, is);
+            if let Body::Fact(Fact::IsolationState(state)) = &mut entry.body {
+                state.cause = Some(crate::fact::malware::IsolationCause::Order);
+            }
+            entry
+        };
+        let mut entries = vec![isolated(0, false), found(10, "quarantined", "done"), caused(11, true)];
+        entries.extend((0..300).map(|look| isolated(15 + 5 * look, true)));
+        let cut = |from, to| Item::CutOff(at(from), to);
+        assert_eq!(shown(&entries).0, Auto::Known(vec![cut(11, None)]));
+        entries.extend([caused(2_000, false), caused(3_000, true)]);
+        let first = cut(11, Some(at(2_000)));
+        assert_eq!(shown(&entries).0, Auto::Known(vec![first.clone(), cut(3_000, None)]));
+        assert_eq!(shown_until(&entries, Some(at(2_500))).0, Auto::Known(vec![first]));
     }
 
     #[test]

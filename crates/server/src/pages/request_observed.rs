@@ -6,20 +6,22 @@ use super::visit::{Refusal, Visit};
 use super::{era, finding_words};
 use crate::views::EntryFilter;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use yakujo_contract::court::Court;
 use yakujo_contract::entry::{Body, Entry};
+use yakujo_contract::evidence::host::Host;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::content::ContentTestData;
 use yakujo_contract::fact::host::CapacitySample;
-use yakujo_contract::id::{EntryNumber, HostId, SystemId};
+use yakujo_contract::id::{Digest, EntryNumber, HostId, SystemId};
 use yakujo_contract::occurrence::Occurrence;
 use yakujo_contract::outage::{self, Threshold, Weight};
 use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::reconcile::Join;
-use yakujo_contract::request::auto::Outage;
+use yakujo_contract::request::auto::{Gap, Missing, Outage};
 use yakujo_contract::request::flow::Progress;
 use yakujo_contract::request::form::Form;
+use yakujo_contract::thing::{Object, Thing};
 
 /// A stop that was over for longer than this was another one than the one that is reported.
 const REPORTED_WITHIN: SignedDuration = SignedDuration::from_hours(48);
@@ -34,6 +36,9 @@ const INSPECTIONS: u32 = 500;
 /// Entries that are looked through for samples of a host, and samples a trend is made from.
 const SAMPLES: (u32, usize) = (2_000, 90);
 
+/// Entries of each kind that are looked through for missing times of a host.
+const GAPS: u32 = 500;
+
 /// What belongs to a request.
 #[derive(Debug, Default)]
 pub struct Observed {
@@ -43,6 +48,8 @@ pub struct Observed {
     pub changes: Option<Vec<String>>,
     /// Changes of its things before it was asked.
     pub earlier: Option<Vec<String>>,
+    /// What its things held before they were changed without an approval.
+    pub good: Option<Vec<Thing>>,
 }
 
 /// What was observed of a request until now.
@@ -58,12 +65,38 @@ pub fn observed(visit: &Visit, seen: &Seen) -> Observed {
     Observed {
         outages: threshold.and_then(|threshold| outages(visit, &court, seen, threshold)),
         changes: changes(visit, &court, systems, |it, join| belongs(seen, it, join)),
-        earlier: changes(visit, &court, systems, |it, _| {
-            let asked = seen.progress.asked.received;
-            let mark = it.when.mark();
-            is_named(&seen.progress, it) && mark <= asked && asked.duration_since(mark) <= LOOKED_BACK
-        }),
+        earlier: changes(visit, &court, systems, |it, _| is_earlier(&seen.progress, it)),
+        good: good(&court, &seen.progress),
     }
+}
+
+/// A change of a thing the request names, of the month before it was asked.
+fn is_earlier(progress: &Progress, it: &Occurrence) -> bool {
+    let (asked, mark) = (progress.asked.received, it.when.mark());
+    is_named(progress, it) && mark <= asked && asked.duration_since(mark) <= LOOKED_BACK
+}
+
+/// What each thing held before the first change since the last one that was approved.
+fn good(court: &Court, progress: &Progress) -> Option<Vec<Thing>> {
+    let mut watched = false;
+    let mut held: BTreeMap<(&HostId, Object, &str), Option<Digest>> = BTreeMap::new();
+    for system in &progress.scope().systems {
+        let mut hosts = court.places().get(system).into_iter().flat_map(|hosts| hosts.keys());
+        watched |= hosts.any(|host| court.evidence().hosts.contains_key(host));
+        for (host, it, join) in court.occurrences(system).filter(|(_, it, _)| is_earlier(progress, it)) {
+            let known = held.entry((host, it.object, it.name.as_str())).or_default();
+            if join.is_covered() {
+                *known = None;
+            } else if known.is_none() {
+                known.clone_from(&it.digest_before);
+            }
+        }
+    }
+    let things = held.into_iter().filter_map(|((_, object, name), digest)| {
+        Some(Thing { object, name: name.to_owned(), digest: Some(digest?) })
+    });
+    let things: BTreeSet<Thing> = things.collect();
+    watched.then(|| things.into_iter().take(SHOWN).collect())
 }
 
 fn outages(visit: &Visit, court: &Court, seen: &Seen, threshold: Threshold) -> Option<Vec<Outage>> {
@@ -156,15 +189,8 @@ pub async fn samples(
     if progress.form() != Form::F13 {
         return Ok(Vec::new());
     }
-    let hosts: BTreeSet<HostId> = {
-        let court = visit.office.court();
-        let scope = progress.scope();
-        let places = scope.systems.iter().filter_map(|system| court.places().get(system));
-        let named = |host: &&HostId| scope.hosts.is_empty() || scope.hosts.contains(*host);
-        places.flat_map(|hosts| hosts.keys()).filter(named).cloned().collect()
-    };
     let mut all = Vec::new();
-    for host in hosts {
+    for host in hosts_of(visit, progress) {
         let filter = EntryFilter {
             kind: Some("capacity.sample".to_owned()),
             host: Some(host.to_string()),
@@ -206,6 +232,57 @@ pub async fn inspections(
         }
     };
     Ok(rows.into_iter().filter_map(|row| read(row.number)).collect())
+}
+
+/// Times of which records of the hosts of a request are missing; only where its form delivers logs. None: no host of its
+/// systems is known.
+///
+/// # Errors
+/// When the views cannot be read.
+pub async fn gaps(visit: &Visit, progress: &Progress) -> Result<Option<Vec<Gap>>, Refusal> {
+    if progress.form() != Form::F19 || progress.filled.text("subject") != Some("logs") {
+        return Ok(None);
+    }
+    let hosts = hosts_of(visit, progress);
+    let mut all = BTreeSet::new();
+    for host in &hosts {
+        let silent = visit.office.court().evidence().hosts.get(host).and_then(Host::silent_since);
+        all.extend(silent.map(|from| Gap { from, to: None, host: host.clone(), why: Missing::Silent }));
+        for kind in ["host.heard", "agent.loss", "log.source"] {
+            let filter = EntryFilter {
+                kind: Some(kind.to_owned()),
+                host: Some(host.to_string()),
+                limit: GAPS,
+                ..EntryFilter::default()
+            };
+            let rows = visit.office.views().list_entries(&filter).await?;
+            all.extend(rows.into_iter().flat_map(|row| gaps_of(visit, host, EntryNumber(row.number))));
+        }
+    }
+    Ok((!hosts.is_empty()).then(|| all.into_iter().collect()))
+}
+
+fn gaps_of(visit: &Visit, host: &HostId, number: EntryNumber) -> Vec<Gap> {
+    let read = visit.office.reader().entry(number.0).ok().and_then(|bytes| Entry::from_bytes(&bytes).ok());
+    let Some(entry) = read else { return Vec::new() };
+    let gap = |from, to, why| Gap { from, to: Some(to), host: host.clone(), why };
+    match entry.fact() {
+        Some(Fact::HostHeard(heard)) => vec![gap(heard.silent_since, entry.received, Missing::Silent)],
+        Some(Fact::AgentLoss(loss)) => vec![gap(loss.from, loss.to, Missing::Dropped)],
+        Some(Fact::LogSource(source)) => {
+            source.gaps.iter().map(|lost| gap(lost.from, lost.to, Missing::Log)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The hosts of the systems of a request, or those of them that it names.
+fn hosts_of(visit: &Visit, progress: &Progress) -> BTreeSet<HostId> {
+    let court = visit.office.court();
+    let scope = progress.scope();
+    let places = scope.systems.iter().filter_map(|system| court.places().get(system));
+    let named = |host: &&HostId| scope.hosts.is_empty() || scope.hosts.contains(*host);
+    places.flat_map(|hosts| hosts.keys()).filter(named).cloned().collect()
 }
 
 fn sample(visit: &Visit, number: EntryNumber) -> Option<CapacitySample> {

@@ -6,15 +6,17 @@ use super::visit::{Refusal, Visit};
 use super::words::{self, Lang};
 use super::{board, era, request_fields, request_observed, request_words};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use std::collections::BTreeMap;
 use yakujo_contract::act::{Role, Withheld};
 use yakujo_contract::entry::{Entry, Party};
 use yakujo_contract::evidence::requests::Request;
+use yakujo_contract::evidence::usage::Used;
 use yakujo_contract::fact::content::ContentTestData;
 use yakujo_contract::fact::host::CapacitySample;
 use yakujo_contract::fact::malware::{AvAction, Done};
 use yakujo_contract::id::{Digest, EntryNumber, HostId, PersonId, PostId, RequestId};
-use yakujo_contract::request::auto::{self, Auto, Item, Known};
+use yakujo_contract::request::auto::{self, Auto, Gap, Item, Known, Missing};
 use yakujo_contract::request::clock::{self, Clock, Count, Duty, Lead};
 use yakujo_contract::request::flow::{By, Progress};
 use yakujo_contract::request::forecast::Forecast;
@@ -29,6 +31,7 @@ pub struct Names {
     texts: BTreeMap<Digest, String>,
     samples: Vec<(HostId, Vec<CapacitySample>)>,
     inspections: Vec<(Option<HostId>, ContentTestData)>,
+    gaps: Option<Vec<Gap>>,
 }
 
 impl Names {
@@ -45,6 +48,7 @@ impl Names {
         if let Some(progress) = request.and_then(|request| request.progress.as_ref()) {
             names.samples = request_observed::samples(visit, progress).await?;
             names.inspections = request_observed::inspections(visit, progress).await?;
+            names.gaps = request_observed::gaps(visit, progress).await?;
         }
         for withheld in request.map(withheld_of).unwrap_or_default() {
             if let Some((_, text)) = visit.office.people.withheld(&withheld.digest).await? {
@@ -158,8 +162,10 @@ pub fn autos(visit: &Visit, seen: &Seen, names: &Names) -> Autos {
         outages: observed.outages.as_deref(),
         changes: observed.changes.as_deref(),
         earlier: observed.earlier.as_deref(),
+        good: observed.good.as_deref(),
         samples: Some(&names.samples),
         inspections: Some(&names.inspections),
+        gaps: names.gaps.as_deref(),
         next_report: next,
         now: visit.now,
     };
@@ -409,12 +415,9 @@ fn of_item(visit: &Visit, item: &Item) -> Cell {
             let host = line.host.as_ref().map_or("", yakujo_contract::id::HostId::as_str);
             Cell::text(format!("{host} {} {limit}（{}）", line.resource, line.at_limit))
         }
-        Item::Use(host, row) => {
-            let of = |amount| words::amount(&row.resource, amount);
-            let (mean, most) = (visit.of("平均", "mean"), visit.of("最大", "most"));
-            let (p95, max) = (of(row.p95), of(row.max));
-            Cell::text(format!("{host} {} {mean} {}、95% {p95}、{most} {max}", row.resource, of(row.mean)))
-        }
+        Item::Use(host, resource, used, days) => Cell::text(used_of(lang, (host, resource), *used, *days)),
+        Item::Rank(rank) => Cell::text(words::importance(lang, *rank)),
+        Item::Gap(gap) => Cell::text(missing(lang, gap)),
         Item::File(name, bytes, digest) => Cell::Many(vec![
             Cell::text(format!("{name}（{}）", request_words::bytes(*bytes))),
             Cell::code(digest.as_str()),
@@ -430,6 +433,40 @@ fn of_item(visit: &Visit, item: &Item) -> Cell {
                 (Lang::En, _) => format!("{count} stops within a year, the longest {longest}"),
             })
         }
+    }
+}
+
+/// `web-1 disk:/ 平均 10GB、95％ 12GB、最大 13GB（10月28日～11月27日、5分ごとの測定8,928件）`
+fn used_of(lang: Lang, (host, resource): (&HostId, &str), used: Used, (first, last): (Date, Date)) -> String {
+    let of = |amount| words::amount(resource, amount);
+    let (mean, p95, max, count) = (of(used.mean()), of(used.p95), of(used.max), used.samples);
+    let day = |day: Date| match lang {
+        Lang::Ja => format!("{}月{}日", day.month(), day.day()),
+        Lang::En => day.to_string(),
+    };
+    let (first, last) = (day(first), day(last));
+    match lang {
+        Lang::Ja => format!(
+            "{host} {resource} 平均 {mean}、95％ {p95}（各測定の最大）、最大 {max}（{first}～{last}、測定{count}件）"
+        ),
+        Lang::En => format!(
+            "{host} {resource} mean {mean}, 95 % {p95} (highest of all samples), most {max} ({first} to {last}, {count} samples)"
+        ),
+    }
+}
+
+fn missing(lang: Lang, gap: &Gap) -> String {
+    let why = match gap.why {
+        Missing::Silent => lang.of("機器から連絡がない", "the host was silent"),
+        Missing::Dropped => lang.of("機器の記録が一部失われた", "the agent dropped records"),
+        Missing::Log => lang.of("ログの行が欠けている", "lines of the log are missing"),
+    };
+    let (host, from) = (&gap.host, era::wareki(lang, gap.from));
+    match (lang, gap.to.map(|to| era::wareki(lang, to))) {
+        (Lang::Ja, Some(to)) => format!("{host} {from}～{to}（{why}）"),
+        (Lang::Ja, None) => format!("{host} {from}～（{why}、継続中）"),
+        (Lang::En, Some(to)) => format!("{host} {from} to {to} ({why})"),
+        (Lang::En, None) => format!("{host} since {from} ({why})"),
     }
 }
 

@@ -13,6 +13,9 @@ const fn field(
     Field { key, ja, en, kind, part, need }
 }
 
+const YES_NO_UNKNOWN: [(&str, &str, &str); 3] =
+    [("yes", "有", "Yes"), ("no", "無", "No"), ("unknown", "不明", "Not known")];
+
 pub(super) static F05: FormRow = FormRow {
     key: "F-05",
     word: "事案",
@@ -48,6 +51,7 @@ pub(super) static F05: FormRow = FormRow {
         field("finder", "発見者・経路", "Found by", Kind::People, Part::Ask, Ask::May),
         field("machine", "対象機器", "Machine", Kind::Auto, Part::Ask, Ask::Never),
         field("segment", "区域（三層の別）", "Network", Kind::Auto, Part::Ask, Ask::Never),
+        field("rank", "重要度", "Importance", Kind::Auto, Part::Ask, Ask::Never),
         field("situation", "状況", "Situation", Kind::Text, Part::Ask, Ask::Must),
         field("impact", "影響（業務停止・利用者数）", "Impact", Kind::Text, Part::Ask, Ask::Must),
         field(
@@ -62,18 +66,35 @@ pub(super) static F05: FormRow = FormRow {
             "personal",
             "個人情報の有無",
             "Personal data",
-            Kind::Choice(&[("yes", "有", "Yes"), ("no", "無", "No"), ("unknown", "不明", "Not known")]),
+            Kind::Choice(&YES_NO_UNKNOWN),
             Part::Ask,
             Ask::Must,
         ),
         field(
             "personal_items",
-            "個人情報の項目・本人の数",
+            "個人情報の項目・本人の数（確定・推定の別）",
             "Items and number of persons",
             Kind::Text,
             Part::Ask,
             Ask::May,
         ),
+        field(
+            "my_number",
+            "特定個人情報の有無",
+            "Individual Numbers",
+            Kind::Choice(&YES_NO_UNKNOWN),
+            Part::Ask,
+            Ask::May,
+        ),
+        field(
+            "sensitive",
+            "要配慮個人情報の有無",
+            "Special care-required data",
+            Kind::Choice(&YES_NO_UNKNOWN),
+            Part::Ask,
+            Ask::May,
+        ),
+        field("encrypted", "暗号化の有無", "Encrypted", Kind::Choice(&YES_NO_UNKNOWN), Part::Ask, Ask::May),
         field("cause", "原因", "Cause", Kind::Text, Part::Result, Ask::May),
         field("secondary", "二次被害", "Secondary damage", Kind::Text, Part::Result, Ask::May),
         field("isolated", "遮断", "Isolated", Kind::Auto, Part::Ask, Ask::Never),
@@ -107,9 +128,10 @@ pub(super) static F06: FormRow = FormRow {
     fields: &[
         field("place", "改ざん箇所", "Where", Kind::Auto, Part::Ask, Ask::Never),
         field("difference", "差分", "Difference", Kind::Auto, Part::Ask, Ask::Never),
+        field("good", "改ざん前の内容（ハッシュ）", "Content before", Kind::Auto, Part::Ask, Ask::Never),
         field(
             "basis",
-            "正しい内容の根拠（世代・ハッシュ）",
+            "正しい内容の根拠（世代）",
             "Why the content is right",
             Kind::Text,
             Part::Ask,
@@ -412,6 +434,7 @@ pub(super) static F15: FormRow = FormRow {
             Ask::May,
         ),
         field("erased", "消去日", "Erased", Kind::Moment, Part::Result, Ask::Must),
+        field("gone", "消去の観測", "Erasure observed", Kind::Auto, Part::Result, Ask::Never),
         field("witness", "消去の確認者", "Witness", Kind::People, Part::Result, Ask::May),
     ],
 };
@@ -441,14 +464,7 @@ pub(super) static F16: FormRow = FormRow {
             Part::Ask,
             Ask::Must,
         ),
-        field(
-            "exploited",
-            "悪用状況",
-            "Exploited",
-            Kind::Choice(&[("yes", "有", "Yes"), ("no", "無", "No"), ("unknown", "不明", "Not known")]),
-            Part::Ask,
-            Ask::Must,
-        ),
+        field("exploited", "悪用状況", "Exploited", Kind::Choice(&YES_NO_UNKNOWN), Part::Ask, Ask::Must),
         field("known", "情報を得た日時", "Known since", Kind::Moment, Part::Ask, Ask::Must),
         field("versions", "該当システム・版", "Systems and versions", Kind::Auto, Part::Ask, Ask::Never),
         field("exposure", "露出", "Exposure", Kind::Line, Part::Ask, Ask::Must),
@@ -532,7 +548,8 @@ pub(super) static F19: FormRow = FormRow {
         field("format", "形式", "Format", Kind::Line, Part::Ask, Ask::Must),
         field("due", "期限", "Due", Kind::Moment, Part::Ask, Ask::Must),
         field("delivered", "提供物（件数・ハッシュ）", "Delivered", Kind::Auto, Part::Result, Ask::Never),
-        field("gaps", "欠落区間", "Gaps", Kind::Text, Part::Result, Ask::Must),
+        field("missing", "欠落区間（観測）", "Gaps observed", Kind::Auto, Part::Result, Ask::Never),
+        field("gaps", "欠落区間の説明", "Gaps explained", Kind::Text, Part::Result, Ask::Must),
         field("returned", "返却・廃棄", "Returned or destroyed", Kind::Text, Part::Result, Ask::May),
     ],
 };
