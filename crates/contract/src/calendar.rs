@@ -144,6 +144,18 @@ pub fn wareki(instant: Timestamp) -> String {
     format!("{year}{month}月{date}日（{weekday}）{hour}時{minute:02}分")
 }
 
+/// The fiscal year that an instant lies in: its first instant, and that of the next year.
+#[must_use]
+pub fn fiscal_span(instant: Timestamp) -> (Timestamp, Timestamp) {
+    let day = instant.to_zoned(japan()).date();
+    let year = if day.month() >= 4 { day.year() } else { day.year().saturating_sub(1) };
+    let begin = |year: i16| {
+        let first = Date::new(year, 4, 1).and_then(|date| date.to_zoned(japan()));
+        first.map(|zoned| zoned.timestamp()).ok()
+    };
+    (begin(year).unwrap_or(Timestamp::MIN), begin(year.saturating_add(1)).unwrap_or(Timestamp::MAX))
+}
+
 /// The fiscal year (年度, from 1 April) of an instant, as `R8`.
 #[must_use]
 pub fn fiscal_year(instant: Timestamp) -> String {
@@ -233,5 +245,8 @@ mod tests {
         assert_eq!(fiscal_year(jst("2027-04-01 00:00")), "R9");
         assert_eq!(fiscal_year(jst("2019-03-31 10:00")), "H30");
         assert_eq!(fiscal_year(jst("2019-04-01 10:00")), "R1");
+        let span = (jst("2026-04-01 00:00"), jst("2027-04-01 00:00"));
+        assert_eq!(fiscal_span(jst("2026-04-01 00:00")), span);
+        assert_eq!(fiscal_span(jst("2027-03-31 23:59")), span);
     }
 }

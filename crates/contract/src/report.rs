@@ -3,6 +3,7 @@
 //! The city computes it again from its bundle, on its own machine, and must get the same bytes: nothing here knows a
 //! clock, a machine or a language setting. A part of which nothing was observed says 未観測, never 0 件.
 
+mod changes;
 mod clocks;
 mod sections;
 mod uptime;

@@ -7,11 +7,13 @@ use crate::clauses::{c01_procedures, c02_malware, c07_stops, c08_changes, c12_en
 use crate::entry::{Body, Entry};
 use crate::fact::Fact;
 use crate::finding::Finding;
-use crate::id::{HostId, SystemId};
+use crate::id::{HostId, RequestId, SystemId};
 use crate::occurrence::{Key, Occurrence};
 use crate::reconcile::Join;
+use crate::request::flow::Progress;
+use crate::request::form::Form;
 use crate::terms::Terms;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// Facts that were heard of so long before a step of the clock may lie behind it.
@@ -19,6 +21,9 @@ const AROUND_A_STEP: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was told so shortly before a reading of the clock is believed no more than the reading.
 const AROUND_A_READING: SignedDuration = SignedDuration::from_mins(15);
+
+/// What is joined with a change was seen at most so long before or after it.
+const LONG_WORK: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// How much of what was observed stands on a ticket (F-10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +35,14 @@ pub struct Ratio {
 }
 
 impl Ratio {
+    /// Counts one occurrence with what the join says of it.
+    pub fn count(&mut self, join: &Join) {
+        if !matches!(join, Join::NotSubject(_)) {
+            self.all = self.all.saturating_add(1);
+            self.with_ticket = self.with_ticket.saturating_add(u32::from(join.request().is_some()));
+        }
+    }
+
     /// Whole percent, rounded down; none where nothing happened.
     #[must_use]
     pub fn percent(self) -> Option<u32> {
@@ -50,17 +63,37 @@ impl Court {
         })
     }
 
-    /// How much of what happened stands on a ticket.
-    #[must_use]
-    pub fn history_ratio(&self, system: &SystemId) -> Ratio {
-        let mut ratio = Ratio::default();
-        for (_, _, join) in self.occurrences(system) {
-            if !matches!(join, Join::NotSubject(_)) {
-                ratio.all = ratio.all.saturating_add(1);
-                ratio.with_ticket = ratio.with_ticket.saturating_add(u32::from(join.request().is_some()));
-            }
-        }
-        ratio
+    /// Those between two instants.
+    pub fn occurrences_between<'a>(
+        &'a self,
+        system: &SystemId,
+        (from, to): (Timestamp, Timestamp),
+    ) -> impl Iterator<Item = (&'a HostId, &'a Occurrence, &'a Join)> {
+        let hosts = self.places.get(system).into_iter().flat_map(|hosts| hosts.keys());
+        hosts.flat_map(move |host| {
+            let happened = self.evidence.occurrences.between(host, from, to);
+            happened.filter_map(move |(key, it)| Some((host, it, self.joins.of(host, key)?)))
+        })
+    }
+
+    /// Changes the contractor says are done, begun between two instants, of which nothing was observed: on equipment
+    /// without an agent this is all there is (F-10).
+    pub fn told_changes(&self, (from, to): (Timestamp, Timestamp)) -> Vec<(&RequestId, &Progress)> {
+        let around = (
+            from.checked_sub(LONG_WORK).unwrap_or(Timestamp::MIN),
+            to.checked_add(LONG_WORK).unwrap_or(Timestamp::MAX),
+        );
+        let systems = self.places.keys();
+        let seen: BTreeSet<&RequestId> = systems
+            .flat_map(|system| self.occurrences_between(system, around))
+            .filter_map(|(_, _, join)| join.request())
+            .collect();
+        let all = self.evidence.requests.all().filter_map(|(id, request)| {
+            let progress = request.progress.as_ref().filter(|progress| progress.form() == Form::F09)?;
+            let begun = progress.done.is_some_and(|(_, begun, _)| from <= begun && begun <= to);
+            (begun && !seen.contains(id)).then_some((id, progress))
+        });
+        all.collect()
     }
 
     /// A reading of a clock may change what is believed of acts told shortly before, and of stops a probe told of.

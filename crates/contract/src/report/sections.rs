@@ -1,5 +1,6 @@
 //! The parts of F-23: what happened in the month, and whether anybody watched.
 
+use super::changes::changes;
 use super::clocks::Run;
 use super::uptime::uptime_and_stops;
 use super::{Cell, MOST_ROWS, Month, Observed, Section};
@@ -11,15 +12,12 @@ use crate::fact::host::ResourceUse;
 use crate::fact::malware::DaemonState;
 use crate::finding::Settled;
 use crate::id::{EntryNumber, HostId, RequestId};
-use crate::occurrence::Occurrence;
-use crate::reconcile::Join;
 use crate::request::clock::Duty;
 use crate::request::flow::{Progress, State};
 use crate::request::form::Form;
 use crate::standing::Sentence;
 use crate::terms::Terms;
 use crate::thing::Object;
-use crate::weigh;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,7 +36,7 @@ impl Within<'_> {
         self.month.begin()
     }
 
-    fn holds(&self, at: Timestamp) -> bool {
+    pub(super) fn holds(&self, at: Timestamp) -> bool {
         (self.begin()..self.until).contains(&at)
     }
 
@@ -291,15 +289,6 @@ fn is_account(object: Object) -> bool {
 
 pub(super) type Title = (&'static str, &'static str);
 
-const CHANGE: [Title; 7] = [
-    ("観測した日時", "Observed"),
-    ("ホスト", "Host"),
-    ("種類", "Kind"),
-    ("対象", "What"),
-    ("突合", "Join"),
-    ("申請番号", "Request"),
-    ("記録番号", "Entry"),
-];
 const MALWARE: [Title; 5] =
     [("検知日時", "When"), ("ホスト", "Host"), ("名称", "Name"), ("場所", "Where"), ("記録番号", "Entry")];
 const CAPACITY: [Title; 5] = [
@@ -349,66 +338,8 @@ pub(super) fn section(
     }
 }
 
-/// What was observed to change, beside the request it stands on, with the ratio (F-10).
-fn changes(
-    month: &Within<'_>,
-    key: &str,
-    title: Title,
-    (observed, missing): (Observed, Sentence),
-    wanted: &dyn Fn(Object) -> bool,
-) -> Section {
-    let court = month.court;
-    let is_earlier = |it: &Occurrence| it.when.mark() < month.begin();
-    // What was told too late for the report of its own month stands in this one: nothing is in none.
-    let of_month = |it: &Occurrence| {
-        wanted(it.object) && (month.holds(it.when.mark()) || (is_earlier(it) && month.told(&it.entries)))
-    };
-    let mut happened: Vec<(&HostId, &Occurrence, &Join)> = court
-        .places()
-        .keys()
-        .flat_map(|system| court.occurrences(system))
-        .filter(|(_, it, _)| of_month(it))
-        .collect();
-    happened.sort_by_key(|(host, it, _)| (it.when.mark(), *host, it.object, &it.name));
-    let (mut rows, mut all, mut with, mut earlier) = (Rows::default(), 0_u32, 0_u32, 0_u32);
-    for (host, it, join) in happened {
-        earlier = earlier.saturating_add(u32::from(is_earlier(it)));
-        if !matches!(join, Join::NotSubject(_)) {
-            all = all.saturating_add(1);
-            with = with.saturating_add(u32::from(join.request().is_some()));
-        }
-        rows.push(change(month, host, it, join));
-    }
-    let mut note = Sentence::default();
-    if all > 0 {
-        note.ja = format!("承認を要するもの {all} 件のうち、申請と突き合ったもの {with} 件。");
-        note.en = format!("{with} of {all} that need an approval are joined with a request.");
-    }
-    if earlier > 0 {
-        note.ja.push_str(&format!("前月以前に起きて当月に届いたもの {earlier} 件を含む。"));
-        note.en.push_str(&format!(" {earlier} happened earlier and were told in this month."));
-    }
-    note.ja.push_str(&missing.ja);
-    note.en.push_str(&missing.en);
-    Section { note, ..section(key, title, observed, &CHANGE, rows) }
-}
-
-fn change(month: &Within<'_>, host: &HostId, it: &Occurrence, join: &Join) -> Vec<Cell> {
-    let (ja, en) = it.object.name();
-    let entry = it.entries.first().copied().unwrap_or(it.stamp.entry);
-    vec![
-        Cell::At(it.when.mark()),
-        plain(host),
-        both(ja, en),
-        plain(&it.name),
-        Cell::Both(weigh::verdict_of(join)),
-        join.request().map_or_else(|| plain("－"), |request| plain(number(month, request))),
-        plain(entry),
-    ]
-}
-
 /// The number people use for a request.
-fn number(month: &Within<'_>, id: &RequestId) -> String {
+pub(super) fn number(month: &Within<'_>, id: &RequestId) -> String {
     let known = month.court.evidence().requests.get(id).and_then(|request| request.number.as_ref());
     known.map_or_else(|| id.to_string(), ToString::to_string)
 }

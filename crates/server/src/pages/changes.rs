@@ -1,18 +1,38 @@
-//! 変更履歴 (F-10): everything that happened, beside the ticket it stands on, with the ratio. Made of what was observed:
-//! nobody can leave a line out.
+//! 変更履歴 (F-10): everything that happened in a fiscal year, beside the ticket it stands on, with the ratio. Made of what
+//! was observed: nobody can leave a line out. What nothing observes stands there as the contractor reports it.
 
-use super::block::{Block, Cell, Figure, Table};
+use super::block::{Block, Cell, Chip, Choice, Field, Figure, Input, Table};
 use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Visit};
-use super::words::Lang;
-use super::{block, board, finding_words, first, request_show};
+use super::words::{self, Lang};
+use super::{block, board, finding_words, first, request_fields, request_show};
+use jiff::{SignedDuration, Timestamp};
+use yakujo_contract::calendar::{fiscal_span, fiscal_year};
 use yakujo_contract::court::reconciled::Ratio;
-use yakujo_contract::id::{EntryNumber, HostId, SystemId};
+use yakujo_contract::entry::Party;
+use yakujo_contract::id::{EntryNumber, HostId, RequestId, SystemId};
 use yakujo_contract::occurrence::Occurrence;
 use yakujo_contract::reconcile::Join;
+use yakujo_contract::request::flow::Progress;
+use yakujo_contract::request::form::{Form, Kind};
+use yakujo_contract::thing::Object;
 
-type Line = (SystemId, HostId, Occurrence, Join);
+/// Years that can be chosen; a host whose clock was wrong may say anything.
+const MOST_YEARS: usize = 60;
+
+/// One change: observed, or told by the contractor alone.
+enum Line {
+    Observed { system: SystemId, host: HostId, it: Box<Occurrence>, join: Join },
+    Told { id: RequestId, progress: Box<Progress>, begun: Timestamp },
+}
+
+/// What happened within a fiscal year.
+struct Year {
+    lines: Vec<Line>,
+    ratio: Ratio,
+    told: usize,
+}
 
 /// The list.
 ///
@@ -20,87 +40,146 @@ type Line = (SystemId, HostId, Occurrence, Join);
 /// When a template fails.
 pub async fn show(visit: Visit) -> Answer {
     let wanted = Wanted::of(&visit);
-    let (lines, ratio) = lines(&visit);
-    let (rows, next) = wanted.take(lines.iter(), place, |line| row(&visit, line));
+    let years = years(&visit);
+    let chosen = years.iter().find(|(name, _)| name == visit.asked("year")).or(years.first());
+    let span = chosen.map_or_else(|| fiscal_span(visit.now), |(_, span)| *span);
+    let year = of_year(&visit, span);
+    let (rows, next) = wanted.take(year.lines.iter(), place, |line| row(&visit, line));
     let heads = [
         visit.of("観測した日時", "Observed"),
         visit.of("場所", "Place"),
         visit.of("対象", "Thing"),
         visit.of("前 → 後", "Before, after"),
         visit.of("実施者", "Done by"),
-        visit.of("突合と申請番号", "Join, ticket"),
-        visit.of("証拠", "Entries"),
+        visit.of("突合、申請番号・概要・区分", "Join, ticket, class"),
+        visit.of("検知元と証拠", "Seen by, entries"),
     ];
+    let name = chosen.map_or_else(String::new, |(name, _)| name.clone());
     let table = Table {
-        caption: visit.of("変更履歴（F-10、新しい順）", "Changes (F-10), newest first").to_owned(),
+        caption: format!("{} {name}", visit.of("変更履歴（F-10、新しい順）", "Changes (F-10), newest first")),
         heads: heads.map(str::to_owned).to_vec(),
         rows,
-        empty: visit.of("観測された変更はありません（0件）。", "No change was observed (0).").to_owned(),
+        empty: visit
+            .of("この年度に観測された変更はありません（0件）。", "No change was observed (0).")
+            .to_owned(),
     };
-    let list = List { name: "changes", table, next, keep: Vec::new() };
-    if let Some(download) = list.download_with(&visit, &wanted, vec![share(&visit, ratio)]).await {
+    let keep = vec![("year".to_owned(), name.clone())];
+    let list = List { name: "changes", table, next, keep };
+    if let Some(download) = list.download_with(&visit, &wanted, vec![share(&visit, &year, &name)]).await {
         return download;
     }
     let lead = visit.of(
-        "機器が観測したすべての変更と、対応する申請です。観測から作るため、書き漏らしがありません。",
-        "Every observed change and the request it stands on.",
+        "機器が観測したすべての変更と、対応する申請です。観測から作るため、書き漏らしがありません。観測できない機器の変更は、受託者の実施報告を「申告のみ」として載せます。",
+        "Every observed change and the request it stands on; where nothing observes, what the contractor reports.",
     );
     let mut page = Page::new("changes", visit.of("変更履歴", "Changes"), lead);
-    page.push(Block::Figures(figures(&visit, ratio)));
-    page.blocks.extend(list.blocks(&visit, &wanted));
+    page.push(Block::Figures(figures(&visit, &year)));
+    let mut blocks = list.blocks(&visit, &wanted);
+    for block in &mut blocks {
+        if let Block::Finder(finder) = block {
+            finder.hidden.clear();
+            finder.selects = vec![select(&visit, &years, &name)];
+        }
+    }
+    page.blocks.extend(blocks);
     frame::show(&visit, &page)
 }
 
-fn lines(visit: &Visit) -> (Vec<Line>, Ratio) {
+fn select(visit: &Visit, years: &[(String, Span)], here: &str) -> Field {
+    let choice = |(name, _): &(String, Span)| Choice {
+        value: name.clone(),
+        label: name.clone(),
+        chosen: name == here,
+    };
+    Field::new("year", visit.of("年度", "Year"), Input::OneOf(years.iter().map(choice).collect()))
+}
+
+type Span = (Timestamp, Timestamp);
+
+/// The fiscal years since the first change, the newest first.
+fn years(visit: &Visit) -> Vec<(String, Span)> {
     let court = visit.office.court();
+    let hosts = court.places().values().flat_map(|hosts| hosts.keys());
+    let first = hosts.filter_map(|host| Some(court.evidence().occurrences.of_host(host).next()?.0.0)).min();
+    let first = first.unwrap_or(visit.now).min(visit.now);
+    let mut years = Vec::new();
+    let mut at = visit.now;
+    while years.len() < MOST_YEARS {
+        let span = fiscal_span(at);
+        years.push((fiscal_year(at), span));
+        match span.0.checked_sub(SignedDuration::from_hours(24)) {
+            Ok(earlier) if span.0 > first => at = earlier,
+            Ok(_) | Err(_) => break,
+        }
+    }
+    years
+}
+
+fn of_year(visit: &Visit, (from, next): Span) -> Year {
+    let court = visit.office.court();
+    let span = (from, next.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(next));
     let mut ratio = Ratio::default();
     let mut lines = Vec::new();
     for system in court.places().keys() {
-        let own = court.history_ratio(system);
-        ratio.all = ratio.all.saturating_add(own.all);
-        ratio.with_ticket = ratio.with_ticket.saturating_add(own.with_ticket);
-        let happened = court.occurrences(system);
-        lines.extend(
-            happened.map(|(host, it, join)| (system.clone(), host.clone(), it.clone(), join.clone())),
-        );
+        for (host, it, join) in court.occurrences_between(system, span) {
+            ratio.count(join);
+            let (system, host, it, join) = (system.clone(), host.clone(), Box::new(it.clone()), join.clone());
+            lines.push(Line::Observed { system, host, it, join });
+        }
     }
-    lines.sort_by_cached_key(place_of);
-    (lines, ratio)
-}
-
-fn place_of((system, host, it, _): &Line) -> String {
-    let newest = i64::MAX.saturating_sub(it.when.mark().as_second());
-    format!("{newest:020}{system}{host}{}{}", it.object.word(), it.name)
+    let told = court.told_changes(span);
+    let count = told.len();
+    lines.extend(told.into_iter().filter_map(|(id, progress)| {
+        let (_, begun, _) = progress.done?;
+        Some(Line::Told { id: id.clone(), progress: Box::new(progress.clone()), begun })
+    }));
+    lines.sort_by_cached_key(|line| place(&line));
+    Year { lines, ratio, told: count }
 }
 
 fn place(line: &&Line) -> String {
-    place_of(line)
+    let newest = |at: Timestamp| i64::MAX.saturating_sub(at.as_second());
+    match line {
+        Line::Observed { system, host, it, .. } => {
+            format!("{:020}{system}{host}{}{}", newest(it.when.mark()), it.object.word(), it.name)
+        }
+        Line::Told { id, begun, .. } => format!("{:020}{id}", newest(*begun)),
+    }
 }
 
-fn figures(visit: &Visit, ratio: Ratio) -> Vec<Figure> {
+fn figures(visit: &Visit, year: &Year) -> Vec<Figure> {
+    let ratio = year.ratio;
     let percent = ratio.percent().map_or_else(|| "－".to_owned(), |percent| format!("{percent}％"));
     vec![
         first::figure(ratio.all, visit.of("承認を要する変更", "changes that need an approval")),
         first::figure(ratio.with_ticket, visit.of("申請と突き合ったもの", "joined with a request")),
         first::figure(percent, visit.of("申請のある割合", "with a request")),
+        first::figure(year.told, visit.of("受託者の申告のみ", "only told by the contractor")),
     ]
 }
 
-/// The ratio in a sentence, for paper; of the whole list, whatever part of it was asked for.
-fn share(visit: &Visit, ratio: Ratio) -> String {
-    let Ratio { all, with_ticket } = ratio;
-    let percent = ratio.percent().map_or_else(String::new, |percent| format!("（{percent}％）"));
+/// The ratio in a sentence, for paper; of the whole year, whatever part of it was asked for.
+fn share(visit: &Visit, year: &Year, name: &str) -> String {
+    let (Ratio { all, with_ticket }, told) = (year.ratio, year.told);
+    let percent = year.ratio.percent().map_or_else(String::new, |percent| format!("（{percent}％）"));
     match visit.lang {
-        Lang::Ja => {
-            format!(
-                "承認を要する変更 {all} 件のうち、申請と突き合ったもの {with_ticket} 件{percent}（全期間）"
-            )
-        }
-        Lang::En => format!("{with_ticket} of {all} changes that need an approval are joined with a request"),
+        Lang::Ja => format!(
+            "{name}年度：承認を要する変更 {all} 件のうち、申請と突き合ったもの {with_ticket} 件{percent}。ほかに、観測がなく受託者の申告のみの変更 {told} 件"
+        ),
+        Lang::En => format!(
+            "{name}: {with_ticket} of {all} changes that need an approval are joined with a request; {told} more were only told by the contractor"
+        ),
     }
 }
 
-fn row(visit: &Visit, (system, host, it, join): &Line) -> Vec<Cell> {
+fn row(visit: &Visit, line: &Line) -> Vec<Cell> {
+    match line {
+        Line::Observed { system, host, it, join } => observed(visit, system, host, it, join),
+        Line::Told { id, progress, begun } => told(visit, id, progress, *begun),
+    }
+}
+
+fn observed(visit: &Visit, system: &SystemId, host: &HostId, it: &Occurrence, join: &Join) -> Vec<Cell> {
     let lang = visit.lang;
     let name = board::system_names(visit).get(system).cloned();
     let digest = |digest: Option<&yakujo_contract::id::Digest>| {
@@ -111,10 +190,11 @@ fn row(visit: &Visit, (system, host, it, join): &Line) -> Vec<Cell> {
         Cell::code(text.clone().or(digest).unwrap_or_else(none))
     };
     let entries: Vec<EntryNumber> = it.entries.iter().copied().take(3).collect();
-    let ticket = match join.request() {
-        Some(request) => request_show::links(visit, std::iter::once(request)),
-        None => Cell::text("－"),
-    };
+    let mut ticket = vec![Cell::Chip(finding_words::join(lang, join))];
+    match join.request() {
+        Some(request) => ticket.extend(of_ticket(visit, request)),
+        None => ticket.push(Cell::text("－")),
+    }
     vec![
         finding_words::when(lang, &it.when),
         Cell::Many(vec![
@@ -130,7 +210,67 @@ fn row(visit: &Visit, (system, host, it, join): &Line) -> Vec<Cell> {
             shown(&it.texts.1, digest(it.digest_after.as_ref())),
         ]),
         finding_words::actor(visit, it.by.as_ref()),
-        Cell::Many(vec![Cell::Chip(finding_words::join(lang, join)), ticket]),
-        block::entries(&visit.base(), &entries),
+        Cell::Many(ticket),
+        Cell::Many(vec![Cell::text(seen_by(lang, it.object)), block::entries(&visit.base(), &entries)]),
     ]
+}
+
+/// The number of a ticket with its title, and its class where it is a change.
+fn of_ticket(visit: &Visit, request: &RequestId) -> Vec<Cell> {
+    let link = request_show::links(visit, std::iter::once(request));
+    let court = visit.office.court();
+    let progress = court.evidence().requests.get(request).and_then(|known| known.progress.as_ref());
+    let class = progress.and_then(|progress| class(visit.lang, progress));
+    std::iter::once(link).chain(class.map(|class| Cell::Small(class.to_owned()))).collect()
+}
+
+fn class(lang: Lang, progress: &Progress) -> Option<&'static str> {
+    let word = progress.filled.text("class").filter(|_| progress.form() == Form::F09)?;
+    let field = progress.form().row().fields.iter().find(|field| field.key == "class")?;
+    let Kind::Choice(choices) = field.kind else { return None };
+    choices.iter().find(|(key, _, _)| *key == word).map(|(_, ja, en)| lang.of(ja, en))
+}
+
+/// What the contractor says it did, where nothing was observed.
+fn told(visit: &Visit, id: &RequestId, progress: &Progress, begun: Timestamp) -> Vec<Cell> {
+    let lang = visit.lang;
+    let names = board::system_names(visit);
+    let scope = progress.scope();
+    let systems = scope.systems.iter().map(|id| names.get(id).cloned().unwrap_or_else(|| id.to_string()));
+    let hosts = scope.hosts.iter().map(|host| Cell::text(host.as_str()));
+    let things = scope.things.iter().map(|thing| Cell::text(request_fields::thing_line(visit, thing)));
+    let word = visit.of("申告のみ（観測なし）", "Told, not observed").to_owned();
+    let unseen = Chip { class: "unknown", sign: "△", word, href: String::new() };
+    let mut ticket = vec![Cell::Chip(unseen)];
+    ticket.extend(of_ticket(visit, id));
+    let entries: Vec<EntryNumber> = progress.done.iter().map(|(stamp, _, _)| stamp.entry).collect();
+    vec![
+        Cell::time(lang, begun),
+        Cell::Many(hosts.chain(systems.map(Cell::text)).collect()),
+        Cell::Many(things.collect()),
+        Cell::text(progress.filled.text("before_after").unwrap_or("－")),
+        Cell::text(words::party(lang, Party::Contractor)),
+        Cell::Many(ticket),
+        Cell::Many(vec![
+            Cell::text(visit.of("受託者の報告", "Report of the contractor")),
+            block::entries(&visit.base(), &entries),
+        ]),
+    ]
+}
+
+/// What of the agent sees changes of such a thing.
+fn seen_by(lang: Lang, object: Object) -> &'static str {
+    match object {
+        Object::File | Object::Job | Object::HostKey | Object::Baseline | Object::Watch => {
+            lang.of("エージェント（ファイルの監視）", "agent, watching files")
+        }
+        Object::Package => lang.of("エージェント（パッケージの記録）", "agent, package records"),
+        Object::Service | Object::Boot => {
+            lang.of("エージェント（起動・停止の監視）", "agent, starts and stops")
+        }
+        Object::Release => lang.of("エージェント（リリースの監視）", "agent, releases"),
+        Object::TestData => lang.of("テストデータの検査", "inspection of test data"),
+        Object::Target => lang.of("監視点", "probes"),
+        _ => lang.of("エージェント（設定の観測）", "agent, settings"),
+    }
 }
