@@ -9,7 +9,7 @@ use yakujo_contract::fact::Fact;
 use yakujo_contract::terms::Terms;
 
 /// Kinds nobody makes yet, when this list was begun. Never raise it.
-const NOT_YET_PRODUCED: usize = 36;
+const NOT_YET_PRODUCED: usize = 15;
 /// Kinds nobody weighs yet, when this list was begun. Never raise it.
 const NOT_YET_USED: usize = 49;
 
@@ -49,9 +49,15 @@ fn every_kind_of_fact_is_made_by_a_program_or_stands_on_the_list() {
         .map(|own| programs(&repository().join(format!("crates/{own}/src"))))
         .concat();
     let is_made = |kind: &&str| {
-        // `Fact::ClockStep(step)` makes one; `Fact::ClockStep(_)` only looks.
+        // `Fact::ClockStep(step)` makes one; `Fact::ClockStep(step) =>` and `Fact::ClockStep(_)` only look.
         let variant = format!("Fact::{}(", variant(kind));
-        text.split(&variant).skip(1).any(|rest| !rest.starts_with("_)") && !rest.starts_with(".."))
+        text.split(&variant).skip(1).any(|rest| {
+            let looks = rest.split_once(')').is_some_and(|(inner, after)| {
+                let after = after.trim_start_matches(')').trim_start();
+                inner == "_" || inner == ".." || after.starts_with("=>") || after.starts_with("= ")
+            });
+            !looks
+        })
     };
     let missing: BTreeSet<&str> = Fact::KINDS.iter().copied().filter(|kind| !is_made(kind)).collect();
     assert_eq!(list(include_str!("not_yet_produced.txt")), missing);

@@ -10,7 +10,10 @@ use crate::id::{EntryNumber, FindingId};
 use crate::occurrence::{Occurrence, finding_id};
 use crate::parameter::ParameterId;
 use crate::reconcile::{FOR_USERS, Join, NEAR, Place, Question, join};
-use crate::standing::{EvidenceClass, Sentence, Verdict};
+use crate::request::RequestNumber;
+use crate::request::flow::{Progress, State};
+use crate::request::form::Form;
+use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use crate::target::Means;
 use crate::thing::Object;
 use crate::weigh::{self, Deadlines};
@@ -113,20 +116,53 @@ pub fn judge_12_1_c(_case: &Case<'_>) -> Verdict {
 
 /// 12.1.d 個人情報及び一般に公表することを前提としていない情報資産の実在データを含む場合は、市役所内にテスト環境をつくる等の対策を行うこと。
 ///
-/// Real data that were found have to stand on a permit (F-15) that was given before, for this set, at this time.
+/// Real data that were found have to stand on a permit (F-15) that was given before, for this set, at this time. When its
+/// period is over, their erasure has to be reported; what was seen once says nothing of what is there afterwards.
 pub fn judge_12_1_d(case: &Case<'_>) -> Verdict {
-    match weighed(case, Rule::R17) {
-        Err(verdict) => *verdict,
-        Ok(settled) => match covered(case, Object::TestData) {
-            entries if entries.is_empty() && settled == 0 => no_test_data(),
-            entries => Verdict::kept(Sentence::new(
-                format!("実在データを含むテストデータ {} 件は、すべて利用許可の範囲内です。", entries.len()),
-                format!("All {} sets with real data stand on a permit.", entries.len()),
-            ))
-            .with_evidence(EvidenceClass::E1, entries)
-            .measured_by([P22]),
-        },
+    let settled = match weighed(case, Rule::R17) {
+        Err(verdict) => return *verdict,
+        Ok(settled) => settled,
+    };
+    let permits = case
+        .requests(Form::F15)
+        .filter(|(_, permit)| permit.approved.is_some() && permit.filled.text("origin") == Some("real"));
+    let (open, over): (Vec<_>, Vec<_>) = permits.partition(|(_, permit)| is_in_its_time(case, permit));
+    let not_erased = |permit: &Progress| permit.reports.is_empty() && permit.state != State::Withdrawn;
+    if let Some((number, permit)) = over.iter().find(|(_, permit)| not_erased(permit)) {
+        return not_erased_yet(number, permit);
     }
+    match covered(case, Object::TestData) {
+        entries if open.is_empty() || (entries.is_empty() && settled == 0) => no_test_data(),
+        entries => Verdict::kept(Sentence::new(
+            format!("実在データを含むテストデータ {} 件は、すべて利用許可の範囲内です。", entries.len()),
+            format!("All {} sets with real data stand on a permit.", entries.len()),
+        ))
+        .with_evidence(EvidenceClass::E1, entries)
+        .measured_by([P22]),
+    }
+}
+
+fn is_in_its_time(case: &Case<'_>, permit: &Progress) -> bool {
+    permit.window().is_some_and(|window| !case.passed(window.last()))
+}
+
+fn not_erased_yet(number: &RequestNumber, permit: &Progress) -> Verdict {
+    let end = permit.window().map_or_else(String::new, |window| jst(window.last()));
+    Verdict::unknown(
+        Sentence::new(
+            format!(
+                "実在データの利用許可 {number} の期間が {end} に終わりましたが、消去の報告がありません。"
+            ),
+            format!(
+                "The permit {number} for real data ended on {end}; that they were erased was not reported."
+            ),
+        ),
+        Sentence::new(
+            "受託者は、実在データを消去し、消去日と確認者を F-15 で報告してください。",
+            "The contractor erases the data and reports by F-15 when, and who saw it.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [permit.asked.entry])
 }
 
 fn no_test_data() -> Verdict {
