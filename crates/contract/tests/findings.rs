@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use yakujo_contract::court::Court;
 use yakujo_contract::court::found::Found;
-use yakujo_contract::entry::Entry;
+use yakujo_contract::entry::{Entry, Party};
 use yakujo_contract::finding::Rule;
 use yakujo_contract::id::{EntryNumber, FindingId};
 use yakujo_contract::reconcile::{Join, Missing};
@@ -191,4 +191,21 @@ fn what_was_delivered_late_is_never_said_to_have_come_in_time() {
     assert!(late.contains("より遅れて") && !late.contains("期限までに"), "{late}");
     let early = cause("c05_logs_provided", "2026-05-22T00:01:00Z");
     assert!(early.contains("期限までに提供しています"), "{early}");
+}
+
+#[test]
+fn whoever_has_to_answer_and_does_not_is_told_of_in_every_state_that_waits() {
+    let late = |lines: &str| -> Vec<(String, Party)> {
+        let all = found(lines).into_iter().filter(|found| found.finding.rule == Rule::R23);
+        all.map(|found| (found.finding.names.join(" "), found.finding.against)).collect()
+    };
+    let ask = "ask F-07 g1 11-09T00:00 systems=main from=11-27T01:00 to=11-27T02:00\n";
+    assert_eq!(late(ask), [("g1".to_owned(), Party::City)]);
+    let given_back = format!("{ask}return g1 11-10T00:00\n");
+    assert_eq!(late(&given_back), [("g1".to_owned(), Party::Contractor)], "nobody handed it in again");
+    assert!(late(&format!("{ask}return g1 11-26T00:00\n")).is_empty(), "given back this morning");
+    assert!(late(&format!("{ask}return g1 11-10T00:00\nwithdraw g1 11-11T00:00\n")).is_empty());
+    let report = "ask F-08 g1 11-09T00:00 systems=main\nreport g1 11-10T00:00\n";
+    assert_eq!(late(report), [("g1".to_owned(), Party::City)], "reported, and nobody confirms");
+    assert!(late(&format!("{report}confirm g1 11-11T00:00\n")).is_empty());
 }

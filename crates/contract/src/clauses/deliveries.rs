@@ -84,7 +84,9 @@ fn overdue(
     due: Timestamp,
 ) -> Option<Verdict> {
     let in_time = delivered(progress).is_some_and(|stamp| stamp.received <= due);
-    let over = matches!(progress.state, State::Withdrawn | State::Returned | State::Confirmed);
+    // Given back with a question before it was due, it waits for the city; given back afterwards it is late all the same.
+    let asked_back = progress.state == State::Returned && progress.since.received <= due;
+    let over = asked_back || matches!(progress.state, State::Withdrawn | State::Confirmed);
     if in_time || over || !case.passed(due) {
         return None;
     }

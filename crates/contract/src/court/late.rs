@@ -10,7 +10,7 @@ use crate::occurrence::{When, finding_id};
 use crate::parameter::ParameterId;
 use crate::reconcile::{Beyond, Join, Missing};
 use crate::request::Step;
-use crate::request::flow::Progress;
+use crate::request::flow::{Progress, State};
 use crate::request::form::Path;
 use crate::thing::Object;
 use jiff::{SignedDuration, Timestamp};
@@ -98,18 +98,18 @@ fn used_beyond(case: &Case<'_>, id: &RequestId, progress: &Progress) -> Vec<Find
     all
 }
 
-/// nobody answered in time.
+/// nobody answered in time: a request that waits, one that was given back, a report that waits for its confirmation.
 fn answer_late(case: &Case<'_>, id: &RequestId, progress: &Progress) -> Option<Finding> {
+    let against = progress.turn()?;
+    let answer_by = |from| case.after_open_days(from, case.measure(P19, "decide_bd").value).at;
     let waits = progress.state.is_open() && progress.settled_by_talk().is_none();
-    let against = progress.turn().filter(|_| waits)?;
-    let due = match progress.form().row().path {
-        Path::Delivery => progress.filled.moment("due")?,
-        Path::Approval | Path::Consultation | Path::Report => {
-            case.after_open_days(progress.handed_in.received, case.measure(P19, "decide_bd").value).at
-        }
+    let (from, due) = match (progress.state, progress.form().row().path) {
+        (_, Path::Delivery) if waits => (progress.handed_in, progress.filled.moment("due")?),
+        _ if waits => (progress.handed_in, answer_by(progress.handed_in.received)),
+        (State::Returned | State::Reported, _) => (progress.since, answer_by(progress.since.received)),
+        _ => return None,
     };
     let join = Join::Late { request: Some(id.clone()), due };
-    let entry = progress.handed_in.entry;
-    let at = progress.handed_in.received;
-    case.passed(due).then(|| Finding { against, since: due, ..found(case, Rule::R23, id, at, join, entry) })
+    let finding = found(case, Rule::R23, id, from.received, join, from.entry);
+    case.passed(due).then_some(Finding { against, since: due, ..finding })
 }

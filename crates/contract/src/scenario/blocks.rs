@@ -94,9 +94,8 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "backup" | "checked" | "restored" => backup(&line),
         "engine" | "scanned" | "missed" => protection::protection(&line),
         "ask" => ask(&line),
-        "approve" | "refuse" | "revoke" | "consult" | "confirm" | "phone" | "use" | "report" | "withdraw" => {
-            step(&line)
-        }
+        "approve" | "refuse" | "return" | "revoke" | "consult" | "confirm" | "phone" | "use" | "report"
+        | "withdraw" => step(&line),
         "post" | "leave" | "deputy" | "twin" => seat(&line),
         "classify" | "close" => said(&line),
         _ => return Ok(None),
@@ -474,7 +473,10 @@ fn ask(line: &Line<'_>) -> Read<Vec<Value>> {
             Kind::Moment => at.to_string(),
             Kind::Line | Kind::Text | Kind::People | Kind::Auto => "書いたとおり".to_owned(),
         };
-        let given = line.pair(field.key).map(ToOwned::to_owned);
+        let given = match (line.pair(field.key), field.kind) {
+            (Some(moment), Kind::Moment) => Some(instant(moment)?.to_string()),
+            (given, _) => given.map(ToOwned::to_owned),
+        };
         fields.insert(field.key.to_owned(), json!(given.unwrap_or(usual)));
     }
     let mut filled = json!({ "form": key, "title": id, "scope": scope(line)?, "fields": fields });
@@ -520,6 +522,7 @@ fn step(line: &Line<'_>) -> Read<Vec<Value>> {
             "reason": "理由" }),
         "report" => json!({ "step": "reported", "edition": line.pair("edition").unwrap_or("first") }),
         "confirm" => json!({ "step": "confirmed" }),
+        "return" => json!({ "step": "returned", "reason": "理由" }),
         _ => json!({ "step": "withdrawn", "reason": "理由" }),
     };
     if let Some(step) = step.as_object_mut() {
