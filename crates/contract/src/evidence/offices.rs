@@ -177,6 +177,12 @@ impl Offices {
         self.deputies.taken_at(&(post.clone(), person.clone()), at)
     }
 
+    /// Whether anybody holds the post or stands in for it at an instant.
+    #[must_use]
+    pub fn is_occupied(&self, post: &PostId, at: Timestamp) -> bool {
+        self.holders_of(post, at).chain(self.deputies_of(post, at)).next().is_some()
+    }
+
     /// Everybody who held or will hold a post, in the order of entry.
     #[must_use]
     pub fn held(&self, post: &PostId) -> Vec<Sitting> {

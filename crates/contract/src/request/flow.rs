@@ -148,7 +148,7 @@ impl Progress {
             Step::Withdrawn { .. } => self.withdraw(by, stamp),
             Step::Revoked { post, manner, .. } => self.revoke(rules, by, stamp, (post, *manner)),
             Step::Countersigned { post } => self.countersign(rules, by, stamp, post),
-            Step::Consented { at, post, .. } => self.consent(by, stamp, *at, post),
+            Step::Consented { at, post, .. } => self.consent(rules, by, stamp, (*at, post)),
             Step::Invoked { at, scope, because, .. } => {
                 let new = Use { stamp, at: *at, scope: scope.clone(), because: *because, reported: None };
                 self.invoke(by, new)
@@ -212,10 +212,27 @@ impl Progress {
         if at > stamp.received {
             return Err(WhyNot::Instant);
         }
+        if outcome == Outcome::Agreed && self.path() != Path::Approval {
+            self.may_settle(rules, by, stamp)?;
+        }
         self.received = self.received.or(Some(stamp));
         self.consulted = Some((stamp, outcome));
         self.enter(State::Consulted, stamp);
         Ok(())
+    }
+
+    /// A settled talk allows what an approval allows, so it is the word of the same post: that of the route, else any post of
+    /// the city. Who stands in decides (代決), and his decision is looked at afterwards; a report has no decision, there he
+    /// talks for the post.
+    fn may_settle(&self, rules: Rules<'_>, by: &By, stamp: Stamp) -> Result<(), WhyNot> {
+        let route = self.way(rules, stamp);
+        let talks = |manner| manner == Manner::Own || self.path() == Path::Report;
+        let seats = rules.offices.seats_of(&by.person, stamp.received);
+        let decides = |post: &PostId| route.is_none_or(|route| route.decides == *post);
+        if !seats.iter().any(|(post, manner)| talks(*manner) && decides(post)) {
+            return Err(WhyNot::NotSettledBy);
+        }
+        route.map_or(Ok(()), |route| self.all_agree(route.before.iter().chain(&route.concur)))
     }
 
     fn sign(
@@ -361,6 +378,12 @@ impl Progress {
         self.only(by, Party::City)?;
         self.only_in(&[State::Approved])?;
         self.only_seated(rules, by, stamp, seat)?;
+        // Posts are renamed and routes change; whoever decided, or would decide today, takes it back.
+        let decided = self.approved.iter().map(|decided| &decided.post);
+        let mut decides = decided.chain(self.way(rules, stamp).map(|route| &route.decides));
+        if !decides.clone().any(|post| post == seat.0) {
+            return Err(decides.next().map_or(WhyNot::NoPost, |post| WhyNot::OtherPost(post.clone())));
+        }
         self.revoked = Some(stamp);
         self.enter(State::Revoked, stamp);
         Ok(())
@@ -383,12 +406,21 @@ impl Progress {
         Ok(())
     }
 
-    fn consent(&mut self, by: &By, stamp: Stamp, at: Timestamp, post: &PostId) -> Result<(), WhyNot> {
+    fn consent(
+        &mut self,
+        rules: Rules<'_>,
+        by: &By,
+        stamp: Stamp,
+        (at, post): (Timestamp, &PostId),
+    ) -> Result<(), WhyNot> {
         self.only(by, Party::Contractor)?;
         self.only_on(&[Path::Approval, Path::Consultation])?;
         self.only_in(&[State::Asked, State::Received, State::Consulted])?;
         if at > stamp.received {
             return Err(WhyNot::Instant);
+        }
+        if !rules.offices.is_occupied(post, at) {
+            return Err(WhyNot::Vacant(post.clone()));
         }
         self.consent = Some(Consent { stamp, at, post: post.clone() });
         Ok(())

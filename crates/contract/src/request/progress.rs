@@ -229,6 +229,12 @@ pub enum WhyNot {
     /// The person neither holds the post nor stands in for it on that day.
     #[error("the post was not occupied by this person on that day")]
     NoPost,
+    /// That a talk was settled is said by the post that decides, and by nobody else.
+    #[error("that the talk was settled is recorded by who holds the deciding post on that day")]
+    NotSettledBy,
+    /// Nobody held the post, nor stood in for it, when it is said to have consented.
+    #[error("nobody held the post {0} at the time of the call")]
+    Vacant(PostId),
     /// Requester and approver are one human being.
     #[error("nobody decides on his own request")]
     OwnRequest,

@@ -62,8 +62,8 @@ pub fn possible(court: &Court, actor: &Actor, request: &RequestId, now: Timestam
             }
             continue;
         }
-        let Some(nobody) = nobody() else { continue };
-        let step = sample(word, progress, &nobody, now);
+        let Some(post) = called_post(court, now) else { continue };
+        let step = sample(word, progress, &post, now);
         if step.is_some_and(|step| follows(court, actor, request, progress, &step, now)) {
             found.push(Possible { word, seats: Vec::new() });
         }
@@ -77,8 +77,11 @@ pub fn needs_seat(word: &str) -> bool {
     matches!(word, "approved" | "signed" | "refused" | "countersigned" | "revoked")
 }
 
-fn nobody() -> Option<Seat> {
-    Some(("nobody".parse().ok()?, Manner::Own))
+/// A post that can be called now, for a sample of a call; steps that name no post do without.
+fn called_post(court: &Court, now: Timestamp) -> Option<Seat> {
+    let offices = &court.evidence().offices;
+    let post = offices.posts().into_iter().find(|post| offices.is_occupied(post, now)).cloned();
+    Some((post.or_else(|| "nobody".parse().ok())?, Manner::Own))
 }
 
 fn follows(
@@ -117,7 +120,7 @@ pub fn sample(word: &str, progress: &Progress, (post, manner): &Seat, now: Times
     let text = String::new;
     Some(match word {
         "received" => Step::Received,
-        "consulted" => Step::Consulted { at: now, outcome: Outcome::Agreed, record: text() },
+        "consulted" => Step::Consulted { at: now, outcome: Outcome::Continues, record: text() },
         "signed" => Step::Signed { post, manner, opinion: Opinion::Agrees, remark: text() },
         "approved" => Step::Approved { post, manner, conditions: Vec::new(), window: None, scope: None },
         "refused" => Step::Refused { post, manner, reason: text() },

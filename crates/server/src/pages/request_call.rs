@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use yakujo_contract::act::{Act, Withheld};
 use yakujo_contract::id::{PostId, RequestId};
+use yakujo_contract::request::flow::WhyNot;
 use yakujo_contract::request::form::{Ask, Form};
 use yakujo_contract::request::{FieldValue, Filled, RequestNumber, Scope, Step, Window};
 
@@ -124,11 +125,15 @@ fn read_call(reading: &mut Reading<'_>, visit: &Visit) -> Option<Call> {
     let scope = reading.scope("", things);
     let (at, to) = (reading.moment("at", Ask::Must), reading.moment("to", Ask::Must));
     let (who, read_back) = (reading.text("who", Ask::Must), reading.text("read_back", Ask::Must));
-    let post = visit.typed("post").parse().ok();
+    let post: Option<PostId> = visit.typed("post").parse().ok();
     if post.is_none() {
         reading.refuse("post", "職を選んでください。", "Choose a post.");
     }
-    let (at, to) = (at?, to?);
+    let (post, at, to) = (post?, at?, to?);
+    if !visit.office.court().evidence().offices.is_occupied(&post, at) {
+        let text = super::request_words::why_not(visit.lang, &WhyNot::Vacant(post.clone()));
+        reading.wrong.push(Wrong { field: "post".to_owned(), text });
+    }
     if at >= to {
         reading.refuse("to", "了承を得た日時より後にしてください。", "It comes after the consent.");
     }
@@ -142,7 +147,7 @@ fn read_call(reading: &mut Reading<'_>, visit: &Visit) -> Option<Call> {
         let text = super::request_words::not_filled(visit.lang, &why);
         reading.wrong.push(Wrong { field: "read_back".to_owned(), text });
     }
-    Some(Call { filled, at, post: post?, who, read_back })
+    Some(Call { filled, at, post, who, read_back })
 }
 
 /// The form as far as it is known on the telephone: the rest is written when the city asks for it.

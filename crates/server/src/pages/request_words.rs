@@ -1,6 +1,7 @@
 //! Words of requests: states, steps, and why a step is not allowed.
 
 use super::words::Lang;
+use yakujo_contract::id::PostId;
 use yakujo_contract::request::flow::{State, WhyNot};
 use yakujo_contract::request::form::Form;
 use yakujo_contract::request::{Edition, Manner, NotFilled, Opinion, Outcome, Step, Trigger};
@@ -63,20 +64,19 @@ pub fn why_not(lang: Lang, why: &WhyNot) -> String {
                 "Only the holder of the post on this day, or a deputy named for it, may do this.",
             )
             .to_owned(),
+        WhyNot::NotSettledBy => lang
+            .of(
+                "「協議が調った」と記録できるのは、この様式を決裁する職に本日就いている方だけです。ほかの方は「継続」として記録し、決裁する職の方に回してください。代決者の方は、協議ではなく「承認」で決裁してください。",
+                "That a talk was settled is recorded by the holder of the post that decides. Record it as going on and pass it to the holder; a deputy decides by an approval.",
+            )
+            .to_owned(),
         WhyNot::OwnRequest => lang
             .of(
                 "申請した方と同じ方は決裁できません。別の方に依頼してください。",
                 "Nobody decides on his own request. Ask somebody else.",
             )
             .to_owned(),
-        WhyNot::OtherPost(post) => match lang {
-            Lang::Ja => format!("この様式の決裁は「{post}」の職が行います。"),
-            Lang::En => format!("The post {post} decides on this form."),
-        },
-        WhyNot::Unsigned(post) => match lang {
-            Lang::Ja => format!("回議・合議が終わっていません（{post}）。"),
-            Lang::En => format!("{post} has not agreed yet."),
-        },
+        WhyNot::OtherPost(post) | WhyNot::Unsigned(post) | WhyNot::Vacant(post) => of_post(lang, why, post),
         WhyNot::Wider => lang
             .of("申請の範囲と期間を超える承認・発動はできません。", "It may be narrower than the request, not wider.")
             .to_owned(),
@@ -93,6 +93,22 @@ pub fn why_not(lang: Lang, why: &WhyNot) -> String {
             )
             .to_owned(),
         WhyNot::NotFilled(wrong) => not_filled(lang, wrong),
+    }
+}
+
+/// What has to be said of another post.
+fn of_post(lang: Lang, why: &WhyNot, post: &PostId) -> String {
+    match (why, lang) {
+        (WhyNot::Vacant(_), Lang::Ja) => format!(
+            "通話の時刻に、「{post}」の職に就いている方（代決者を含む）がいません。職と通話の日時を確かめてください。"
+        ),
+        (WhyNot::Vacant(_), Lang::En) => {
+            format!("Nobody held the post {post} at the time of the call. Check the post and the time.")
+        }
+        (WhyNot::Unsigned(_), Lang::Ja) => format!("回議・合議が終わっていません（{post}）。"),
+        (WhyNot::Unsigned(_), Lang::En) => format!("{post} has not agreed yet."),
+        (_, Lang::Ja) => format!("この様式の決裁は「{post}」の職が行います。"),
+        (_, Lang::En) => format!("The post {post} decides on this form."),
     }
 }
 

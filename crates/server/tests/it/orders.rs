@@ -88,7 +88,17 @@ fn standing(now: Timestamp, host: &str) -> Filled {
 async fn tell(site: &Site, host: &HostId, seq: u64, fact: serde_json::Value) {
     let fact: Fact = serde_json::from_value(fact).unwrap();
     let told = NumberedFact { seq, observed: site.clock.now(), fact };
-    site.office("main").store_facts(host.clone(), 1, vec![told]).await.unwrap();
+    let office = site.office("main");
+    office.store_facts(host.clone(), 1, vec![told]).await.unwrap();
+    for _ in 0..200 {
+        // The views follow what is stored.
+        let heard = office.court().evidence().hosts.get(host).and_then(|host| host.last_received);
+        if heard.is_some_and(|stamp| stamp.seq >= seq) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("fact {seq} of {host} is not in the views after 10 s");
 }
 
 /// The entry of the first detection, once the views have it: they follow what is stored.
@@ -222,6 +232,7 @@ async fn a_host_that_was_cut_off_is_connected_only_after_the_city_consented_and_
 async fn a_file_is_restored_only_as_both_talked_about_it() {
     let site = Site::start().await;
     let office = site.office("main");
+    seat(&site).await;
     site.device("main", "web-1").await;
     let digest = |fill: &str| yakujo_contract::id::Digest::try_from(fill.repeat(32)).unwrap();
     let name = "/srv/www/index.html".to_owned();

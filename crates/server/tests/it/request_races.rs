@@ -119,6 +119,7 @@ async fn a_thousand_who_ask_at_once_each_get_a_number_of_their_own_without_a_gap
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_is_sent_ten_times_at_once_is_one_request() {
     let site = Site::start().await;
+    let _approvers = approvers(&site).await;
     let mut browser = site.contractor().await;
     let page = browser.get("/c/main/requests/call").await;
     let nonce = page.between("name=\"nonce\" value=\"", "\"").to_owned();
