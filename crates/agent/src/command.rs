@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -59,25 +59,19 @@ pub fn output_with(
         .map_err(|error| CommandError::Start(name.clone(), error))?;
     let said = said_by(child.stderr.take());
     let pipe = child.stdout.take();
-    let reader = std::thread::spawn(move || {
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        let read = pipe.map(|pipe| pipe.take(MAX_OUTPUT).read_to_end(&mut bytes));
-        (bytes, read)
+        // What was read before an error is the answer; nobody waits any more when it took too long.
+        let _ = pipe.map(|pipe| pipe.take(MAX_OUTPUT).read_to_end(&mut bytes));
+        let _ = tell.send(bytes);
     });
-    let began = Instant::now();
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if began.elapsed() < limit => std::thread::sleep(STEP),
-            Ok(None) | Err(_) => {
-                // Ended already or not: either way it is waited for, so that no dead process stays behind.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(CommandError::Timeout(name, limit));
-            }
-        }
-    };
-    let bytes = reader.join().map(|(bytes, _)| bytes).unwrap_or_default();
+    let ends = Instant::now() + limit;
+    let timeout = || CommandError::Timeout(name.clone(), limit);
+    let status = ended(&mut child, ends).ok_or_else(timeout)?;
+    // A program that it started may hold its output open: then the answer is not whole.
+    let left = ends.saturating_duration_since(Instant::now()).max(SAID_WITHIN);
+    let bytes = told.recv_timeout(left).map_err(|_| timeout())?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     if status.success() {
         return Ok(text);
@@ -85,16 +79,33 @@ pub fn output_with(
     Err(failed(name, status, &said, &text))
 }
 
-/// What a program says on its standard error, for when it fails: its first line that says something. The rest is read, so
-/// that it need not wait, and thrown away.
+/// How a program ended, if it did by then. Otherwise it is ended.
+fn ended(child: &mut Child, ends: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < ends => std::thread::sleep(STEP),
+            Ok(None) | Err(_) => {
+                // Ended already or not: either way it is waited for, so that no dead process stays behind.
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    }
+}
+
+/// What a program says on its standard error, for when it fails: its first line that says something, as soon as it is
+/// there. The rest is read, so that it need not wait, and thrown away.
 fn said_by(pipe: Option<ChildStderr>) -> Receiver<String> {
     let (tell, told) = channel();
     std::thread::spawn(move || {
-        let Some(mut pipe) = pipe else { return };
-        let mut bytes = Vec::new();
-        // What was read before an error is said; nobody may be listening any more.
-        let _ = pipe.by_ref().take(MOST_SAID).read_to_end(&mut bytes);
-        let _ = tell.send(first_line(&String::from_utf8_lossy(&bytes)));
+        let Some(pipe) = pipe else { return };
+        let mut pipe = BufReader::new(pipe);
+        let lines = pipe.by_ref().take(MOST_SAID).split(b'\n').map_while(Result::ok);
+        let mut lines = lines.map(|line| first_line(&String::from_utf8_lossy(&line)));
+        // Nobody may be listening any more.
+        let _ = tell.send(lines.find(|line| !line.is_empty()).unwrap_or_default());
         let _ = std::io::copy(&mut pipe, &mut std::io::sink());
     });
     told
@@ -142,19 +153,17 @@ pub fn first_lines(
         // Nobody waits any more when it took too long.
         let _ = tell.send(lines);
     });
+    let ends = Instant::now() + limit;
     let lines = told.recv_timeout(limit);
     let has_more = lines.as_ref().is_ok_and(|lines| lines.len() >= most);
     if has_more || lines.is_err() {
         // Ended already or not: it is waited for below.
         let _ = child.kill();
     }
-    let status = child.wait();
-    let lines = lines.map_err(|_| CommandError::Timeout(name.clone(), limit))?;
-    match status {
-        Ok(status) if status.success() || has_more => Ok(lines),
-        Ok(status) => Err(failed(name, status, &said, "")),
-        Err(error) => Err(CommandError::Failed(name, error.to_string())),
-    }
+    let status = ended(&mut child, ends);
+    let timeout = || CommandError::Timeout(name.clone(), limit);
+    let (lines, status) = (lines.map_err(|_| timeout())?, status.ok_or_else(timeout)?);
+    if status.success() || has_more { Ok(lines) } else { Err(failed(name, status, &said, "")) }
 }
 
 #[cfg(test)]
@@ -190,6 +199,22 @@ mod tests {
         assert_eq!(said("head -c 1000000 /dev/zero >&2; echo done").unwrap(), "done\n");
         let lines = first_lines(Path::new("/bin/sh"), &["-c", "echo no journal >&2; exit 1"], 3, limit);
         assert!(lines.unwrap_err().to_string().ends_with("exit status: 1: no journal"));
+    }
+
+    #[test]
+    fn a_program_whose_child_lives_on_neither_loses_its_message_nor_holds_the_agent() {
+        let run = |script: &str, limit: Duration| {
+            output_of(Path::new("/bin/sh"), &["-c", script], limit).map_err(|error| error.to_string())
+        };
+        let began = Instant::now();
+        let why = run("sleep 30 >/dev/null & echo refused >&2; exit 3", Duration::from_secs(20));
+        assert_eq!(why.unwrap_err(), "/bin/sh failed: exit status: 3: refused");
+        let held = run("echo half; sleep 30 & exit 0", Duration::from_millis(300));
+        assert!(held.unwrap_err().contains("no answer"), "the child holds its output open");
+        let closed = ["-c", "echo one; exec >&-; sleep 30"];
+        let first = first_lines(Path::new("/bin/sh"), &closed, 3, Duration::from_millis(300));
+        assert!(matches!(first, Err(CommandError::Timeout(..))));
+        assert!(began.elapsed() < Duration::from_secs(10));
     }
 
     #[test]
