@@ -88,15 +88,16 @@ impl Follower {
 
     async fn step(&self, dues: &mut Dues, handed: &mut BTreeSet<String>) -> Result<(), HandError> {
         let now = Instant::now();
+        if dues.look <= now {
+            // First of all, so that the permit is known before anything takes its time: names that are not resolved.
+            let answer = self.ask(Ask::Look {}).await?;
+            dues.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
+            dues.pinned = answer.pinned.is_some();
+        }
         if self.outbox.recall(SUSPECTED_KEY).await.ok().flatten().is_some() {
             let answer = self.ask(Ask::Suspected { peers: self.peers().await? }).await?;
             dues.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
             self.forget_suspicion().await;
-        }
-        if dues.look <= now {
-            let answer = self.ask(Ask::Look {}).await?;
-            dues.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
-            dues.pinned = answer.pinned.is_some();
         }
         if dues.ask <= now {
             dues.ask = now + ASK_EVERY;
