@@ -213,11 +213,10 @@ impl AgentFile {
     /// The trees that are watched: those of every host, and the operator's own. A tree within another one is left out.
     #[must_use]
     pub fn roots(&self) -> Vec<String> {
-        let own = self.watch.iter().map(|path| match path.trim_end_matches('/') {
-            "" => "/",
-            path => path,
-        });
-        let mut roots: Vec<&str> = ROOTS.into_iter().chain(own).collect();
+        // However the operator spells it, a tree has one name: what was seen below it is found again by its bytes.
+        let spelled = self.watch.iter().map(|path| Path::new(path).components().collect::<PathBuf>());
+        let own: Vec<String> = spelled.map(|path| path.to_string_lossy().into_owned()).collect();
+        let mut roots: Vec<&str> = ROOTS.into_iter().chain(own.iter().map(String::as_str)).collect();
         roots.sort_unstable();
         roots.dedup();
         let within = |root: &str| {
@@ -271,5 +270,14 @@ mod tests {
         fn no_text_makes_the_reader_fail(text in "(watch = \\[|\"/[a-z.]{0,3}\"|\\]|\n|[^a]{0,4}){0,12}") {
             let _ = parse(&text).map(|file| file.roots());
         }
+    }
+
+    #[test]
+    fn a_tree_has_one_name_however_it_is_spelled() {
+        let watch = ["/srv//web/", "/srv/./web", "/srv/web"].map(str::to_owned).to_vec();
+        let roots = AgentFile { watch, ..AgentFile::default() }.roots();
+        assert_eq!(roots.iter().filter(|root| root.contains("/web")).collect::<Vec<_>>(), ["/srv/web"]);
+        let all = AgentFile { watch: vec!["//".to_owned()], ..AgentFile::default() };
+        assert_eq!(all.roots(), ["/"]);
     }
 }

@@ -43,6 +43,10 @@ impl Files {
         if let Err(error) = watched {
             self.unreadable.insert(folder.to_owned(), format!("no events of this folder: {error}"));
         }
+        if !is_still(folder, &opened) {
+            // Another folder took its place before the watch was there: that one is listed, and not the old one.
+            return self.tasks.push_back(Task::Folder(folder.to_owned()));
+        }
         let listed = self.beside_what_is_known(folder, opened);
         if let Some(error) = listed.broken {
             self.unreadable.insert(folder.to_owned(), error.to_string());
@@ -120,6 +124,16 @@ impl Files {
             }
             return found;
         }
+    }
+}
+
+/// Whether a name still leads to the folder that was opened by it.
+fn is_still(folder: &Path, opened: &Dir) -> bool {
+    let opened = opened.fd().and_then(rustix::fs::fstat);
+    match (opened, rustix::fs::lstat(folder)) {
+        (Ok(opened), Ok(there)) => (opened.st_dev, opened.st_ino) == (there.st_dev, there.st_ino),
+        // Gone: that is told where it lay.
+        (Err(_), _) | (_, Err(_)) => true,
     }
 }
 
