@@ -1,5 +1,5 @@
 //! Where things are built and kept: one target folder outside the clone, so that a fresh clone does not compile
-//! every dependency again, and one folder for tools and the npm package that the browser test reads.
+//! every dependency again, and one folder for tools and the npm packages that tests use.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ pub struct Place {
     pub target: PathBuf,
     /// `cargo-deny` and the like, built once.
     pub tools: PathBuf,
-    /// npm's prefix for axe-core.
+    /// npm's prefix for axe-core and s3rver.
     pub npm: PathBuf,
 }
 
@@ -47,6 +47,12 @@ impl Place {
         self.npm.join("node_modules/axe-core/axe.min.js")
     }
 
+    /// The object store that backups are tried with.
+    #[must_use]
+    pub fn s3rver(&self) -> PathBuf {
+        self.npm.join("node_modules/s3rver/bin/s3rver.js")
+    }
+
     /// A command in the repository that reads no terminal.
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -70,7 +76,8 @@ impl Place {
         told.for_each(|name| {
             command.env_remove(name);
         });
-        command.env("CARGO_TARGET_DIR", &self.target).env("YAKUJO_AXE", self.axe());
+        command.env("CARGO_TARGET_DIR", &self.target);
+        command.env("YAKUJO_AXE", self.axe()).env("YAKUJO_S3RVER", self.s3rver());
         command
     }
 

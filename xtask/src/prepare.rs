@@ -37,7 +37,11 @@ const NEEDS: &[Need] = &[
     Need { package: "nginx-light", proof: Proof::Package, why: "c07: a web server that is stopped" },
     Need { package: "postgresql", proof: Proof::Package, why: "c07: a data base that is stopped" },
     Need { package: "nodejs", proof: Proof::Program("node"), why: "verify.html outside a browser" },
-    Need { package: "npm", proof: Proof::Program("npm"), why: "axe-core for the browser stories" },
+    Need {
+        package: "npm",
+        proof: Proof::Program("npm"),
+        why: "axe-core for the browser stories, an object store for backups",
+    },
     Need { package: "python3-aiosmtpd", proof: Proof::Package, why: "notices: a mail server to send to" },
     Need { package: "poppler-utils", proof: Proof::Package, why: "text of printed pages" },
     Need {
@@ -65,8 +69,8 @@ const NEEDS: &[Need] = &[
     Need { package: "debian-security-support", proof: Proof::Package, why: "c03: support end of packages" },
 ];
 
-/// The version range of the checker of WCAG rules.
-const AXE: &str = "axe-core@4";
+/// The version ranges of the checker of WCAG rules, and of an object store to back up to.
+const NPM: [&str; 2] = ["axe-core@4", "s3rver@3"];
 
 /// Installs what is missing.
 ///
@@ -82,7 +86,7 @@ pub fn run(place: &Place) -> anyhow::Result<Outcome> {
             return Ok(Outcome::Failed(reason));
         }
     }
-    axe(place)
+    npm(place)
 }
 
 fn missing_packages() -> Vec<&'static Need> {
@@ -127,18 +131,19 @@ fn is_root() -> anyhow::Result<bool> {
     Ok(String::from_utf8_lossy(&output.stdout).trim() == "0")
 }
 
-fn axe(place: &Place) -> anyhow::Result<Outcome> {
-    if place.axe().exists() {
+fn npm(place: &Place) -> anyhow::Result<Outcome> {
+    let is_there = || place.axe().exists() && place.s3rver().exists();
+    if is_there() {
         return Ok(Outcome::Passed);
     }
     std::fs::create_dir_all(&place.npm).with_context(|| format!("making {}", place.npm.display()))?;
     let mut npm = place.command("npm");
-    npm.args(["install", "--silent", "--no-save", AXE, "--prefix"]).arg(&place.npm);
+    npm.args(["install", "--silent", "--no-save", "--prefix"]).arg(&place.npm).args(NPM);
     match steps::run(&mut npm)? {
         Outcome::Failed(reason) => Ok(Outcome::Failed(format!("{reason}: is the npm registry reachable?"))),
-        Outcome::Passed | Outcome::Remark(_) if place.axe().exists() => Ok(Outcome::Passed),
+        Outcome::Passed | Outcome::Remark(_) if is_there() => Ok(Outcome::Passed),
         Outcome::Passed | Outcome::Remark(_) => {
-            Ok(Outcome::Failed(format!("npm installed {AXE}, but without axe.min.js")))
+            Ok(Outcome::Failed(format!("npm installed {}, but not every file is there", NPM.join(" and "))))
         }
     }
 }

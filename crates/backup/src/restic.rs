@@ -16,14 +16,16 @@ const LONG: Duration = Duration::from_secs(24 * 3_600);
 const SHORT: Duration = Duration::from_secs(180);
 /// A snapshot was made, but not everything could be read.
 const INCOMPLETE: i32 = 3;
-/// Names that a file of credentials may set.
-const CREDENTIALS: [&str; 6] = [
+/// Names that a file of credentials may set; `SSL_CERT_FILE` names the certificates of a store that no public authority
+/// vouches for.
+const CREDENTIALS: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_DEFAULT_REGION",
     "RESTIC_REST_USERNAME",
     "RESTIC_REST_PASSWORD",
+    "SSL_CERT_FILE",
 ];
 
 /// restic on one repository.
