@@ -209,3 +209,20 @@ fn whoever_has_to_answer_and_does_not_is_told_of_in_every_state_that_waits() {
     assert_eq!(late(report), [("g1".to_owned(), Party::City)], "reported, and nobody confirms");
     assert!(late(&format!("{report}confirm g1 11-11T00:00\n")).is_empty());
 }
+
+#[test]
+fn what_the_contractor_did_where_nothing_looks_stands_in_the_history_as_told() {
+    let told = |lines: &str, from: &str, to: &str| -> Vec<String> {
+        let court = court(&Terms::standard(), lines);
+        let span = (from.parse().unwrap(), to.parse().unwrap());
+        court.told_changes(span).into_iter().map(|(id, _)| id.to_string()).collect()
+    };
+    let (from, to) = ("2026-11-01T00:00:00Z", "2026-11-30T00:00:00Z");
+    let done = "done g1 11-24T02:05 from=11-24T01:05 to=11-24T01:50\n";
+    let unseen = format!("{CHANGE}{done}");
+    assert_eq!(told(&unseen, from, to), ["g1"]);
+    assert!(told(CHANGE, from, to).is_empty(), "nobody says that it was done");
+    assert!(told(&unseen, "2026-11-25T00:00:00Z", to).is_empty(), "begun before");
+    let seen = format!("{unseen}change web-1 package nginx 11-24T01:10\n");
+    assert!(told(&seen, from, to).is_empty(), "it stands there as it was observed");
+}

@@ -95,7 +95,7 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "engine" | "scanned" | "missed" => protection::protection(&line),
         "ask" => ask(&line),
         "approve" | "refuse" | "return" | "revoke" | "consult" | "confirm" | "phone" | "use" | "report"
-        | "withdraw" => step(&line),
+        | "withdraw" | "done" => step(&line),
         "post" | "leave" | "deputy" | "twin" => seat(&line),
         "classify" | "close" => said(&line),
         _ => return Ok(None),
@@ -504,7 +504,7 @@ fn ask(line: &Line<'_>) -> Read<Vec<Value>> {
 /// `approve ID TIME [by=p-kacho] [post=kacho] [as=deputy] …`
 fn step(line: &Line<'_>) -> Read<Vec<Value>> {
     let (word, id, at) = (line.word(0)?, line.word(1)?, line.when(2)?);
-    let ours = matches!(word, "phone" | "use" | "report" | "withdraw");
+    let ours = matches!(word, "phone" | "use" | "report" | "withdraw" | "done");
     let by = line.pair("by").unwrap_or(if ours { "p-op" } else { "p-kacho" });
     let post = line.pair("post").unwrap_or("kacho");
     let manner = line.pair("as").unwrap_or("own");
@@ -522,6 +522,9 @@ fn step(line: &Line<'_>) -> Read<Vec<Value>> {
             "reason": "理由" }),
         "report" => json!({ "step": "reported", "edition": line.pair("edition").unwrap_or("first") }),
         "confirm" => json!({ "step": "confirmed" }),
+        "done" => {
+            json!({ "step": "done", "from": line.time("from")?, "to": line.time("to")?, "result": "予定どおり" })
+        }
         "return" => json!({ "step": "returned", "reason": "理由" }),
         _ => json!({ "step": "withdrawn", "reason": "理由" }),
     };
