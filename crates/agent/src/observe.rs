@@ -7,6 +7,7 @@ pub mod packages;
 pub mod releases;
 pub mod services;
 pub mod states;
+pub mod test_data;
 pub mod updates;
 
 use crate::collect::{
@@ -28,6 +29,7 @@ use services::Running;
 use states::{Listing, States};
 use std::collections::BTreeMap;
 use std::time::Instant;
+use test_data::TestData;
 use updates::Updates;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::{CollectorRun, RunOutcome};
@@ -44,6 +46,7 @@ pub struct Observer {
     clock_sent: Option<(Timestamp, i64)>,
     packages: Packages,
     releases: Releases,
+    test_data: TestData,
     logins: Logins,
     devices: Devices,
     updates: Updates,
@@ -97,7 +100,7 @@ pub struct Past {
 pub const MEMORY_KEY: &str = "observer";
 
 /// Name of a collector and seconds between its runs.
-const COLLECTORS: [(&str, i64); 22] = [
+const COLLECTORS: [(&str, i64); 23] = [
     // First: what it tells of the time of a change is as narrow as its own turn is early.
     ("files", 1),
     ("boots", 15),
@@ -122,6 +125,7 @@ const COLLECTORS: [(&str, i64); 22] = [
     ("sessions", 600),
     ("stale", 300),
     ("support", 24 * 3600),
+    ("test_data", 60),
     ("updates", 60),
 ];
 
@@ -149,6 +153,7 @@ impl Observer {
             devices: Devices::from(past.devices.as_deref()),
             updates: Updates::from(past.updates.as_deref()),
             releases: Releases::from(&past.releases, &sources.settings.releases),
+            test_data: TestData::default(),
             running: past.memory.running.clone(),
             services: Seen::WhileAway,
             states: States::from(&past.states.0, &past.states.1),
@@ -253,6 +258,7 @@ impl Observer {
                 self.logins.look(&self.sources, booted, now)
             }
             "releases" => self.releases.look(&self.sources, now),
+            "test_data" => self.test_data.look(&self.sources, now),
             "kernel" => self.lists(c08_kernel::collect(&self.sources), Listing::Whole, now),
             "schema" => self.lists(c08_schema::collect(&self.sources), Listing::Whole, now),
             "support" => self.support(now),

@@ -46,6 +46,9 @@ pub struct AgentFile {
     /// Where releases of the contractor's own are deployed.
     #[serde(default, rename = "release")]
     pub releases: Vec<Release>,
+    /// Test data on this host, as declared (F-15).
+    #[serde(default, rename = "test_data")]
+    pub test_data: Vec<TestData>,
     /// Backup jobs of this host.
     #[serde(default, rename = "backup")]
     pub backups: Vec<BackupJob>,
@@ -97,6 +100,52 @@ pub struct Release {
     pub name: String,
     /// The file or folder that is the release, or a link to it.
     pub path: String,
+}
+
+/// Where a set of test data lies.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestData {
+    /// Its name, as it stands in F-15.
+    pub set: String,
+    /// The file or folder.
+    pub path: String,
+    /// Where that is, in words for both parties.
+    pub place: String,
+    /// Where the data come from.
+    #[serde(default)]
+    pub origin: DataOrigin,
+}
+
+/// Where test data come from, as the operator says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataOrigin {
+    /// Made by a program.
+    Generated,
+    /// Real data that were made unrecognisable.
+    Masked,
+    /// Published.
+    Public,
+    /// Real data.
+    Real,
+    /// Not said: whatever looks personal needs a permit.
+    #[default]
+    Unknown,
+}
+
+impl DataOrigin {
+    /// The word in facts.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Generated => "generated",
+            Self::Masked => "masked",
+            Self::Public => "public",
+            Self::Real => "real",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// A data base whose structure is observed.
@@ -164,18 +213,28 @@ pub fn parse(text: &str) -> Result<AgentFile, String> {
     let trees = malware.scan.iter().chain(&malware.exclude).chain(&malware.vaults);
     let import = malware.import.as_ref().map(|path| path.to_string_lossy().into_owned());
     let paths = file.watch.iter().chain(&file.certificates).chain(releases).chain(&file.backup_results);
-    paths.chain(trees).chain(&import).try_for_each(|path| plain_path(path))?;
+    let test_data = file.test_data.iter().map(|data| &data.path);
+    paths.chain(test_data).chain(trees).chain(&import).try_for_each(|path| plain_path(path))?;
     if file.watch.len() > MOST
         || file.certificates.len() > MOST
         || file.databases.len() > MOST
         || file.tls_ports.len() > MOST
         || file.releases.len() > MOST
+        || file.test_data.len() > MOST
         || file.backup_results.len() > MOST
         || [&malware.scan, &malware.exclude, &malware.vaults].iter().any(|list| list.len() > MOST)
     {
         return Err(format!("a list has more than {MOST} lines"));
     }
     backups::check(&file.backups)?;
+    let words =
+        |text: &str| !text.trim().is_empty() && text.len() <= 200 && !text.chars().any(char::is_control);
+    let mut sets: Vec<&String> = file.test_data.iter().map(|data| &data.set).collect();
+    sets.sort_unstable();
+    let twice = sets.windows(2).any(|two| two.first() == two.get(1));
+    if twice || !file.test_data.iter().all(|data| words(&data.set) && words(&data.place)) {
+        return Err("`test_data` has a `set` (each once) and a `place`, in a few words".to_owned());
+    }
     let is_plain = |text: &String| plain_name(text);
     let mut names: Vec<&String> = file.releases.iter().map(|release| &release.name).collect();
     names.sort_unstable();
@@ -252,6 +311,9 @@ mod tests {
             "[[database]]\nproduct = \"mariadb\"\nname = \"\"\naccess = \"/a\"",
             "[[release]]\nname = \"a b\"\npath = \"/a\"",
             "[malware]\nexclude = [\"srv\"]",
+            "[[test_data]]\nset = \"a\"\nplace = \"\"\npath = \"/a\"",
+            "[[test_data]]\nset = \"a\"\nplace = \"b\"\npath = \"a\"",
+            "[[test_data]]\nset = \"a\"\nplace = \"b\"\npath = \"/a\"\norigin = \"good\"",
             "[malware]\non_write = \"sometimes\"",
             "[malware]\nimport = \"relative.json\"",
             "[[release]]\nname = \"portal\"\npath = \"a\"",

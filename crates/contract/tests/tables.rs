@@ -9,7 +9,7 @@ use yakujo_contract::fact::Fact;
 use yakujo_contract::terms::Terms;
 
 /// Kinds nobody makes yet, when this list was begun. Never raise it.
-const NOT_YET_PRODUCED: usize = 15;
+const NOT_YET_PRODUCED: usize = 14;
 /// Kinds nobody weighs yet, when this list was begun. Never raise it.
 const NOT_YET_USED: usize = 49;
 

@@ -369,6 +369,7 @@ fn is_an_agents(fact: &Fact) -> bool {
             | Fact::UpdatesAvailable(_)
             | Fact::StaleRunning(_)
             | Fact::DevicePlugged(_)
+            | Fact::ContentTestData(_)
             | Fact::HostIdentity(_)
             | Fact::BackupRun(_)
             | Fact::BackupCheck(_)

@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("yakujo-logs", &[]),
     ("yakujo-probe", &["yakujo-contract"]),
     ("yakujo-backup", &["yakujo-contract"]),
-    ("yakujo-agent", &["yakujo-contract", "yakujo-ledger", "yakujo-probe"]),
+    ("yakujo-agent", &["yakujo-contract", "yakujo-inspect", "yakujo-ledger", "yakujo-probe"]),
     ("yakujo-gateway", &["yakujo-contract", "yakujo-ledger"]),
     ("yakujo-diagnose", &["yakujo-contract", "yakujo-ledger"]),
     ("yakujo-server", &["yakujo-contract", "yakujo-ledger", "yakujo-logs", "yakujo-inspect", "yakujo-probe"]),

@@ -166,7 +166,10 @@ fn of_fact(host: &HostId, stamp: Stamp, entry: &Entry) -> Option<Occurrence> {
         Fact::ContentTestData(data) => {
             let real = data.origin == "real" || data.matches.is_some_and(|matches| matches > 0);
             let personal = data.origin == "unknown" && !data.personal.is_empty();
-            (real || personal).then(|| plain(Object::TestData, &data.set, stamp.observed))
+            // Whatever is said of their origin: numbers with the check digit are stopped, unless they are published.
+            let numbers = data.personal.iter().any(|found| found.ends_with(":individual_number"));
+            (real || personal || (numbers && data.origin != "public"))
+                .then(|| plain(Object::TestData, &data.set, stamp.observed))
         }
         _ => None,
     }

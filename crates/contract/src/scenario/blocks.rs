@@ -331,7 +331,8 @@ fn change(line: &Line<'_>) -> Read<Vec<Value>> {
             "at": at })
         }
         "testdata" => json!({ "kind": "content.test_data", "set": name, "place": "office",
-            "origin": line.pair("origin").unwrap_or("real"), "rows": 10, "columns": 3, "personal": [],
+            "origin": line.pair("origin").unwrap_or("real"), "rows": 10, "columns": 3,
+            "personal": line.list("personal"),
             "matches": line.pair("matches").and_then(|n| n.parse::<u64>().ok()), "inspector": "1" }),
         "baseline" => json!({ "kind": "integrity.baseline", "roots": ["/etc"], "entries": 1, "bytes": 1,
             "tree": digest("aa"), "algorithm": "sha256", "origin": "fresh" }),
