@@ -63,6 +63,8 @@ pub enum Item {
 /// Why a time is missing in what a host told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Missing {
+    /// Nobody observed the host yet.
+    Unobserved,
     /// The host was silent.
     Silent,
     /// Its agent had to drop what it saw.

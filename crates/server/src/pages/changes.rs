@@ -56,7 +56,10 @@ pub async fn show(visit: Visit) -> Answer {
     ];
     let name = chosen.map_or_else(String::new, |(name, _)| name.clone());
     let table = Table {
-        caption: format!("{} {name}", visit.of("変更履歴（F-10、新しい順）", "Changes (F-10), newest first")),
+        caption: match visit.lang {
+            Lang::Ja => format!("変更履歴（F-10、{name}年度、新しい順）"),
+            Lang::En => format!("Changes (F-10) of {name}, newest first"),
+        },
         heads: heads.map(str::to_owned).to_vec(),
         rows,
         empty: visit

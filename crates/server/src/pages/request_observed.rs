@@ -246,8 +246,7 @@ pub async fn gaps(visit: &Visit, progress: &Progress) -> Result<Option<Vec<Gap>>
     let hosts = hosts_of(visit, progress);
     let mut all = BTreeSet::new();
     for host in &hosts {
-        let silent = visit.office.court().evidence().hosts.get(host).and_then(Host::silent_since);
-        all.extend(silent.map(|from| Gap { from, to: None, host: host.clone(), why: Missing::Silent }));
+        all.extend(known_gaps(host, visit.office.court().evidence().hosts.get(host)));
         for kind in ["host.heard", "agent.loss", "log.source"] {
             let filter = EntryFilter {
                 kind: Some(kind.to_owned()),
@@ -260,6 +259,17 @@ pub async fn gaps(visit: &Visit, progress: &Progress) -> Result<Option<Vec<Gap>>
         }
     }
     Ok((!hosts.is_empty()).then(|| all.into_iter().collect()))
+}
+
+/// The time before anything was observed, a silence that lasts, and that no log is read.
+fn known_gaps(host: &HostId, known: Option<&Host>) -> Vec<Gap> {
+    let gap = |from, to, why| Gap { from, to, host: host.clone(), why };
+    let first = known.and_then(|known| known.first_received);
+    let before = gap(Timestamp::MIN, first, Missing::Unobserved);
+    let silent = known.and_then(Host::silent_since).map(|from| gap(from, None, Missing::Silent));
+    let reads = first.filter(|_| known.is_some_and(|known| known.log.is_none()));
+    let unread = reads.map(|from| gap(from, None, Missing::Log));
+    std::iter::once(before).chain(silent).chain(unread).collect()
 }
 
 fn gaps_of(visit: &Visit, host: &HostId, number: EntryNumber) -> Vec<Gap> {

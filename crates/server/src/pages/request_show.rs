@@ -457,9 +457,12 @@ fn used_of(lang: Lang, (host, resource): (&HostId, &str), used: Used, (first, la
 
 fn missing(lang: Lang, gap: &Gap) -> String {
     let why = match gap.why {
+        Missing::Unobserved => return unobserved(lang, gap),
         Missing::Silent => lang.of("機器から連絡がない", "the host was silent"),
         Missing::Dropped => lang.of("機器の記録が一部失われた", "the agent dropped records"),
-        Missing::Log => lang.of("ログの行が欠けている", "lines of the log are missing"),
+        Missing::Log => {
+            lang.of("ログの行が欠けている、または読んでいない", "lines of the log are missing or not read")
+        }
     };
     let (host, from) = (&gap.host, era::wareki(lang, gap.from));
     match (lang, gap.to.map(|to| era::wareki(lang, to))) {
@@ -467,6 +470,16 @@ fn missing(lang: Lang, gap: &Gap) -> String {
         (Lang::Ja, None) => format!("{host} {from}～（{why}、継続中）"),
         (Lang::En, Some(to)) => format!("{host} {from} to {to} ({why})"),
         (Lang::En, None) => format!("{host} since {from} ({why})"),
+    }
+}
+
+fn unobserved(lang: Lang, gap: &Gap) -> String {
+    let host = &gap.host;
+    match (lang, gap.to.map(|to| era::wareki(lang, to))) {
+        (Lang::Ja, Some(to)) => format!("{host} {to}より前（まだ観測していない）"),
+        (Lang::Ja, None) => format!("{host} 一度も観測していない"),
+        (Lang::En, Some(to)) => format!("{host} before {to} (not observed yet)"),
+        (Lang::En, None) => format!("{host} was never observed"),
     }
 }
 

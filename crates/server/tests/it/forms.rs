@@ -15,6 +15,7 @@ use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::request::form::{Form, Kind, Part};
 use yakujo_contract::request::{Attachment, FieldValue, Filled, RequestNumber};
 use yakujo_contract::thing::{Object, Thing};
+use yakujo_server::writer::NumberedFact;
 
 /// Written in JIS X 0213 and beyond the basic plane: names of people and places as a city writes them.
 const RARE: &str = "髙﨑𠮷野・辻󠄀・齋藤";
@@ -173,5 +174,64 @@ async fn an_exemption_and_an_agreed_number_stand_on_paper_with_those_who_agreed(
     assert_eq!((paper.status, paper.header("content-type")), (200, "application/pdf"));
     holds(&paper.body, &["パラメータ合意書（F-29）", "合意済み1項目", "最初の利用者"]);
     holds(&paper.body, &["良好432ミリ秒、注意1234ミリ秒、不適合5678ミリ秒"]);
+    site.stop().await;
+}
+
+/// What a form says of a month of use, of missing records and of the content before tampering comes from what was observed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_observed_stands_in_the_fields_that_the_program_fills_in() {
+    let site = Site::start().await;
+    let office = site.office("main");
+    let host = site.place_host("main", "web-1").await;
+    let now = site.clock.now();
+    let ask = async |id: &str, party: &str, filled: Filled| {
+        let request: RequestId = id.parse().unwrap();
+        let number = RequestNumber::new("R0", filled.form, 1);
+        let act = Act::RequestAsked { request, number, filled: Box::new(filled) };
+        office.decide(site.actor("main", party).await, act, None).await.unwrap();
+    };
+    let mut logs = filled(Form::F19, now);
+    logs.fields.insert("subject".to_owned(), FieldValue::Clear("logs".to_owned()));
+    ask("q-logs-of", "city", logs).await;
+    let mut browser = site.contractor().await;
+    let page = browser.get("/c/main/requests/q-logs-of").await;
+    assert!(page.body.contains("一度も観測していない"), "{}", page.body);
+
+    let use_of = |mean: u64, max: u64| {
+        serde_json::json!({ "kind": "capacity.sample", "from": now, "to": now, "resources": [
+            { "resource": "memory", "limit": 1 << 30, "min": 0, "mean": mean, "p95": max, "max": max }] })
+    };
+    let change = serde_json::json!({ "kind": "integrity.change", "part": { "set": "s", "index": 0, "of": 1 },
+        "until": now, "seen": "running", "files": [{ "path": "/srv/www/index.html",
+            "before": { "type": "file", "digest": "ab".repeat(32), "mode": 420, "uid": 0, "gid": 0, "size": 1, "modified": now },
+            "after": { "type": "file", "digest": "cd".repeat(32), "mode": 420, "uid": 0, "gid": 0, "size": 1, "modified": now },
+            "explained_by": "none" }] });
+    let facts = [use_of(100 << 20, 200 << 20), use_of(300 << 20, 500 << 20), change];
+    let told = (1..).zip(facts).map(|(seq, fact)| NumberedFact {
+        seq,
+        observed: now,
+        fact: serde_json::from_value(fact).unwrap(),
+    });
+    office.store_facts(host.clone(), 1, told.collect()).await.unwrap();
+    for _ in 0..200 {
+        let heard = office.court().evidence().hosts.get(&host).and_then(|host| host.last_received);
+        if heard.is_some_and(|stamp| stamp.seq >= 3) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    site.clock.pass(SignedDuration::from_secs(60));
+    let page = browser.get("/c/main/requests/q-logs-of").await;
+    assert!(page.body.contains("まだ観測していない") && page.body.contains("読んでいない"), "{}", page.body);
+    let now = site.clock.now();
+    ask("q-capacity", "contractor", filled(Form::F13, now)).await;
+    let page = browser.get("/c/main/requests/q-capacity").await;
+    assert!(page.body.contains("測定2件") && page.body.contains("平均 "), "{}", page.body);
+    let thing = Thing { object: Object::File, name: "/srv/www/index.html".to_owned(), digest: None };
+    let mut restoration = filled(Form::F06, now);
+    restoration.scope.things = [thing].into();
+    ask("q-good", "contractor", restoration).await;
+    let page = browser.get("/c/main/requests/q-good").await;
+    assert!(page.body.contains(&"ab".repeat(32)) && !page.body.contains(&"cd".repeat(32)), "{}", page.body);
     site.stop().await;
 }
