@@ -16,7 +16,7 @@ const KNOWN: [(&str, Rule); 58] = [
     ("基礎年金番号", Rule::PensionNumber),
     ("年金番号", Rule::PensionNumber),
     ("NENKINNO", Rule::PensionNumber),
-    ("被保険者", Rule::InsuranceNumber),
+    ("被保険者証", Rule::InsuranceNumber),
     ("保険者番号", Rule::InsuranceNumber),
     ("HOKENSHA", Rule::InsuranceNumber),
     ("口座名義", Rule::Name),
@@ -72,16 +72,17 @@ const WHOLE: [(&str, Rule); 4] =
 /// A longer text is no heading.
 const LONGEST: usize = 60;
 
-/// What a column with this heading holds.
+/// What a column with this heading holds, and the known word that says so: of the heading itself nothing is kept, it may
+/// be a value.
 #[must_use]
-pub fn rule(heading: &str) -> Option<Rule> {
+pub fn known(heading: &str) -> Option<(&'static str, Rule)> {
     if heading.len() > LONGEST {
         return None;
     }
     let plain: String = heading.chars().filter(|letter| !"_- 　.・".contains(*letter)).collect();
     let plain = plain.to_uppercase();
     let whole = WHOLE.iter().find(|(known, _)| plain == *known);
-    whole.or_else(|| KNOWN.iter().find(|(known, _)| plain.contains(known))).map(|(_, rule)| *rule)
+    whole.or_else(|| KNOWN.iter().find(|(known, _)| plain.contains(known))).copied()
 }
 
 /// Values behind a label: `氏名：山田 太郎`, `電話=03-1234-5678`, until a comma, a tab or the end.
@@ -89,6 +90,6 @@ pub fn labelled(line: &str) -> impl Iterator<Item = (Rule, &str)> {
     line.split([',', '\t', '、', ';']).filter_map(|part| {
         let (label, value) = part.split_once([':', '：', '='])?;
         let label = label.trim().trim_matches(['"', '\'', '{', ' ']);
-        Some((rule(label)?, value.trim().trim_matches(['"', '\'', '}', ' '])))
+        Some((known(label)?.1, value.trim().trim_matches(['"', '\'', '}', ' '])))
     })
 }

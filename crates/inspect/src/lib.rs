@@ -92,8 +92,10 @@ pub struct Inspected {
     pub rows: u64,
     /// Columns of tables; a text counts as one.
     pub columns: u32,
-    /// `column:rule`: the heading where it is one that is known, else the number of the column (`#3`); `text` for lines.
+    /// `column:rule`: the known word of its heading, else the number of the column (`#3`); `text` for lines.
     pub personal: BTreeSet<String>,
+    /// Rows in a form that is not read: `INSERT` statements.
+    pub unread: u64,
 }
 
 /// Inspects a file by its name and text: comma or tab separated values, a dump of `PostgreSQL` (`COPY … FROM stdin`), or
@@ -140,11 +142,13 @@ impl Columns {
         self.rows = self.rows.saturating_add(1);
         for (place, cell) in cells.enumerate().take(columns::MOST) {
             if self.columns.len() == place {
-                // The first row may be headings or values: it is looked at as both.
                 self.columns.push(if is_first { Column::headed(cell) } else { Column::default() });
             }
             if let Some(column) = self.columns.get_mut(place) {
-                column.value(cell);
+                // What is no heading that is known may be a value.
+                if !is_first || column.known_heading().is_none() {
+                    column.value(cell);
+                }
             }
         }
     }
@@ -155,7 +159,7 @@ impl Columns {
             column.rules().into_iter().map(move |rule| format!("{name}:{}", rule.word()))
         });
         let columns = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
-        Inspected { rows: self.rows, columns, personal: found.collect() }
+        Inspected { rows: self.rows, columns, personal: found.collect(), unread: 0 }
     }
 }
 
@@ -165,6 +169,7 @@ impl Inspected {
         self.rows = self.rows.saturating_add(other.rows);
         self.columns = self.columns.saturating_add(other.columns);
         self.personal.extend(other.personal);
+        self.unread = self.unread.saturating_add(other.unread);
     }
 }
 
@@ -200,6 +205,7 @@ fn lines<'a>(lines: impl Iterator<Item = &'a str>) -> Inspected {
     let mut numbers = Column::default();
     for line in lines {
         text.rows = text.rows.saturating_add(1);
+        text.unread = text.unread.saturating_add(u64::from(line.trim_start().starts_with("INSERT ")));
         let labelled = headings::labelled(line).filter(|(rule, value)| values::fits(*rule, value));
         text.personal.extend(labelled.map(|(rule, _)| format!("text:{}", rule.word())));
         for digits in line.split(|letter: char| !letter.is_numeric()).filter(|part| !part.is_empty()) {

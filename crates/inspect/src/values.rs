@@ -141,9 +141,9 @@ pub fn is_mail(value: &str) -> bool {
 /// A place that begins with a prefecture and has a number in it.
 #[must_use]
 pub fn is_address(value: &str) -> bool {
-    let value = value.trim();
-    let numbered = value.chars().any(|letter| letter.is_numeric() || "一二三四五六七八九十".contains(letter));
-    numbered && PREFECTURES.iter().any(|prefecture| value.starts_with(prefecture))
+    let rest = PREFECTURES.iter().find_map(|prefecture| value.trim().strip_prefix(prefecture));
+    let number = |letter: char| letter.is_numeric() || "一二三四五六七八九十".contains(letter);
+    rest.is_some_and(|rest| rest.chars().any(number))
 }
 
 /// Two to eight letters of a Japanese name, in one or two parts; or a name in Latin letters where a heading says so.

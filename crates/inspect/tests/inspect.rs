@@ -37,7 +37,7 @@ fn a_table_of_residents_is_found_by_its_headings_in_any_script() {
         ["SEINENGAPPI:birth_date", "TEL:phone", "住所:address", "宛名番号:city_number", "氏名:name"]
     );
     let dump = "COPY public.person (id, kojin_no, denwa) FROM stdin;\n1\t123456789018\t090-1234-5678\n\\.\n";
-    assert_eq!(personal("city.sql", dump), ["denwa:phone", "kojin_no:individual_number"]);
+    assert_eq!(personal("city.sql", dump), ["DENWA:phone", "KOJINNO:individual_number"]);
 }
 
 #[test]
@@ -61,6 +61,14 @@ fn what_looks_like_it_by_chance_or_reaches_nobody_is_not_found() {
     assert!(personal("a.csv", &instants).is_empty());
     let nobody = column("m", (0..9).map(|n| format!("user{n}@example.jp")));
     assert!(personal("a.csv", &nobody).is_empty());
+    let masked = column("個人番号", (0..9).map(|_| "000000000000".to_owned()));
+    assert!(personal("a.csv", &masked).is_empty());
+    let same = std::iter::repeat_n(format!("ref={}", with_check(12_345_678_901)), 20).collect::<Vec<_>>();
+    assert!(personal("app.log", &same.join("\n")).is_empty(), "one number, however often");
+    let prefectures = column("ken", (0..9).map(|_| "三重県".to_owned()));
+    assert!(personal("a.csv", &prefectures).is_empty());
+    let dummies = column("個人番号", (0..50_u64).map(|n| (200_000_000_000 + n * 17).to_string()));
+    assert!(personal("a.csv", &dummies).is_empty(), "numbers without their check digits");
     let towns = column("t", (0..9).map(|n| format!("{n}丁目")));
     assert!(personal("a.csv", &towns).is_empty());
     assert!(personal("a.csv", "氏名,住所\n,\n").is_empty(), "headings without values");
@@ -77,12 +85,14 @@ fn text_is_found_by_its_labels() {
 fn rows_and_columns_are_counted() {
     let told = inspect("a.csv", "\u{feff}x,y\n1,2\n3,4,5\n");
     assert_eq!(told, Inspected { rows: 3, columns: 3, ..Inspected::default() });
+    assert_eq!(inspect("a.sql", "INSERT INTO t VALUES (1);\n-- end").unread, 1);
 }
 
 proptest! {
     #[test]
     fn no_value_reaches_the_result(name in "[a-z]{1,4}\\.(csv|tsv|sql|txt)", secret in "[a-z]{8}[0-9]{4}") {
-        let text = format!("{secret},{secret}\n{}", format!("{secret} 氏名：{secret},山田 太郎\n").repeat(9));
+        let rows = format!("{secret} 氏名：{secret},山田 太郎\n").repeat(9);
+        let text = format!("生活保護{secret},{secret}phone\n{rows}");
         prop_assert!(inspect(&name, &text).personal.iter().all(|found| !found.contains(&secret)));
     }
 

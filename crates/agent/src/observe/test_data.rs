@@ -1,10 +1,11 @@
-//! 12.1.c, 12.1.d: what test data on this host look like. They are inspected when they have changed and come to rest, and
-//! once a day; only counts and headings leave the host, never a value.
+//! 12.1.c, 12.1.d: what test data on this host look like. They are inspected when they have changed and come to rest, or
+//! have not come to rest for a day; only counts and known words of headings leave the host, never a value or a file's name.
 
 use crate::reading::{Reading, Sources};
 use crate::settings;
 use encoding_rs::SHIFT_JIS;
 use jiff::{SignedDuration, Timestamp};
+use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io::Read as _;
@@ -14,14 +15,16 @@ use yakujo_contract::fact::content::ContentTestData;
 use yakujo_contract::fact::{Coverage, Fact};
 use yakujo_inspect::{INSPECTOR, Inspected, inspect};
 
-/// Unchanged data are told again so often.
-const AGAIN: SignedDuration = SignedDuration::from_hours(24);
+/// Data that are written to all the time are inspected so often.
+const RESTLESS: SignedDuration = SignedDuration::from_hours(24);
 /// More files of one set are not looked at.
 const MOST_FILES: usize = 2_000;
 /// More of one set is not read, bytes.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
-/// Columns that are told by name.
+/// Columns that are told.
 const MOST_TOLD: usize = 200;
+/// What ends the word of a column of Individual Numbers: those are told before all others.
+const NUMBERS: &str = ":individual_number";
 
 /// A file by its outside: device, inode, size and times.
 type Outside = (PathBuf, u64, u64, u64, i64, i64);
@@ -31,40 +34,50 @@ type Outside = (PathBuf, u64, u64, u64, i64, i64);
 pub struct TestData {
     /// What lay there at the last look.
     seen: BTreeMap<String, Vec<Outside>>,
-    /// What was told last, and when.
-    told: BTreeMap<String, (Vec<Outside>, Timestamp)>,
+    /// What was told last, and when; or since when it waits for its first rest.
+    told: BTreeMap<String, (Option<Vec<Outside>>, Timestamp)>,
 }
 
 impl TestData {
-    /// Looks at every set; inspects those that changed and are at rest since the last look.
+    /// Looks at every set; inspects one of those that changed and are at rest since the last look.
     pub fn look(&mut self, sources: &Sources, now: Timestamp) -> Reading {
-        let mut facts = Vec::new();
         for wanted in &sources.settings.test_data {
             let mut coverage = Coverage::default();
             let files = files_of(&sources.path(&wanted.path), &mut coverage);
             let is_at_rest = self.seen.insert(wanted.set.clone(), files.clone()).as_ref() == Some(&files);
-            let known = self.told.get(&wanted.set);
-            let is_told = known.is_some_and(|(told, at)| *told == files && now.duration_since(*at) < AGAIN);
-            if !is_at_rest || is_told || (files.is_empty() && known.is_none() && coverage.is_complete()) {
+            let (told, since) = self.told.entry(wanted.set.clone()).or_insert((None, now));
+            let is_restless = now.duration_since(*since) >= RESTLESS;
+            let is_nothing = files.is_empty() && told.is_none() && coverage.is_complete();
+            if told.as_ref() == Some(&files) || is_nothing || !(is_at_rest || is_restless) {
                 continue;
             }
-            facts.push(Fact::ContentTestData(inspected(wanted, &files, coverage)));
-            self.told.insert(wanted.set.clone(), (files, now));
+            (*told, *since) = (Some(files.clone()), now);
+            let fact = Fact::ContentTestData(inspected(wanted, &files, coverage));
+            // One at a time: other collectors wait for their turn. The next one is due at the next look.
+            return Reading::of(vec![fact], String::new());
         }
-        Reading::of(facts, String::new())
+        Reading::of(Vec::new(), String::new())
     }
 }
 
-/// Files below a place, in the order of their names; links are not followed.
+/// Files below a place, or below what it is a link to, in the order of their names. Further links are not followed, and
+/// count as left out.
 fn files_of(root: &Path, coverage: &mut Coverage) -> Vec<Outside> {
     let mut files = Vec::new();
-    let mut waiting = vec![root.to_owned()];
+    let mut waiting = match std::fs::canonicalize(root) {
+        Ok(root) => vec![root],
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            missed(coverage, &error.to_string());
+            Vec::new()
+        }
+    };
     while let Some(path) = waiting.pop() {
         let outside = match std::fs::symlink_metadata(&path) {
             Ok(outside) => outside,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => {
-                missed(coverage, &format!("{}: {error}", path.display()));
+                missed(coverage, &error.to_string());
                 continue;
             }
         };
@@ -72,13 +85,15 @@ fn files_of(root: &Path, coverage: &mut Coverage) -> Vec<Outside> {
             files.push(of(path, &outside));
         } else if outside.is_dir() {
             match std::fs::read_dir(&path) {
-                Ok(listed) => waiting.extend(listed.flatten().map(|entry| entry.path())),
-                Err(error) => missed(coverage, &format!("{}: {error}", path.display())),
+                // One more than are looked at, so that it is noticed.
+                Ok(listed) => waiting.extend(listed.take(MOST_FILES + 1).flatten().map(|entry| entry.path())),
+                Err(error) => missed(coverage, &error.to_string()),
             }
+        } else {
+            left_out(coverage, 1, "a link or a special file");
         }
         if files.len().saturating_add(waiting.len()) > MOST_FILES {
-            coverage.skipped = coverage.skipped.saturating_add(1);
-            coverage.reason = format!("more than {MOST_FILES} files");
+            left_out(coverage, 1, &format!("more than {MOST_FILES} files"));
             break;
         }
     }
@@ -90,6 +105,14 @@ fn of(path: PathBuf, outside: &Metadata) -> Outside {
     (path, outside.dev(), outside.ino(), outside.size(), outside.mtime(), outside.ctime())
 }
 
+fn left_out(coverage: &mut Coverage, count: u32, reason: &str) {
+    coverage.skipped = coverage.skipped.saturating_add(count);
+    if coverage.reason.is_empty() {
+        reason.clone_into(&mut coverage.reason);
+    }
+}
+
+/// The reason names no file: a name may be a person's.
 fn missed(coverage: &mut Coverage, reason: &str) {
     coverage.unreadable = coverage.unreadable.saturating_add(1);
     if coverage.reason.is_empty() {
@@ -102,15 +125,24 @@ fn inspected(wanted: &settings::TestData, files: &[Outside], mut coverage: Cover
     let mut left = MOST_BYTES;
     for (path, .., size, _, _) in files {
         if *size > left {
-            coverage.skipped = coverage.skipped.saturating_add(1);
-            coverage.reason = format!("more than {} MiB: sampled", MOST_BYTES >> 20);
+            left_out(&mut coverage, 1, &format!("more than {} MiB: sampled", MOST_BYTES >> 20));
             continue;
         }
         left = left.saturating_sub(*size);
         match text_of(path, *size) {
             Ok(text) => whole.add(inspect(&path.to_string_lossy(), &text)),
-            Err(reason) => missed(&mut coverage, &format!("{}: {reason}", path.display())),
+            Err(reason) => missed(&mut coverage, &reason),
         }
+    }
+    if whole.unread > 0 {
+        left_out(&mut coverage, 1, "INSERT statements are not read as tables");
+    }
+    let (mut personal, others): (Vec<String>, Vec<String>) =
+        whole.personal.into_iter().partition(|found| found.ends_with(NUMBERS));
+    personal.extend(others);
+    if personal.len() > MOST_TOLD {
+        left_out(&mut coverage, 1, &format!("more than {MOST_TOLD} columns look personal"));
+        personal.truncate(MOST_TOLD);
     }
     ContentTestData {
         set: wanted.set.clone(),
@@ -119,7 +151,7 @@ fn inspected(wanted: &settings::TestData, files: &[Outside], mut coverage: Cover
         origin: if files.is_empty() { "unknown" } else { wanted.origin.word() }.to_owned(),
         rows: whole.rows,
         columns: whole.columns,
-        personal: whole.personal.into_iter().take(MOST_TOLD).collect(),
+        personal,
         matches: None,
         inspector: INSPECTOR.to_owned(),
         coverage,
@@ -128,10 +160,15 @@ fn inspected(wanted: &settings::TestData, files: &[Outside], mut coverage: Cover
 
 /// A text in UTF-8 or, as much of what cities export, in the Shift_JIS of Windows.
 fn text_of(path: &Path, size: u64) -> Result<String, String> {
-    let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    // Whatever lies there by now is not waited for.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let flags = i32::try_from(flags).unwrap_or_default();
     let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
     let mut bytes = Vec::new();
-    let read = opened.and_then(|file| file.take(size).read_to_end(&mut bytes));
+    let read = opened.and_then(|file| match file.metadata()?.is_file() {
+        true => file.take(size).read_to_end(&mut bytes),
+        false => Err(std::io::Error::other("no file any more")),
+    });
     read.map_err(|error| error.to_string())?;
     if bytes.contains(&0) {
         return Err("no text: only CSV, TSV, dumps and other texts are inspected".to_owned());
@@ -163,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn data_are_inspected_when_they_have_come_to_rest_once_a_day_and_when_they_are_gone() {
+    fn data_are_inspected_when_they_have_come_to_rest_and_when_they_are_gone() {
         let folder = tempfile::tempdir().unwrap();
         let (set, place) = ("R8-1".to_owned(), "office".to_owned());
         let path = "/data".to_owned();
@@ -187,7 +224,18 @@ mod tests {
         );
         assert_eq!((first.rows, first.columns, first.coverage.unreadable), (2, 2, 1));
         assert!(told(&mut data, &sources, 4).is_empty());
-        assert_eq!(told(&mut data, &sources, 3 + 24 * 60).len(), 1, "a day later");
+        for minute in 5..24 * 60 + 4 {
+            std::fs::write(folder.path().join("data/c.csv"), "x".repeat(usize::try_from(minute).unwrap()))
+                .unwrap();
+            let expected = usize::from(minute == 24 * 60 + 3);
+            assert_eq!(told(&mut data, &sources, minute).len(), expected, "restless for a day: {minute}");
+        }
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("data/link")).unwrap();
+        std::fs::write(folder.path().join("data/山田太郎.bin"), [0]).unwrap();
+        assert!(told(&mut data, &sources, 1_495).is_empty());
+        let [linked] = &told(&mut data, &sources, 1_496)[..] else { panic!() };
+        assert_eq!((linked.coverage.skipped, linked.coverage.unreadable), (1, 2));
+        assert!(!linked.coverage.reason.contains("山田"), "{}", linked.coverage.reason);
         std::fs::remove_dir_all(folder.path().join("data")).unwrap();
         assert!(told(&mut data, &sources, 1_500).is_empty());
         let [gone] = &told(&mut data, &sources, 1_501)[..] else { panic!() };

@@ -166,10 +166,9 @@ fn of_fact(host: &HostId, stamp: Stamp, entry: &Entry) -> Option<Occurrence> {
         Fact::ContentTestData(data) => {
             let real = data.origin == "real" || data.matches.is_some_and(|matches| matches > 0);
             let personal = data.origin == "unknown" && !data.personal.is_empty();
-            // Whatever is said of their origin: numbers with the check digit are stopped, unless they are published.
+            // Whatever is said of their origin: Individual Numbers are never published, and nobody makes them by chance.
             let numbers = data.personal.iter().any(|found| found.ends_with(":individual_number"));
-            (real || personal || (numbers && data.origin != "public"))
-                .then(|| plain(Object::TestData, &data.set, stamp.observed))
+            (real || personal || numbers).then(|| plain(Object::TestData, &data.set, stamp.observed))
         }
         _ => None,
     }
