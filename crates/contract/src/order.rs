@@ -68,6 +68,11 @@ pub enum Work {
         /// Name of the item.
         item: String,
     },
+    /// Remove an item of the quarantine for good.
+    Remove {
+        /// Name of the item.
+        item: String,
+    },
     /// Put known-good content into a file.
     Restore {
         /// The file.
@@ -186,7 +191,7 @@ impl Order {
                 counts && permit.from < permit.until && permit.until <= self.expires
             }
             Work::Isolate { until } => *until > self.issued,
-            Work::GiveBack { item } => is_plain_name(item),
+            Work::GiveBack { item } | Work::Remove { item } => is_plain_name(item),
             Work::Restore { path, .. } => is_plain_path(path),
             Work::EndPermit { .. } | Work::Reconnect {} => true,
         };
@@ -205,6 +210,7 @@ impl Work {
             Self::Isolate { .. } => "isolate",
             Self::Reconnect {} => "reconnect",
             Self::GiveBack { .. } => "give_back",
+            Self::Remove { .. } => "remove",
             Self::Restore { .. } => "restore",
         }
     }

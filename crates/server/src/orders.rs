@@ -90,6 +90,7 @@ pub async fn give(
         | Work::Isolate { .. }
         | Work::Reconnect {}
         | Work::GiveBack { .. }
+        | Work::Remove { .. }
         | Work::Restore { .. } => issued.saturating_add(ORDER_LIVES).unwrap_or(Timestamp::MAX),
     };
     let given = Order { order: order.clone(), host, request, issued, expires, work };

@@ -87,6 +87,7 @@ fn reach(folder: &Path, ask: &Ask, pinned: Option<&Pinned>) -> Reach {
                     Path::new(&path).parent().map(Path::to_owned).into_iter().collect()
                 }
                 Work::GiveBack { item } => give_back::folders(folder, &item),
+                Work::Remove { .. } => vec![give_back::vault_beside(folder)],
                 Work::Permit(_) | Work::EndPermit { .. } | Work::Isolate { .. } | Work::Reconnect {} => {
                     Vec::new()
                 }

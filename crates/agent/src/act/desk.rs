@@ -262,7 +262,8 @@ pub fn outcome(order: &Order, result: OrderResult, reason: &str) -> OrderOutcome
         | Work::EndPermit { .. }
         | Work::Isolate { .. }
         | Work::Reconnect {}
-        | Work::GiveBack { .. } => None,
+        | Work::GiveBack { .. }
+        | Work::Remove { .. } => None,
     };
     OrderOutcome {
         order: Some(order.order.clone()),

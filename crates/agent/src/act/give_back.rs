@@ -1,4 +1,4 @@
-//! Gives an item of the quarantine back, by order. The quarantine lies in the folder of the agent beside the hand's own; the
+//! Gives an item of the quarantine back, or removes it for good, by order. The quarantine lies in the folder of the agent beside the hand's own; the
 //! hand trusts its notes only where both are the same account's, so that nobody gains rights by writing one.
 
 use super::ActError;
@@ -27,6 +27,16 @@ pub(super) fn folders(folder: &Path, item: &str) -> Vec<PathBuf> {
     let note = Vault::open(&path).and_then(|vault| vault.note(item));
     let origin = note.ok().and_then(|note| path_of(&note.from).parent().map(Path::to_owned));
     std::iter::once(path).chain(origin).collect()
+}
+
+/// Removes it for good; what stands beside it stays. That it is gone is told by what came of the order.
+///
+/// # Errors
+/// A sentence that says why it is still there.
+pub(super) fn remove(desk: &Desk, item: &str) -> Result<(), String> {
+    let vault =
+        Vault::open(&vault_beside(&desk.path(""))).map_err(|error| format!("the quarantine: {error}"))?;
+    vault.remove(item).map_err(|error| error.to_string())
 }
 
 /// Gives it back, and tells.

@@ -88,6 +88,7 @@ fn work(desk: &Desk, order: &Order, peers: &[SocketAddr], now: Timestamp) -> Res
         Work::GiveBack { item } => {
             give_back::give_back(desk, order, item, now)?.map_or_else(|why| failed(&why), |()| done())
         }
+        Work::Remove { item } => give_back::remove(desk, item).map_or_else(|why| failed(&why), |()| done()),
         Work::Restore { path, digest } => match hold::content(desk, path, digest)? {
             Some(held) => {
                 let mut outcome = done();

@@ -236,6 +236,28 @@ fn content_that_was_changed_where_it_is_held_is_not_put_back() {
 }
 
 #[test]
+fn an_item_of_the_quarantine_is_removed_by_order_once_and_never_comes_back() {
+    use crate::malware::target::Target;
+    use crate::malware::vault::Vault;
+    let own = Own::new();
+    let root = own.folder.path().canonicalize().unwrap();
+    std::fs::create_dir(root.join("agent")).unwrap();
+    let vault = Vault::open(&root.join("agent/quarantine")).unwrap();
+    let path = root.join("upload.php");
+    std::fs::write(&path, "malware").unwrap();
+    let item = vault.hold(&Target::open(&path).unwrap(), None, None).item;
+    assert!(root.join("agent/quarantine").join(&item).exists());
+    let remove = |id: &str| signed_by(&key(7), &order(id, Work::Remove { item: item.clone() }));
+    assert_eq!(own.hand(&remove("o-1"), 10).result, OrderResult::Done);
+    assert!(!root.join("agent/quarantine").join(&item).exists());
+    assert!(vault.note(&item).is_ok(), "what it was is still known");
+    assert_eq!(own.hand(&remove("o-2"), 20).result, OrderResult::Failed, "there is nothing to remove");
+    let back = signed_by(&key(7), &order("o-3", Work::GiveBack { item }));
+    assert_eq!(own.hand(&back, 30).result, OrderResult::Failed);
+    assert!(!path.exists());
+}
+
+#[test]
 fn an_item_of_the_quarantine_goes_back_by_order_and_never_over_another_file() {
     use crate::malware::target::Target;
     use crate::malware::vault::Vault;

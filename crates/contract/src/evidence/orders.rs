@@ -6,7 +6,7 @@ use crate::id::{HostId, OrderId, RequestId};
 use crate::order::{Order, Work};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,6 +57,17 @@ impl Orders {
     #[must_use]
     pub fn outcome(&self, order: &Order) -> Option<&Latest<OrderOutcome>> {
         self.outcomes.get(&(order.order.clone(), order.host.clone()))
+    }
+
+    /// The items of its quarantine that a host removed by order.
+    #[must_use]
+    pub fn removed(&self, host: &HostId) -> BTreeSet<&str> {
+        let own = self.given.values().filter(|given| given.order.host == *host);
+        let removed = own.filter_map(|given| match &given.order.work {
+            Work::Remove { item } => Some((item.as_str(), self.outcome(&given.order)?.value.result)),
+            _ => None,
+        });
+        removed.filter(|(_, result)| *result == OrderResult::Done).map(|(item, _)| item).collect()
     }
 
     /// The newest word of a host on restoring one of these files.

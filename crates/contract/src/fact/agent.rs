@@ -135,7 +135,7 @@ pub struct OrderOutcome {
     /// The request it rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// What was ordered (`permit`, `end_permit`, `isolate`, `reconnect`, `give_back`, `restore`); empty where it could not
+    /// What was ordered (`permit`, `end_permit`, `isolate`, `reconnect`, `give_back`, `remove`, `restore`); empty where it could not
     /// be read.
     pub work: String,
     /// What became of it.

@@ -68,7 +68,7 @@ pub fn allowed(evidence: &Evidence, order: &Order, now: Timestamp) -> Result<(),
         }
         Work::Isolate { until } => may_isolate(progress, place, *until, now),
         Work::Reconnect {} => may_reconnect(evidence, &order.request, place, now),
-        Work::GiveBack { item } => {
+        Work::GiveBack { item } | Work::Remove { item } => {
             let held = held_items(evidence, &order.host);
             if !held.contains(&item.as_str()) {
                 return Err(NotAllowed::Nothing);
@@ -197,13 +197,14 @@ fn may_restore(
     if named { Ok(()) } else { Err(NotAllowed::Content) }
 }
 
-/// The items a host has in its quarantine, as its agent told.
+/// The items a host has in its quarantine, as its agent told: neither given back nor removed.
 #[must_use]
 pub fn held_items<'a>(evidence: &'a Evidence, host: &HostId) -> Vec<&'a str> {
+    let removed = evidence.orders.removed(host);
     let Some(host) = evidence.hosts.get(host) else { return Vec::new() };
     let gone = |item: &str| {
         let mut released = host.released.values();
-        released.any(|one| one.item == item && one.result == Done::Done)
+        removed.contains(item) || released.any(|one| one.item == item && one.result == Done::Done)
     };
     let items = host.quarantined.values().filter(|item| item.result == Done::Done);
     items.map(|item| item.item.as_str()).filter(|item| !gone(item)).collect()
@@ -249,8 +250,10 @@ fn may_be_wanted(evidence: &Evidence, progress: &Progress, place: &HostPlace, no
         works.push(Work::Isolate { until });
     }
     if progress.form() == Form::F05 {
-        let items = held_items(evidence, &place.host).into_iter();
-        works.extend(items.map(|item| Work::GiveBack { item: item.to_owned() }));
+        for item in held_items(evidence, &place.host) {
+            works.push(Work::GiveBack { item: item.to_owned() });
+            works.push(Work::Remove { item: item.to_owned() });
+        }
     }
     if progress.form() == Form::F06 {
         let files = progress.scope().things.iter().filter(|thing| thing.object == Object::File);

@@ -32,6 +32,7 @@ fn works() -> Vec<Work> {
         Work::Isolate { until: at(600) },
         Work::Reconnect {},
         Work::GiveBack { item: "q-1".to_owned() },
+        Work::Remove { item: "q-1".to_owned() },
         Work::Restore {
             path: "/srv/www/市民 課/index.html".to_owned(),
             digest: "ab".repeat(32).try_into().unwrap(),
@@ -69,6 +70,7 @@ fn what_no_order_may_say_is_not_written() {
     }
     for item in ["", "../x", "a/b", ".hidden", "a b"] {
         bad(Work::GiveBack { item: item.to_owned() });
+        bad(Work::Remove { item: item.to_owned() });
     }
     bad(Work::Isolate { until: at(0) });
     let long = Order { expires: at(86_401), ..order(Work::Reconnect {}) };

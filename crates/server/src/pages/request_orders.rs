@@ -93,6 +93,8 @@ pub fn what(visit: &Visit, work: &Work) -> String {
         (Work::Reconnect {}, _) => lang.of("遮断の解除", "Connect again").to_owned(),
         (Work::GiveBack { item }, Lang::Ja) => format!("隔離した {item} を元の場所へ戻す"),
         (Work::GiveBack { item }, Lang::En) => format!("Give {item} back from the quarantine"),
+        (Work::Remove { item }, Lang::Ja) => format!("隔離した {item} を完全に消去する（元に戻せません）"),
+        (Work::Remove { item }, Lang::En) => format!("Remove {item} from the quarantine for good"),
         (Work::Restore { path, digest }, Lang::Ja) => {
             format!("{path} の復元（SHA-256 {}…）", short(digest.as_str()))
         }

@@ -266,6 +266,43 @@ async fn a_file_is_restored_only_as_both_talked_about_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_item_of_the_quarantine_is_removed_only_after_both_talked_and_only_once() {
+    let site = Site::start().await;
+    let office = site.office("main");
+    seat(&site).await;
+    site.device("main", "web-1").await;
+    let host: HostId = "web-1".parse().unwrap();
+    let item = json!({ "kind": "quarantine.item", "item": "q-1", "from": "/srv/x", "digest": "ab".repeat(32),
+        "size": 1, "meta": "0644 0 0", "result": "done" });
+    tell(&site, &host, 1, item).await;
+    let mut incident = filled(Form::F05, site.clock.now());
+    incident.fields.insert("class".to_owned(), FieldValue::Clear("malware".to_owned()));
+    let incident = ask(&site, "q-incident", incident).await;
+    let give = async |item: &str| {
+        let wanted = (host.clone(), incident.clone(), Work::Remove { item: item.to_owned() });
+        yakujo_server::orders::give(&office, site.actor("main", "contractor").await, wanted, None).await
+    };
+    assert_eq!(give("q-1").await, Err(Refusal::Order(NotAllowed::Consent)), "before the talk");
+    let at = site.clock.now();
+    step(
+        &site,
+        &incident,
+        Step::Consulted { at, outcome: Outcome::Agreed, record: "消去に同意。".to_owned() },
+    )
+    .await;
+    site.clock.pass(SignedDuration::from_secs(1));
+    assert_eq!(give("q-2").await, Err(Refusal::Order(NotAllowed::Nothing)), "another item");
+    let mut browser = site.contractor().await;
+    let page = browser.get("/c/main/requests/q-incident").await;
+    assert!(page.body.contains("完全に消去する（元に戻せません）"), "{}", page.body);
+    let id = give("q-1").await.unwrap();
+    let given = office.court().evidence().orders.get(&id).unwrap().order.clone();
+    tell(&site, &host, 2, outcome(&given, "done")).await;
+    assert_eq!(give("q-1").await, Err(Refusal::Order(NotAllowed::Nothing)), "it is gone");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn malware_is_told_to_both_at_once_and_the_report_begins_from_what_was_detected() {
     let site = Site::start().await;
     let device = site.device("main", "web-1").await;
