@@ -105,6 +105,10 @@ fn answer_late(case: &Case<'_>, id: &RequestId, progress: &Progress) -> Option<F
     let waits = progress.state.is_open() && progress.settled_by_talk().is_none();
     let (from, due) = match (progress.state, progress.form().row().path) {
         (_, Path::Delivery) if waits => (progress.handed_in, progress.filled.moment("due")?),
+        // A report that was given back: whoever made it makes it again.
+        (State::Received, Path::Report) if against == progress.by.party => {
+            (progress.since, answer_by(progress.since.received))
+        }
         _ if waits => (progress.handed_in, answer_by(progress.handed_in.received)),
         (State::Returned | State::Reported, _) => (progress.since, answer_by(progress.since.received)),
         _ => return None,

@@ -351,8 +351,8 @@ fn grants_of<'a>(id: &'a RequestId, number: &'a RequestNumber, progress: &'a Pro
         }
         (Some(decided), None) => vec![grant(decided.stamp.received, Ground::Decision, decided.stamp)],
         // Both talked, and it was settled: where the contract asks for a talk, that is enough.
-        (None, _) if progress.settled_by_talk().is_some() => {
-            let talked = progress.settled_by_talk();
+        (None, _) if progress.allowed_by_talk().is_some() => {
+            let talked = progress.allowed_by_talk();
             talked.map(|stamp| grant(stamp.received, Ground::Decision, stamp)).into_iter().collect()
         }
         (None, Some(consent)) if progress.state.is_open() => {

@@ -84,6 +84,8 @@ impl Progress {
         };
         match self.state {
             State::Consulted if self.settled_by_talk().is_some() => Some(self.by.party),
+            // A report that was given back is to be made again.
+            State::Received if self.path() == Path::Report && !self.reports.is_empty() => Some(self.by.party),
             State::Asked | State::Received | State::Consulted => Some(other),
             State::Returned => Some(self.by.party),
             State::Approved | State::Done => Some(Party::Contractor),
@@ -114,6 +116,14 @@ impl Progress {
         (enough && outcome == Outcome::Agreed).then_some(stamp)
     }
 
+    /// When a talk allowed it, also where that was taken back later.
+    #[must_use]
+    pub fn allowed_by_talk(&self) -> Option<Stamp> {
+        let (stamp, outcome) = self.consulted?;
+        let stands = self.revoked.is_some() || self.settled_by_talk().is_some();
+        (self.path() == Path::Consultation && outcome == Outcome::Agreed && stands).then_some(stamp)
+    }
+
     /// Takes a step, or says why not.
     ///
     /// # Errors
@@ -139,6 +149,7 @@ impl Progress {
                 self.approve(rules, by, decided)
             }
             Step::Refused { post, manner, .. } => {
+                self.only_undecided()?;
                 self.may_decide(rules, by, stamp, (post, *manner))?;
                 self.enter(State::Refused, stamp);
                 Ok(())
@@ -183,6 +194,12 @@ impl Progress {
         if states.contains(&self.state) { Ok(()) } else { Err(WhyNot::NotNow(self.state)) }
     }
 
+    /// What was settled in a talk stands until the city takes it back: nothing that was allowed becomes forbidden afterwards.
+    fn only_undecided(&self) -> Result<(), WhyNot> {
+        self.only_in(&[State::Asked, State::Received, State::Consulted])?;
+        if self.settled_by_talk().is_some() { Err(WhyNot::NotNow(self.state)) } else { Ok(()) }
+    }
+
     fn only_on(&self, paths: &[Path]) -> Result<(), WhyNot> {
         if paths.contains(&self.path()) { Ok(()) } else { Err(WhyNot::NotThisForm) }
     }
@@ -208,7 +225,7 @@ impl Progress {
             return Err(WhyNot::OwnRequest);
         }
         self.only_on(&[Path::Approval, Path::Consultation, Path::Report])?;
-        self.only_in(&[State::Asked, State::Received, State::Consulted])?;
+        self.only_undecided()?;
         if at > stamp.received {
             return Err(WhyNot::Instant);
         }
@@ -335,7 +352,7 @@ impl Progress {
             return Ok(());
         }
         self.only_other(by)?;
-        self.only_in(&[State::Asked, State::Received, State::Consulted])?;
+        self.only_undecided()?;
         self.received = self.received.or(Some(stamp));
         self.enter(State::Returned, stamp);
         Ok(())
@@ -363,7 +380,7 @@ impl Progress {
     fn withdraw(&mut self, by: &By, stamp: Stamp) -> Result<(), WhyNot> {
         self.only(by, self.by.party)?;
         self.only_in(&[State::Asked, State::Received, State::Consulted, State::Returned, State::Approved])?;
-        self.revoked = self.approved.is_some().then_some(stamp);
+        self.revoked = (self.approved.is_some() || self.settled_by_talk().is_some()).then_some(stamp);
         self.enter(State::Withdrawn, stamp);
         Ok(())
     }
@@ -376,13 +393,18 @@ impl Progress {
         seat: (&PostId, Manner),
     ) -> Result<(), WhyNot> {
         self.only(by, Party::City)?;
-        self.only_in(&[State::Approved])?;
+        if self.settled_by_talk().is_none() {
+            self.only_in(&[State::Approved])?;
+        }
         self.only_seated(rules, by, stamp, seat)?;
-        // Posts are renamed and routes change; whoever decided, or would decide today, takes it back.
+        // Whoever decided, or would decide today, takes it back; where that post is vacant, any other of the city.
         let decided = self.approved.iter().map(|decided| &decided.post);
         let mut decides = decided.chain(self.way(rules, stamp).map(|route| &route.decides));
-        if !decides.clone().any(|post| post == seat.0) {
-            return Err(decides.next().map_or(WhyNot::NoPost, |post| WhyNot::OtherPost(post.clone())));
+        let may = |post: &PostId| post == seat.0 || !rules.offices.is_occupied(post, stamp.received);
+        if let Some(first) = decides.clone().next()
+            && !decides.any(may)
+        {
+            return Err(WhyNot::OtherPost(first.clone()));
         }
         self.revoked = Some(stamp);
         self.enter(State::Revoked, stamp);
@@ -477,6 +499,9 @@ impl Progress {
             return self.report_use(report, number);
         }
         match self.path() {
+            // Whatever ended a permit for real data: they are erased, and that is reported.
+            Path::Approval
+                if self.form() == Form::F15 && self.approved.is_some() && self.revoked.is_some() => {}
             Path::Approval | Path::Consultation => self.only_in(&[State::Done, State::Reported])?,
             Path::Report => self.only_in(&[
                 State::Asked,

@@ -87,7 +87,9 @@ pub fn allowed(cell: &Cell) -> bool {
         "done" => contractor && decided(path) && cell.form != Form::F26 && state == Approved,
         "reported" => {
             let now = match path {
-                Path::Approval | Path::Consultation => [Done, Reported].contains(&state),
+                Path::Approval | Path::Consultation => {
+                    [Done, Reported].contains(&state) || (cell.form == Form::F15 && state == Revoked)
+                }
                 Path::Report => open || [Reported, Confirmed].contains(&state),
                 Path::Delivery => [Asked, Received, Reported].contains(&state),
             };
