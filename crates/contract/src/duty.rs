@@ -276,6 +276,7 @@ pub static DUTIES: [DutyRow; 49] = [
             "document.approved",
             "document.withdrawn",
             "session.policy",
+            "life",
         ],
     ),
     row(
@@ -439,7 +440,14 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C12Environments,
         Kind::Gate,
         Judge::PerSystem(clauses::c12_environments::judge_12_1_b),
-        &["release.deployed", "request.asked", "request.step", "finding.classified", "finding.closed"],
+        &[
+            "release.deployed",
+            "life",
+            "request.asked",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+        ],
     ),
     row(
         "12.1.c",
@@ -453,7 +461,14 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C12Environments,
         Kind::Gate,
         Judge::PerSystem(clauses::c12_environments::judge_12_1_d),
-        &["content.test_data", "request.asked", "request.step", "finding.classified", "finding.closed"],
+        &[
+            "content.test_data",
+            "life",
+            "request.asked",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+        ],
     ),
     row(
         "12.2.a",

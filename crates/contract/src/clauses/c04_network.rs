@@ -1,7 +1,7 @@
 //! Clause 4. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
-use super::deliveries;
-use crate::act::{Document, DocumentKind, LoginMethod, Matter, Protocol, Trit};
+use super::{deliveries, login_methods};
+use crate::act::{DocumentKind, Matter, Protocol, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
 use crate::evidence::host::Host;
@@ -14,7 +14,6 @@ use crate::parameter::ParameterId;
 use crate::request::flow::Progress;
 use crate::standing::{EvidenceClass, Sentence, Standing, Verdict};
 use jiff::SignedDuration;
-use std::collections::BTreeSet;
 
 const P11: ParameterId = ParameterId::new(11);
 const P12: ParameterId = ParameterId::new(12);
@@ -168,9 +167,8 @@ pub fn judge_4_3_a(case: &Case<'_>) -> Verdict {
     };
     let (title, entry) = (&newest.value.title, newest.stamp.entry);
     match known.approval() {
-        Some(approval) => {
-            compared(case, &newest.value).with_evidence(EvidenceClass::E3, [entry, approval.entry])
-        }
+        Some(approval) => login_methods::compared(case, &newest.value)
+            .with_evidence(EvidenceClass::E3, [entry, approval.entry]),
         None => Verdict::unknown(
             Sentence::new(
                 format!("認証方式届「{title}」の今の版を、市がまだ受領していません。"),
@@ -183,82 +181,6 @@ pub fn judge_4_3_a(case: &Case<'_>) -> Verdict {
         )
         .with_evidence(EvidenceClass::E4, [entry]),
     }
-}
-
-/// The accepted sheet beside what was seen.
-fn compared(case: &Case<'_>, sheet: &Document) -> Verdict {
-    let title = &sheet.title;
-    let (seen, entries) = methods_seen(case);
-    let declared = |word: &str| sheet.methods.iter().any(|method| method.word() == word);
-    let other: BTreeSet<&str> = seen.iter().copied().filter(|word| !declared(word)).collect();
-    if seen.is_empty() {
-        return Verdict::kept(Sentence::new(
-            format!("認証方式届「{title}」を市が受領しています（実際の設定は、まだ観測していません）。"),
-            format!("The city accepted the sheet “{title}” (the settings in use were not observed yet)."),
-        ));
-    }
-    let seen = named(&seen);
-    let verdict = if sheet.methods.is_empty() {
-        Verdict::unknown(
-            Sentence::new(
-                format!(
-                    "ホストで観測した SSH の方式は {} ですが、認証方式届「{title}」に方式の登録がなく、照合できません。",
-                    seen.ja
-                ),
-                format!(
-                    "Hosts accept by SSH: {}; the sheet “{title}” declares none to compare with.",
-                    seen.en
-                ),
-            ),
-            Sentence::new(
-                "受託者は、SSHで使う認証方式を選んで、届の新しい版を登録してください。",
-                "The contractor registers a new version of the sheet with the ways to log in by SSH.",
-            ),
-        )
-    } else if other.is_empty() {
-        Verdict::kept(Sentence::new(
-            format!(
-                "ホストで観測した SSH の方式（{}）は、市が受領した認証方式届「{title}」のとおりです。",
-                seen.ja
-            ),
-            format!("What hosts accept by SSH ({}) is what the accepted sheet “{title}” declares.", seen.en),
-        ))
-    } else {
-        let other = named(&other);
-        Verdict::broken(
-            Sentence::new(
-                format!("認証方式届「{title}」にない SSH の方式（{}）を、ホストが受け付けます。", other.ja),
-                format!("Hosts accept by SSH what the sheet “{title}” does not declare: {}.", other.en),
-            ),
-            Sentence::new(
-                "受託者は、使わない方式を止めるか、届を改めて市の承認を受けてください。",
-                "The contractor turns the method off, or declares it and has the sheet accepted.",
-            ),
-        )
-    };
-    verdict.with_evidence(EvidenceClass::E1, entries)
-}
-
-/// The ways to log in that sshd of any host of the system accepts, and the entries that say so.
-fn methods_seen<'a>(case: &Case<'a>) -> (BTreeSet<&'a str>, Vec<EntryNumber>) {
-    let policies: Vec<_> = case.hosts().filter_map(|(_, host)| host?.sessions.as_ref()).collect();
-    let cases = policies.iter().flat_map(|policy| &policy.value.ssh_cases);
-    let methods = cases.flat_map(|ssh| &ssh.methods).map(String::as_str).collect();
-    (methods, policies.iter().map(|policy| policy.stamp.entry).collect())
-}
-
-fn named(words: &BTreeSet<&str>) -> Sentence {
-    let (mut ja, mut en) = (Vec::new(), Vec::new());
-    for word in words {
-        let known = LoginMethod::ALL.into_iter().find(|method| method.word() == *word);
-        let name = match known {
-            Some(method) => method.name(),
-            None => (*word, *word),
-        };
-        ja.push(name.0);
-        en.push(name.1);
-    }
-    Sentence::new(ja.join("、"), en.join(", "))
 }
 
 /// 4.4.a 特定の場所又は装置からの接続を認証する手段として、自動の識別装置を必要に応じて導入すること。

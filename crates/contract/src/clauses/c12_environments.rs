@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 const P22: ParameterId = weigh::P22;
 /// The collector that sees what is laid on a host.
 const RELEASES: &str = "releases";
+/// The collector that inspects test data.
+const TEST_DATA: &str = "test_data";
 
 /// 12.1.a 開発及び運用において、運用環境とテスト環境を分離すること。
 pub fn judge_12_1_a(_case: &Case<'_>) -> Verdict {
@@ -44,7 +46,7 @@ pub fn judge_12_1_a(_case: &Case<'_>) -> Verdict {
 pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
     match weighed(case, Rule::R04) {
         Err(verdict) => *verdict,
-        Ok(settled) => match (covered(case, Object::Release), seen_everywhere(case)) {
+        Ok(settled) => match (covered(case, Object::Release), seen_everywhere(case, RELEASES)) {
             (entries, _) if entries.is_empty() && settled == 0 => no_release(),
             (_, Err(unknown)) => *unknown,
             (entries, Ok(())) => Verdict::kept(Sentence::new(
@@ -63,11 +65,11 @@ pub fn judge_12_1_b(case: &Case<'_>) -> Verdict {
     }
 }
 
-/// Whether releases are seen on every host now: that one was as approved says nothing of what came since.
-fn seen_everywhere(case: &Case<'_>) -> Result<(), Box<Verdict>> {
+/// Whether every host is looked at now: that one thing was as approved says nothing of what came since.
+fn seen_everywhere(case: &Case<'_>, collector: &str) -> Result<(), Box<Verdict>> {
     let silent = Host::default();
     for (place, host) in case.hosts() {
-        HostCase { case, place, host: host.unwrap_or(&silent) }.looks(&[RELEASES])?;
+        HostCase { case, place, host: host.unwrap_or(&silent) }.looks(&[collector])?;
     }
     Ok(())
 }
@@ -127,13 +129,15 @@ pub fn judge_12_1_d(case: &Case<'_>) -> Verdict {
         .requests(Form::F15)
         .filter(|(_, permit)| permit.approved.is_some() && permit.filled.text("origin") == Some("real"));
     let (open, over): (Vec<_>, Vec<_>) = permits.partition(|(_, permit)| is_in_its_time(case, permit));
-    let not_erased = |permit: &Progress| permit.reports.is_empty() && permit.state != State::Withdrawn;
-    if let Some((number, permit)) = over.iter().find(|(_, permit)| not_erased(permit)) {
+    if let Some((number, permit)) = over.iter().find(|(_, permit)| !is_erased(permit)) {
         return not_erased_yet(number, permit);
     }
-    match covered(case, Object::TestData) {
-        entries if open.is_empty() || (entries.is_empty() && settled == 0) => no_test_data(),
-        entries => Verdict::kept(Sentence::new(
+    let entries = covered(case, Object::TestData);
+    match seen_everywhere(case, TEST_DATA) {
+        _ if entries.is_empty() && settled == 0 => no_test_data(),
+        _ if open.is_empty() => all_erased(&over),
+        Err(unknown) => *unknown,
+        Ok(()) => Verdict::kept(Sentence::new(
             format!("実在データを含むテストデータ {} 件は、すべて利用許可の範囲内です。", entries.len()),
             format!("All {} sets with real data stand on a permit.", entries.len()),
         ))
@@ -143,11 +147,35 @@ pub fn judge_12_1_d(case: &Case<'_>) -> Verdict {
 }
 
 fn is_in_its_time(case: &Case<'_>, permit: &Progress) -> bool {
-    permit.window().is_some_and(|window| !case.passed(window.last()))
+    permit.revoked.is_none() && permit.window().is_some_and(|window| !case.passed(window.last()))
+}
+
+/// A report says when, and the city has not given it back.
+fn is_erased(permit: &Progress) -> bool {
+    let stands = matches!(permit.state, State::Reported | State::Confirmed);
+    stands && permit.reports.iter().any(|report| report.fields.contains_key("erased"))
+}
+
+fn all_erased(permits: &[(&RequestNumber, &Progress)]) -> Verdict {
+    let entries: Vec<EntryNumber> =
+        permits.iter().flat_map(|(_, permit)| &permit.reports).map(|report| report.stamp.entry).collect();
+    Verdict::unknown(
+        Sentence::new(
+            "許可を得た実在データは、すべて消去が報告されています。いま実在データを使っているかは、観測されていません。",
+            "All real data under a permit were reported as erased; whether any are used now is not observed.",
+        ),
+        Sentence::new(
+            "実在データをもう使わない場合は、市と対象外を合意してください。",
+            "Where no real data are used any more, both agree that the duty does not apply.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E3, entries)
 }
 
 fn not_erased_yet(number: &RequestNumber, permit: &Progress) -> Verdict {
-    let end = permit.window().map_or_else(String::new, |window| jst(window.last()));
+    let end = permit.window().map(|window| window.last());
+    let revoked = permit.revoked.map(|stamp| stamp.received);
+    let end = revoked.into_iter().chain(end).min().map_or_else(String::new, jst);
     Verdict::unknown(
         Sentence::new(
             format!(

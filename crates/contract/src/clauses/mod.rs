@@ -17,4 +17,5 @@ pub mod c14_surveillance;
 pub(crate) mod containment;
 mod deliveries;
 mod detection;
+mod login_methods;
 mod measures;

@@ -23,7 +23,7 @@ const CHANGE: [Title; 7] = [
 ];
 
 /// A change that is told so long after it was done still stands in the report of the month in which it was told.
-const TOLD_LATE: SignedDuration = SignedDuration::from_hours(62 * 24);
+const TOLD_LATE: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// What was observed to change, beside the request it stands on, with the ratio (F-10).
 pub(super) fn changes(
@@ -75,7 +75,7 @@ pub(super) fn changes(
     Section { note, ..section(key, title, observed, &CHANGE, rows) }
 }
 
-/// Changes of the month, and those of the two before that were told in it, of which nothing was observed.
+/// Changes of the month, and earlier ones that were told in it, of which nothing was observed.
 fn told<'a>(month: &'a Within<'_>) -> Vec<(&'a RequestId, &'a Progress, Timestamp)> {
     let from = month.begin().checked_sub(TOLD_LATE).unwrap_or(Timestamp::MIN);
     let all = month.court.told_changes((from, month.until)).into_iter();

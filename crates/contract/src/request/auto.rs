@@ -65,6 +65,8 @@ pub enum Item {
 pub enum Missing {
     /// Nobody observed the host yet.
     Unobserved,
+    /// There is more on record than was looked through.
+    NotSearched,
     /// The host was silent.
     Silent,
     /// Its agent had to drop what it saw.
@@ -125,8 +127,8 @@ pub struct Known<'a> {
     pub changes: Option<&'a [String]>,
     /// Observed changes of the things it names before it was asked, in words; none: nobody watches.
     pub earlier: Option<&'a [String]>,
-    /// The content of the things it names as it was before they were tampered with; none: nobody watches.
-    pub good: Option<&'a [Thing]>,
+    /// The content of the things it names as it was before they were tampered with, in words; none: nobody watches.
+    pub good: Option<&'a [String]>,
     /// Samples of capacity of the hosts of its systems; none: not looked up.
     pub samples: Option<&'a [(HostId, Vec<CapacitySample>)]>,
     /// Inspections of test data, the newest first; none: not looked up.
@@ -171,11 +173,10 @@ pub fn auto(progress: &Progress, key: &str, known: &Known<'_>) -> Auto {
         (Form::F06, "good") => match known.good {
             None => Auto::NotObserved,
             Some([]) => Auto::Nothing,
-            Some(good) => some(good.iter().cloned().map(Item::Thing)),
+            Some(good) => some(good.iter().cloned().map(Item::Change)),
         },
-        (Form::F06, "compared") | (Form::F09, "matched") | (Form::F15, "gone") | (Form::F16, "done") => {
-            changes(progress, known)
-        }
+        (Form::F06, "compared") | (Form::F09, "matched") | (Form::F16, "done") => changes(progress, known),
+        (Form::F15, "gone") => gone(progress, known),
         (Form::F19, "missing") => missing(progress, known),
         (Form::F16, "versions") => versions(progress, known),
         (Form::F17, "actual") => stops(known),
@@ -331,6 +332,14 @@ fn inspected(progress: &Progress, known: &Known<'_>) -> Auto {
         (true, None) => Auto::NotNamed,
         (true, Some(_)) => Auto::NotObserved,
     }
+}
+
+/// The newest inspections of the data sets that found nothing there any more.
+fn gone(progress: &Progress, known: &Known<'_>) -> Auto {
+    let Auto::Known(items) = inspected(progress, known) else { return inspected(progress, known) };
+    let is_gone = |item: &Item| matches!(item, Item::Inspected(_, data) if data.rows == 0 && data.columns == 0 && data.coverage.is_complete());
+    let gone: Vec<Item> = items.into_iter().filter(is_gone).collect();
+    if gone.is_empty() { Auto::Nothing } else { Auto::Known(gone) }
 }
 
 /// What each host of the systems used within the last month.

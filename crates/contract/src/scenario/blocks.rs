@@ -188,6 +188,8 @@ fn alive(line: &Line<'_>) -> Read<Vec<Value>> {
             "clock",
             "malware",
             "releases",
+            "sessions",
+            "test_data",
         ];
         let collectors: Map<String, Value> =
             names.iter().map(|name| ((*name).to_owned(), run.clone())).collect();
