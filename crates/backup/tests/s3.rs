@@ -108,4 +108,5 @@ fn a_repository_in_an_object_store_is_written_checked_and_restored() {
     drop(store);
     let away = job.back_up(&now);
     assert!(!away.is_good() && !away.reason.is_empty(), "{away:?}");
+    assert!(job.try_city_key(&key, &now).is_err(), "a store that is away says nothing of the key");
 }

@@ -90,9 +90,13 @@ impl Follower {
         let now = Instant::now();
         if dues.look <= now {
             // First of all, so that the permit is known before anything takes its time: names that are not resolved.
-            let answer = self.ask(Ask::Look {}).await?;
-            dues.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
-            dues.pinned = answer.pinned.is_some();
+            let looked = self.ask(Ask::Look {}).await;
+            // Whatever is wrong with the outbox: a suspicion is followed.
+            if self.outbox.recall(SUSPECTED_KEY).await.ok().flatten().is_none() || looked.is_ok() {
+                let answer = looked?;
+                dues.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
+                dues.pinned = answer.pinned.is_some();
+            }
         }
         if self.outbox.recall(SUSPECTED_KEY).await.ok().flatten().is_some() {
             let answer = self.ask(Ask::Suspected { peers: self.peers().await? }).await?;

@@ -1,7 +1,7 @@
 //! 変更履歴 (F-10): everything that happened in a fiscal year, beside the ticket it stands on, with the ratio. Made of what
 //! was observed: nobody can leave a line out. What nothing observes stands there as the contractor reports it.
 
-use super::block::{Block, Cell, Chip, Choice, Field, Figure, Input, Table};
+use super::block::{Block, Cell, Chip, Choice, Field, Figure, Input, Table, Tone};
 use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Visit};
@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use yakujo_contract::calendar::{fiscal_span, fiscal_year};
 use yakujo_contract::court::reconciled::Ratio;
 use yakujo_contract::entry::Party;
+use yakujo_contract::evidence::occurrences::KEPT;
 use yakujo_contract::id::{EntryNumber, HostId, RequestId, SystemId};
 use yakujo_contract::occurrence::Occurrence;
 use yakujo_contract::reconcile::Join;
@@ -32,6 +33,8 @@ struct Year {
     lines: Vec<Line>,
     ratio: Ratio,
     told: usize,
+    /// What was as approved is no longer kept one by one.
+    thinned: bool,
 }
 
 /// The list.
@@ -76,7 +79,15 @@ pub async fn show(visit: Visit) -> Answer {
         "Every observed change and the request it stands on; where nothing observes, what the contractor reports.",
     );
     let mut page = Page::new("changes", visit.of("変更履歴", "Changes"), lead);
-    page.push(Block::Figures(figures(&visit, &year)));
+    if year.thinned {
+        let text = visit.of(
+            "この年度の、承認どおりだった変更の多くは、日数がたったため一覧から除いています。割合と件数は、各月の月次報告で確かめてください。",
+            "Most changes of this year that were as approved are no longer listed. See the monthly reports for figures.",
+        );
+        page.push(Block::note(Tone::Warn, "", text));
+    } else {
+        page.push(Block::Figures(figures(&visit, &year)));
+    }
     let mut blocks = list.blocks(&visit, &wanted);
     for block in &mut blocks {
         if let Block::Finder(finder) = block {
@@ -104,6 +115,8 @@ fn years(visit: &Visit) -> Vec<(String, Span)> {
     let court = visit.office.court();
     let hosts = court.places().values().flat_map(|hosts| hosts.keys());
     let first = hosts.filter_map(|host| Some(court.evidence().occurrences.of_host(host).next()?.0.0)).min();
+    let done = court.evidence().requests.all().filter_map(|(_, request)| request.progress.as_ref()?.done);
+    let first = first.into_iter().chain(done.map(|(_, begun, _)| begun)).min();
     let first = first.unwrap_or(visit.now).min(visit.now);
     let mut years = Vec::new();
     let mut at = visit.now;
@@ -130,14 +143,16 @@ fn of_year(visit: &Visit, (from, next): Span) -> Year {
             lines.push(Line::Observed { system, host, it, join });
         }
     }
-    let told = court.told_changes(span);
+    let thinned = visit.now.duration_since(from) > KEPT;
+    // Of old changes nobody can tell any more whether they were observed.
+    let told = if thinned { Vec::new() } else { court.told_changes(span) };
     let count = told.len();
     lines.extend(told.into_iter().filter_map(|(id, progress)| {
         let (_, begun, _) = progress.done?;
         Some(Line::Told { id: id.clone(), progress: Box::new(progress.clone()), begun })
     }));
     lines.sort_by_cached_key(|line| place(&line));
-    Year { lines, ratio, told: count }
+    Year { lines, ratio, told: count, thinned }
 }
 
 fn place(line: &&Line) -> String {
@@ -163,6 +178,16 @@ fn figures(visit: &Visit, year: &Year) -> Vec<Figure> {
 
 /// The ratio in a sentence, for paper; of the whole year, whatever part of it was asked for.
 fn share(visit: &Visit, year: &Year, name: &str) -> String {
+    if year.thinned {
+        return match visit.lang {
+            Lang::Ja => {
+                format!("{name}年度：承認どおりだった変更の多くは一覧から除かれている。件数は月次報告による")
+            }
+            Lang::En => format!(
+                "{name}: most changes that were as approved are no longer listed; see the monthly reports"
+            ),
+        };
+    }
     let (Ratio { all, with_ticket }, told) = (year.ratio, year.told);
     let percent = year.ratio.percent().map_or_else(String::new, |percent| format!("（{percent}％）"));
     match visit.lang {

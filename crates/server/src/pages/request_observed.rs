@@ -3,6 +3,7 @@
 
 use super::request_show::Seen;
 use super::visit::{Refusal, Visit};
+use super::words::Lang;
 use super::{era, finding_words};
 use crate::views::EntryFilter;
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +22,6 @@ use yakujo_contract::reconcile::Join;
 use yakujo_contract::request::auto::{Gap, Missing, Outage};
 use yakujo_contract::request::flow::Progress;
 use yakujo_contract::request::form::Form;
-use yakujo_contract::thing::{Object, Thing};
 
 /// A stop that was over for longer than this was another one than the one that is reported.
 const REPORTED_WITHIN: SignedDuration = SignedDuration::from_hours(48);
@@ -37,7 +37,7 @@ const INSPECTIONS: u32 = 500;
 const SAMPLES: (u32, usize) = (2_000, 90);
 
 /// Entries of each kind that are looked through for missing times of a host.
-const GAPS: u32 = 500;
+const GAPS: u32 = 3_000;
 
 /// What belongs to a request.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ pub struct Observed {
     /// Changes of its things before it was asked.
     pub earlier: Option<Vec<String>>,
     /// What its things held before they were changed without an approval.
-    pub good: Option<Vec<Thing>>,
+    pub good: Option<Vec<String>>,
 }
 
 /// What was observed of a request until now.
@@ -66,7 +66,7 @@ pub fn observed(visit: &Visit, seen: &Seen) -> Observed {
         outages: threshold.and_then(|threshold| outages(visit, &court, seen, threshold)),
         changes: changes(visit, &court, systems, |it, join| belongs(seen, it, join)),
         earlier: changes(visit, &court, systems, |it, _| is_earlier(&seen.progress, it)),
-        good: good(&court, &seen.progress),
+        good: good(visit, &court, &seen.progress),
     }
 }
 
@@ -76,27 +76,35 @@ fn is_earlier(progress: &Progress, it: &Occurrence) -> bool {
     is_named(progress, it) && mark <= asked && asked.duration_since(mark) <= LOOKED_BACK
 }
 
-/// What each thing held before the first change since the last one that was approved.
-fn good(court: &Court, progress: &Progress) -> Option<Vec<Thing>> {
+/// What each thing held before the first change since the last one that was approved, host by host.
+fn good(visit: &Visit, court: &Court, progress: &Progress) -> Option<Vec<String>> {
+    if progress.form() != Form::F06 {
+        return None;
+    }
     let mut watched = false;
-    let mut held: BTreeMap<(&HostId, Object, &str), Option<Digest>> = BTreeMap::new();
+    let mut held: BTreeMap<(&HostId, &str), Option<(Timestamp, &Digest)>> = BTreeMap::new();
+    let earlier = |it: &Occurrence| is_named(progress, it) && it.when.mark() <= progress.asked.received;
     for system in &progress.scope().systems {
         let mut hosts = court.places().get(system).into_iter().flat_map(|hosts| hosts.keys());
         watched |= hosts.any(|host| court.evidence().hosts.contains_key(host));
-        for (host, it, join) in court.occurrences(system).filter(|(_, it, _)| is_earlier(progress, it)) {
-            let known = held.entry((host, it.object, it.name.as_str())).or_default();
+        for (host, it, join) in court.occurrences(system).filter(|(_, it, _)| earlier(it)) {
+            let known = held.entry((host, it.name.as_str())).or_default();
             if join.is_covered() {
                 *known = None;
             } else if known.is_none() {
-                known.clone_from(&it.digest_before);
+                *known = it.digest_before.as_ref().map(|digest| (it.when.mark(), digest));
             }
         }
     }
-    let things = held.into_iter().filter_map(|((_, object, name), digest)| {
-        Some(Thing { object, name: name.to_owned(), digest: Some(digest?) })
+    let lines = held.into_iter().filter_map(|((host, name), known)| {
+        let (at, digest) = known?;
+        let until = era::wareki(visit.lang, at);
+        Some(match visit.lang {
+            Lang::Ja => format!("{host} {name} SHA-256 {digest}（{until}まで）"),
+            Lang::En => format!("{host} {name} SHA-256 {digest} (until {until})"),
+        })
     });
-    let things: BTreeSet<Thing> = things.collect();
-    watched.then(|| things.into_iter().take(SHOWN).collect())
+    watched.then(|| lines.take(SHOWN).collect())
 }
 
 fn outages(visit: &Visit, court: &Court, seen: &Seen, threshold: Threshold) -> Option<Vec<Outage>> {
@@ -255,6 +263,14 @@ pub async fn gaps(visit: &Visit, progress: &Progress) -> Result<Option<Vec<Gap>>
                 ..EntryFilter::default()
             };
             let rows = visit.office.views().list_entries(&filter).await?;
+            let is_all = rows.len() < usize::try_from(GAPS).unwrap_or(usize::MAX);
+            let oldest = rows.last().filter(|_| !is_all).map(|row| row.received);
+            all.extend(oldest.map(|to| Gap {
+                from: Timestamp::MIN,
+                to: Some(to),
+                host: host.clone(),
+                why: Missing::NotSearched,
+            }));
             all.extend(rows.into_iter().flat_map(|row| gaps_of(visit, host, EntryNumber(row.number))));
         }
     }

@@ -457,7 +457,7 @@ fn used_of(lang: Lang, (host, resource): (&HostId, &str), used: Used, (first, la
 
 fn missing(lang: Lang, gap: &Gap) -> String {
     let why = match gap.why {
-        Missing::Unobserved => return unobserved(lang, gap),
+        Missing::Unobserved | Missing::NotSearched => return unobserved(lang, gap),
         Missing::Silent => lang.of("機器から連絡がない", "the host was silent"),
         Missing::Dropped => lang.of("機器の記録が一部失われた", "the agent dropped records"),
         Missing::Log => {
@@ -475,7 +475,14 @@ fn missing(lang: Lang, gap: &Gap) -> String {
 
 fn unobserved(lang: Lang, gap: &Gap) -> String {
     let host = &gap.host;
+    let searched = gap.why != Missing::NotSearched;
     match (lang, gap.to.map(|to| era::wareki(lang, to))) {
+        (Lang::Ja, Some(to)) if !searched => {
+            format!("{host} {to}より前（記録が多いため、ここでは調べていない）")
+        }
+        (Lang::En, Some(to)) if !searched => {
+            format!("{host} before {to} (too much on record to be looked through here)")
+        }
         (Lang::Ja, Some(to)) => format!("{host} {to}より前（まだ観測していない）"),
         (Lang::Ja, None) => format!("{host} 一度も観測していない"),
         (Lang::En, Some(to)) => format!("{host} before {to} (not observed yet)"),
