@@ -198,6 +198,9 @@ impl Views {
             (By::Anybody, Some(_), None, None, None) => sqlx::query(
                 "SELECT * FROM entry WHERE number < ?1 AND kind = ?2 ORDER BY number DESC LIMIT ?5",
             ),
+            (By::Anybody, Some(_), Some(_), None, None) => sqlx::query(
+                "SELECT * FROM entry WHERE number < ?1 AND kind = ?2 AND host = ?3 ORDER BY number DESC LIMIT ?5",
+            ),
             (By::Anybody, None, Some(_), None, None) => sqlx::query(
                 "SELECT * FROM entry WHERE number < ?1 AND host = ?3 ORDER BY number DESC LIMIT ?5",
             ),

@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS entry (
   number INTEGER PRIMARY KEY, kind TEXT NOT NULL, host TEXT, person TEXT, party TEXT, seq INTEGER,
   observed INTEGER NOT NULL, received INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS entry_kind ON entry(kind, number);
+CREATE INDEX IF NOT EXISTS entry_kind_host ON entry(kind, host, number);
 CREATE INDEX IF NOT EXISTS entry_host ON entry(host, number);
 CREATE INDEX IF NOT EXISTS entry_seq ON entry(host, seq) WHERE seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entry_person ON entry(person, number);
