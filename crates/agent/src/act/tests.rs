@@ -1,5 +1,7 @@
 use super::desk::Desk;
 use super::*;
+use crate::malware::target::Target;
+use crate::malware::vault::Vault;
 use sha2::{Digest as _, Sha256};
 use std::os::unix::fs::PermissionsExt as _;
 use yakujo_contract::fact::agent::{OrderOutcome, OrderResult};
@@ -48,6 +50,17 @@ impl Own {
         let key = key(7).verifier().to_string();
         own.ask(&Ask::Pin { host: "web-1".parse().unwrap(), key }, 0);
         own
+    }
+
+    /// A file with this content, that was put into the quarantine beside the hand: root, quarantine, where it lay, item.
+    fn held(&self, content: &str) -> (PathBuf, Vault, PathBuf, String) {
+        let root = self.folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("agent")).unwrap();
+        let vault = Vault::open(&root.join("agent/quarantine")).unwrap();
+        let path = root.join("upload.php");
+        std::fs::write(&path, content).unwrap();
+        let item = vault.hold(&Target::open(&path).unwrap(), None, None).item;
+        (root, vault, path, item)
     }
 
     fn act(&self) -> PathBuf {
@@ -237,15 +250,8 @@ fn content_that_was_changed_where_it_is_held_is_not_put_back() {
 
 #[test]
 fn an_item_of_the_quarantine_is_removed_by_order_once_and_never_comes_back() {
-    use crate::malware::target::Target;
-    use crate::malware::vault::Vault;
     let own = Own::new();
-    let root = own.folder.path().canonicalize().unwrap();
-    std::fs::create_dir(root.join("agent")).unwrap();
-    let vault = Vault::open(&root.join("agent/quarantine")).unwrap();
-    let path = root.join("upload.php");
-    std::fs::write(&path, "malware").unwrap();
-    let item = vault.hold(&Target::open(&path).unwrap(), None, None).item;
+    let (root, vault, path, item) = own.held("malware");
     assert!(root.join("agent/quarantine").join(&item).exists());
     let remove = |id: &str| signed_by(&key(7), &order(id, Work::Remove { item: item.clone() }));
     assert_eq!(own.hand(&remove("o-1"), 10).result, OrderResult::Done);
@@ -259,15 +265,8 @@ fn an_item_of_the_quarantine_is_removed_by_order_once_and_never_comes_back() {
 
 #[test]
 fn an_item_of_the_quarantine_goes_back_by_order_and_never_over_another_file() {
-    use crate::malware::target::Target;
-    use crate::malware::vault::Vault;
     let own = Own::new();
-    let root = own.folder.path().canonicalize().unwrap();
-    std::fs::create_dir(root.join("agent")).unwrap();
-    let vault = Vault::open(&root.join("agent/quarantine")).unwrap();
-    let path = root.join("upload.php");
-    std::fs::write(&path, "no malware after all").unwrap();
-    let item = vault.hold(&Target::open(&path).unwrap(), None, None).item;
+    let (_, _, path, item) = own.held("no malware after all");
     std::fs::write(&path, "something new").unwrap();
     let give_back = |id: &str| signed_by(&key(7), &order(id, Work::GiveBack { item: item.clone() }));
     assert_eq!(own.hand(&give_back("o-1"), 10).result, OrderResult::Failed);

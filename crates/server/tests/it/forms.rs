@@ -213,13 +213,7 @@ async fn what_was_observed_stands_in_the_fields_that_the_program_fills_in() {
         fact: serde_json::from_value(fact).unwrap(),
     });
     office.store_facts(host.clone(), 1, told.collect()).await.unwrap();
-    for _ in 0..200 {
-        let heard = office.court().evidence().hosts.get(&host).and_then(|host| host.last_received);
-        if heard.is_some_and(|stamp| stamp.seq >= 3) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    site.heard("main", &host, 3).await;
     site.clock.pass(SignedDuration::from_secs(60));
     let page = browser.get("/c/main/requests/q-logs-of").await;
     assert!(page.body.contains("まだ観測していない") && page.body.contains("読んでいない"), "{}", page.body);

@@ -141,6 +141,19 @@ impl Site {
         office.decide(None, Act::DocumentRegistered(document), None).await.unwrap();
     }
 
+    /// Waits until the views, which follow what is stored, have a host's fact of this number.
+    pub async fn heard(&self, contract: &str, host: &HostId, seq: u64) {
+        let office = self.office(contract);
+        for _ in 0..200 {
+            let last = office.court().evidence().hosts.get(host).and_then(|host| host.last_received);
+            if last.is_some_and(|stamp| stamp.seq >= seq) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("fact {seq} of {host} is not in the views after 10 s");
+    }
+
     /// One of the first two people.
     pub async fn actor(&self, contract: &str, login: &str) -> Option<Actor> {
         let person = self.office(contract).people.by_login(login).await.unwrap();
