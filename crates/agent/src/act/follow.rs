@@ -60,6 +60,13 @@ struct Dues {
     pinned: bool,
 }
 
+impl Dues {
+    /// What an answer says of the network decides how soon is looked again.
+    fn looked(&mut self, now: Instant, answer: &Answer) {
+        self.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
+    }
+}
+
 impl Follower {
     /// Follows the server's orders until the end.
     pub async fn follow_until(self, mut ended: watch::Receiver<()>) {
@@ -88,19 +95,22 @@ impl Follower {
 
     async fn step(&self, dues: &mut Dues, handed: &mut BTreeSet<String>) -> Result<(), HandError> {
         let now = Instant::now();
+        let is_suspected = self.outbox.recall(SUSPECTED_KEY).await.ok().flatten().is_some();
         if dues.look <= now {
             // First of all, so that the permit is known before anything takes its time: names that are not resolved.
-            let looked = self.ask(Ask::Look {}).await;
-            // Whatever is wrong with the outbox: a suspicion is followed.
-            if self.outbox.recall(SUSPECTED_KEY).await.ok().flatten().is_none() || looked.is_ok() {
-                let answer = looked?;
-                dues.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
-                dues.pinned = answer.pinned.is_some();
+            match self.ask(Ask::Look {}).await {
+                Ok(answer) => {
+                    dues.looked(now, &answer);
+                    dues.pinned = answer.pinned.is_some();
+                }
+                // Whatever is wrong: a suspicion is followed, and the look stays due.
+                Err(error) if is_suspected => tracing::warn!("{error}"),
+                Err(error) => return Err(error),
             }
         }
-        if self.outbox.recall(SUSPECTED_KEY).await.ok().flatten().is_some() {
+        if is_suspected {
             let answer = self.ask(Ask::Suspected { peers: self.peers().await? }).await?;
-            dues.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
+            dues.looked(now, &answer);
             self.forget_suspicion().await;
         }
         if dues.ask <= now {

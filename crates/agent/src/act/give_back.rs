@@ -1,5 +1,6 @@
-//! Gives an item of the quarantine back, or removes it for good, by order. The quarantine lies in the folder of the agent beside the hand's own; the
-//! hand trusts its notes only where both are the same account's, so that nobody gains rights by writing one.
+//! Gives an item of the quarantine back, or removes it for good, by order. The quarantine lies in the folder of the agent
+//! beside the hand's own; the hand trusts its notes only where both are the same account's, so that nobody gains rights by
+//! writing one.
 
 use super::ActError;
 use super::desk::Desk;

@@ -90,10 +90,10 @@ fn files_of(root: &Path, coverage: &mut Coverage) -> Vec<Outside> {
                 Err(error) => missed(coverage, &error.to_string()),
             }
         } else {
-            left_out(coverage, 1, "a link or a special file");
+            left_out(coverage, "a link or a special file");
         }
         if files.len().saturating_add(waiting.len()) > MOST_FILES {
-            left_out(coverage, 1, &format!("more than {MOST_FILES} files"));
+            left_out(coverage, &format!("more than {MOST_FILES} files"));
             break;
         }
     }
@@ -105,16 +105,18 @@ fn of(path: PathBuf, outside: &Metadata) -> Outside {
     (path, outside.dev(), outside.ino(), outside.size(), outside.mtime(), outside.ctime())
 }
 
-fn left_out(coverage: &mut Coverage, count: u32, reason: &str) {
-    coverage.skipped = coverage.skipped.saturating_add(count);
-    if coverage.reason.is_empty() {
-        reason.clone_into(&mut coverage.reason);
-    }
+fn left_out(coverage: &mut Coverage, reason: &str) {
+    coverage.skipped = coverage.skipped.saturating_add(1);
+    because(coverage, reason);
 }
 
-/// The reason names no file: a name may be a person's.
 fn missed(coverage: &mut Coverage, reason: &str) {
     coverage.unreadable = coverage.unreadable.saturating_add(1);
+    because(coverage, reason);
+}
+
+/// The first reason is told. It names no file: a name may be a person's.
+fn because(coverage: &mut Coverage, reason: &str) {
     if coverage.reason.is_empty() {
         coverage.reason = reason.chars().take(200).collect();
     }
@@ -125,7 +127,7 @@ fn inspected(wanted: &settings::TestData, files: &[Outside], mut coverage: Cover
     let mut left = MOST_BYTES;
     for (path, .., size, _, _) in files {
         if *size > left {
-            left_out(&mut coverage, 1, &format!("more than {} MiB: sampled", MOST_BYTES >> 20));
+            left_out(&mut coverage, &format!("more than {} MiB: sampled", MOST_BYTES >> 20));
             continue;
         }
         left = left.saturating_sub(*size);
@@ -135,13 +137,13 @@ fn inspected(wanted: &settings::TestData, files: &[Outside], mut coverage: Cover
         }
     }
     if whole.unread > 0 {
-        left_out(&mut coverage, 1, "INSERT statements are not read as tables");
+        left_out(&mut coverage, "INSERT statements are not read as tables");
     }
     let (mut personal, others): (Vec<String>, Vec<String>) =
         whole.personal.into_iter().partition(|found| found.ends_with(NUMBERS));
     personal.extend(others);
     if personal.len() > MOST_TOLD {
-        left_out(&mut coverage, 1, &format!("more than {MOST_TOLD} columns look personal"));
+        left_out(&mut coverage, &format!("more than {MOST_TOLD} columns look personal"));
         personal.truncate(MOST_TOLD);
     }
     ContentTestData {

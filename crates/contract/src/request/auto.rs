@@ -336,7 +336,10 @@ fn inspected(progress: &Progress, known: &Known<'_>) -> Auto {
 
 /// The newest inspections of the data sets that found nothing there any more.
 fn gone(progress: &Progress, known: &Known<'_>) -> Auto {
-    let Auto::Known(items) = inspected(progress, known) else { return inspected(progress, known) };
+    let items = match inspected(progress, known) {
+        Auto::Known(items) => items,
+        unknown => return unknown,
+    };
     let is_gone = |item: &Item| matches!(item, Item::Inspected(_, data) if data.rows == 0 && data.columns == 0 && data.coverage.is_complete());
     let gone: Vec<Item> = items.into_iter().filter(is_gone).collect();
     if gone.is_empty() { Auto::Nothing } else { Auto::Known(gone) }
