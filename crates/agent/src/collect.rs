@@ -6,6 +6,7 @@ pub mod c03_software;
 pub mod c03_support;
 pub mod c03_updates;
 pub mod c04_certificates;
+pub mod c04_flows;
 pub mod c04_network;
 pub mod c04_segment;
 pub mod c04_sessions;

@@ -20,7 +20,7 @@ use act::hand::Hand;
 use budget::Budget;
 use deliver::{DeliverError, Line};
 use jiff::Timestamp;
-use observe::{Observer, Outcomes, Past, devices, logins, packages, releases, states, updates};
+use observe::{Observer, Outcomes, Past, devices, flows, logins, packages, releases, states, updates};
 use outbox::{Bound, Outbox, OutboxError};
 use reading::Sources;
 use sha2::{Digest as _, Sha256};
@@ -304,9 +304,10 @@ async fn observer(settings: &Settings, seal: [u8; 32], outbox: &Outbox) -> Resul
     let malware = malware::Left { memory: outbox.recall(malware::MEMORY_KEY).await?, held };
     let logins = outbox.recall(logins::LOGINS_KEY).await?;
     let devices = outbox.recall(devices::DEVICES_KEY).await?;
+    let flows = outbox.recall_all(flows::FLOW_KEY).await?;
     let updates = outbox.recall(updates::UPDATES_KEY).await?;
     let memory = memory.unwrap_or_default();
-    let past = Past { memory, files, states, packages, releases, logins, devices, updates, malware };
+    let past = Past { memory, files, states, packages, releases, logins, devices, flows, updates, malware };
     let sources = settings.sources.clone();
     let made = tokio::task::spawn_blocking(move || Observer::new(sources, &past, seal));
     made.await.map_err(|error| OutboxError::Folder(std::io::Error::other(error)))

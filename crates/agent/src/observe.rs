@@ -2,6 +2,7 @@
 //! and a beat that says when everything was last looked at.
 
 pub mod devices;
+pub mod flows;
 pub mod logins;
 pub mod packages;
 pub mod releases;
@@ -20,6 +21,7 @@ use crate::outbox::Note;
 use crate::reading::{Items, Reading, Sources, digest_of};
 use crate::watch::files::{Files, Left};
 use devices::Devices;
+use flows::Flows;
 use jiff::{SignedDuration, Timestamp};
 use logins::Logins;
 use packages::Packages;
@@ -49,6 +51,7 @@ pub struct Observer {
     test_data: TestData,
     logins: Logins,
     devices: Devices,
+    flows: Flows,
     updates: Updates,
     running: Option<Running>,
     /// What ran was compared once in this run of the agent.
@@ -88,6 +91,8 @@ pub struct Past {
     pub releases: Kept,
     /// People on the host.
     pub logins: Option<String>,
+    /// Communication with other hosts.
+    pub flows: Kept,
     /// Devices.
     pub devices: Option<String>,
     /// Updates on offer.
@@ -100,7 +105,7 @@ pub struct Past {
 pub const MEMORY_KEY: &str = "observer";
 
 /// Name of a collector and seconds between its runs.
-const COLLECTORS: [(&str, i64); 23] = [
+const COLLECTORS: [(&str, i64); 24] = [
     // First: what it tells of the time of a change is as narrow as its own turn is early.
     ("files", 1),
     ("boots", 15),
@@ -115,6 +120,7 @@ const COLLECTORS: [(&str, i64); 23] = [
     ("certificates", 300),
     ("devices", 5),
     ("firewall", 30),
+    ("flows", 10),
     ("identity", 600),
     ("jobs", 30),
     ("kernel", 60),
@@ -150,6 +156,7 @@ impl Observer {
             files: Files::new(sources.clone(), sources.settings.roots(), &past.files, seal),
             packages: Packages::from(&past.packages.0, past.packages.1.as_deref()),
             logins: Logins::from(past.logins.as_deref()),
+            flows: Flows::from(&past.flows),
             devices: Devices::from(past.devices.as_deref()),
             updates: Updates::from(past.updates.as_deref()),
             releases: Releases::from(&past.releases, &sources.settings.releases),
@@ -177,6 +184,7 @@ impl Observer {
         notes.extend(self.releases.notes());
         notes.extend(self.logins.notes());
         notes.extend(self.devices.notes());
+        notes.extend(self.flows.notes());
         notes.extend(self.updates.notes());
         notes.extend(self.states.notes());
         notes.extend(self.files.notes());
@@ -268,6 +276,7 @@ impl Observer {
 
     fn read_seldom(&mut self, name: &str, now: Timestamp) -> Reading {
         match name {
+            "flows" => self.flows.look(now),
             "devices" => self.devices.look(&self.sources, now),
             "updates" => self.updates.look(&self.sources, now),
             "stale" => {

@@ -10,6 +10,7 @@ use crate::fact::host::{ServiceChange, Turn};
 use crate::fact::integrity::{
     Explanation, FileChange, FileState, IntegrityBaseline, IntegrityChange, Origin,
 };
+use crate::fact::network::FlowSeen;
 use crate::fact::software::{Package, PackageChange};
 use crate::fact::state::{Actor, Content, ItemChange, Seen, StateChange};
 use crate::id::{Digest, HostId};
@@ -95,6 +96,7 @@ pub fn changes(entry: &Entry) -> Vec<Change> {
         Fact::PackageChange(change) => told.packages(change),
         Fact::IntegrityBaseline(baseline) => told.baseline(baseline),
         Fact::IntegrityChange(change) => change.files.iter().map(|file| told.file(change, file)).collect(),
+        Fact::NetFlows(set) => set.flows.iter().map(|flow| told.flow(flow)).collect(),
         Fact::StateChange(change) => change.items.iter().map(|item| told.item(change, item)).collect(),
         _ => Vec::new(),
     }
@@ -180,6 +182,12 @@ impl Telling<'_> {
             seen: change.seen,
             ..self.of(object_of(&file.path), &file.path, effect(&file.before, &file.after), window)
         }
+    }
+
+    fn flow(&self, flow: &FlowSeen) -> Change {
+        let window = Window { earliest: Some(flow.from), latest: flow.to };
+        let text_after = flow.program.clone();
+        Change { text_after, ..self.of(Object::Flow, &flow.path.name(), Effect::Started, window) }
     }
 
     fn item(&self, change: &StateChange, item: &ItemChange) -> Change {

@@ -300,7 +300,16 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C04Network,
         Kind::State,
         Judge::PerHost(clauses::c04_network::judge_4_5_b),
-        &["net.listener", "matter:flow"],
+        &[
+            "net.listener",
+            "net.flow",
+            "matter:flow",
+            "request.step",
+            "finding.classified",
+            "finding.closed",
+            "matter:ignore",
+            "life",
+        ],
     ),
     row(
         "5.a",

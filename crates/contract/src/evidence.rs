@@ -7,6 +7,7 @@ pub mod backups;
 pub mod clocks;
 pub mod documents;
 pub mod environments;
+pub mod flows;
 pub mod host;
 pub mod latest;
 pub mod occurrences;

@@ -147,6 +147,7 @@ facts! {
     "feed.imported" FeedImported(vulnerability::FeedImported) "脆弱性情報・定義の取込み" "Feed imported";
     "probe.diagnosis" ProbeDiagnosis(vulnerability::ProbeDiagnosis) "脆弱性診断" "Diagnosis";
     "net.listener" NetListeners(network::NetListeners) "待受けポート" "Listening sockets";
+    "net.flow" NetFlows(network::NetFlows) "通信" "Communication";
     "net.firewall" NetFirewall(network::NetFirewall) "ファイアウォールの規則" "Firewall";
     "net.interface" NetInterfaces(network::NetInterfaces) "ネットワークの口と経路" "Interfaces and routes";
     "tls.endpoint" TlsEndpoint(network::TlsEndpoint) "暗号通信の口" "TLS endpoint";

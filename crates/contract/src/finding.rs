@@ -157,7 +157,12 @@ impl Rule {
             }
             Self::R11 => {
                 &const {
-                    row("R-11", "無申請の通信の口", "Communication without a ticket", &["8.a", "8.b"])
+                    row(
+                        "R-11",
+                        "不要な通信",
+                        "Communication on no list and no ticket",
+                        &["4.5.b", "8.a", "8.b"],
+                    )
                 }
             }
             Self::R17 => {

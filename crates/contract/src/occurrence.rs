@@ -204,7 +204,7 @@ pub fn rule_of(object: Object) -> Rule {
         Object::Release => Rule::R04,
         Object::Device => Rule::R09,
         Object::Account | Object::Privilege => Rule::R10,
-        Object::Listener | Object::Firewall => Rule::R11,
+        Object::Listener | Object::Flow | Object::Firewall => Rule::R11,
         Object::TestData => Rule::R17,
         Object::Kernel
         | Object::Package

@@ -74,6 +74,8 @@ pub enum Why {
     Package,
     /// The line of an agreed list covers it: an account, a communication.
     Agreed,
+    /// No list of needed communication was agreed when it was seen: 4.5.b says so.
+    NoList,
     /// Both parties agreed not to look at it.
     Ignored,
     /// A host of the test environment, as both agreed.
@@ -235,6 +237,7 @@ pub fn forms_for(object: Object) -> &'static [Form] {
         | Object::Account
         | Object::Privilege
         | Object::Listener
+        | Object::Flow
         | Object::Firewall
         | Object::Network
         | Object::Certificate

@@ -30,6 +30,8 @@ pub enum Object {
     Privilege,
     /// A listening port, as `tcp/443`.
     Listener,
+    /// A communication with another host, as `out tcp 443 192.0.2.7`.
+    Flow,
     /// Rules of the firewall.
     Firewall,
     /// Addresses, routes, name resolution.
@@ -58,7 +60,7 @@ pub enum Object {
 
 impl Object {
     /// All kinds, in the order pages list them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Target,
         Self::Service,
         Self::Boot,
@@ -70,6 +72,7 @@ impl Object {
         Self::Account,
         Self::Privilege,
         Self::Listener,
+        Self::Flow,
         Self::Firewall,
         Self::Network,
         Self::Certificate,
@@ -99,6 +102,7 @@ impl Object {
             Self::Account => "account",
             Self::Privilege => "privilege",
             Self::Listener => "listener",
+            Self::Flow => "flow",
             Self::Firewall => "firewall",
             Self::Network => "network",
             Self::Certificate => "certificate",
@@ -129,6 +133,7 @@ impl Object {
             Self::Account => ("アカウント", "Account"),
             Self::Privilege => ("権限", "Privilege"),
             Self::Listener => ("待受けポート", "Listening port"),
+            Self::Flow => ("通信", "Communication"),
             Self::Firewall => ("ファイアウォール", "Firewall"),
             Self::Network => ("ネットワークの設定", "Network"),
             Self::Certificate => ("証明書・鍵", "Certificate"),

@@ -227,10 +227,7 @@ fn what(finding: &Finding) -> Sentence {
             format!("{host}サービス {name_ja} の停止（{}）", at.ja),
             format!("A stop of the service {name_en}{on} ({})", at.en),
         ),
-        Object::Release => Sentence::new(
-            format!("{host}リリース {name_ja} の配置（{}）", at.ja),
-            format!("The release {name_en}{on} ({})", at.en),
-        ),
+        Object::Flow | Object::Release => of_one(finding.object, (&host, &on), (&name_ja, &name_en), &at),
         Object::TestData => Sentence::new(
             format!("{host}テストデータ {name_ja} に含まれる実在データ（{}）", at.ja),
             format!("Real data in the test data {name_en}{on} ({})", at.en),
@@ -247,6 +244,20 @@ fn what(finding: &Finding) -> Sentence {
         _ => Sentence::new(
             format!("{host}{kind_ja} {name_ja} の変更（{}）", at.ja),
             format!("A change of {kind_en} {name_en}{on} ({})", at.en),
+        ),
+    }
+}
+
+/// What names itself.
+fn of_one(object: Object, (host, on): (&str, &str), (ja, en): (&str, &str), at: &Sentence) -> Sentence {
+    match object {
+        Object::Flow => Sentence::new(
+            format!("{host}通信 {ja}（{}）", at.ja),
+            format!("The communication {en}{on} ({})", at.en),
+        ),
+        _ => Sentence::new(
+            format!("{host}リリース {ja} の配置（{}）", at.ja),
+            format!("The release {en}{on} ({})", at.en),
         ),
     }
 }

@@ -176,12 +176,16 @@ fn reading() -> impl Strategy<Value = String> {
             r#"{{"kind":"net.listener","part":{{"index":0,"of":1,"set":"{}"}},"listeners":[{{"protocol":"tcp","address":"0.0.0.0","port":{port},"uid":0}}]}}"#,
             digest(set)
         )),
+        (prop::bool::ANY, 20_u16..24, 5_u8..9).prop_map(|(out, port, last)| format!(
+            r#"{{"kind":"net.flow","seen_by":"sockets","flows":[{{"path":{{"direction":"{}","protocol":"tcp","port":{port},"peer":"10.0.0.{last}/32"}},"from":"2026-11-21T23:59:00Z","to":"2026-11-22T00:00:00Z"}}]}}"#,
+            if out { "out" } else { "in" }
+        )),
         prop_oneof!["scanning", "blind", "silent", "absent"].prop_map(|state| format!(
             r#"{{"kind":"av.engine","product":"clamav","engine_version":"1.4.6","definition_time":"2026-11-21T23:00:00Z","databases":[],"daemon":"{state}","real_time":"off"}}"#
         )),
         (prop_oneof![Just(60), Just(7_200)], -7_200_i64..0, prop::bool::ANY).prop_map(|(every, ago, whole)| {
             let ran = "2026-11-22T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(ago);
-            let names: &[&str] = if whole { &["clock", "accounts", "packages", "listeners", "malware"] } else { &["clock"] };
+            let names: &[&str] = if whole { &["clock", "accounts", "packages", "listeners", "flows", "malware"] } else { &["clock"] };
             let runs: Vec<String> =
                 names.iter().map(|name| format!(r#""{name}":{{"ran":"{ran}","outcome":"complete"}}"#)).collect();
             let runs = runs.join(",");
@@ -225,6 +229,7 @@ fn agreed_contract() -> Vec<Entry> {
     let lines = [
         r#""matter":"software","pattern":"p*","ruling":"allowed","reason":"r""#,
         r#""matter":"flow","system":"main","protocol":"tcp","port":22,"purpose":"p""#,
+        r#""matter":"flow","system":"main","protocol":"tcp","port":22,"direction":"out","peer":"10.0.0.0/29","purpose":"p""#,
         r#""matter":"account","system":"main","account":"user00","use":"person","privileged":"no","need":"n","from":"2026-01-01T00:00:00Z""#,
     ];
     for (number, line) in lines.iter().enumerate() {

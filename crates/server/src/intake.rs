@@ -347,6 +347,7 @@ fn is_an_agents(fact: &Fact) -> bool {
             | Fact::SupportPhase(_)
             | Fact::ReleaseDeployed(_)
             | Fact::NetListeners(_)
+            | Fact::NetFlows(_)
             | Fact::NetInterfaces(_)
             | Fact::NetFirewall(_)
             | Fact::TlsEndpoint(_)

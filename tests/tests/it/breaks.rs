@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use yakujo_contract::act::{AccountLine, AccountUse, Flow, Matter, Protocol, Trit};
+use yakujo_contract::act::{AccountLine, AccountUse, Direction, Flow, Matter, Protocol, Trit};
 use yakujo_contract::fact::host::Login;
 use yakujo_contract::standing::Standing;
 use yakujo_stories::City;
@@ -38,6 +38,8 @@ fn flow(port: u16, purpose: &str) -> anyhow::Result<Matter> {
         host: None,
         protocol: Protocol::Tcp,
         port,
+        direction: Direction::In,
+        peer: None,
         purpose: purpose.to_owned(),
         until: None,
     }))

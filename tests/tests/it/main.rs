@@ -6,6 +6,7 @@ mod bursts;
 mod changes;
 mod environment;
 mod first_minutes;
+mod flows;
 mod losses;
 mod malware;
 mod releases;

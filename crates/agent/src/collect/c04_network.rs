@@ -99,7 +99,7 @@ pub fn tcp_ports() -> BTreeSet<u16> {
 }
 
 /// Program names by socket inode, and how many processes could not be looked at.
-fn programs() -> (HashMap<u64, String>, u32) {
+pub fn programs() -> (HashMap<u64, String>, u32) {
     let (mut names, mut unreadable) = (HashMap::new(), 0_u32);
     let Ok(processes) = procfs::process::all_processes() else { return (names, 1) };
     for process in processes.flatten() {

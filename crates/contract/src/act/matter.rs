@@ -5,6 +5,7 @@ use crate::duty::DutyId;
 use crate::id::{HostId, SystemId};
 use crate::parameter::{ParameterId, Values};
 use crate::target::Target;
+use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -100,15 +101,21 @@ pub struct HostPlace {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
-    /// The system whose hosts may listen.
+    /// The system whose hosts may communicate so.
     pub system: SystemId,
     /// One host only; absent: every host of the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
     /// `tcp` or `udp`.
     pub protocol: Protocol,
-    /// Port.
+    /// Port: of the host where others come in, of the other side where the host goes out.
     pub port: u16,
+    /// Whether others come in, or the host goes out.
+    #[serde(default, skip_serializing_if = "Direction::is_in")]
+    pub direction: Direction,
+    /// The other side; absent: anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<IpNet>,
     /// Why it is needed.
     pub purpose: String,
     /// Temporary openings end.
@@ -124,6 +131,25 @@ pub enum Protocol {
     Tcp,
     /// UDP
     Udp,
+}
+
+/// Which side begins, seen from the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Others come in.
+    #[default]
+    In,
+    /// The host goes out.
+    Out,
+}
+
+impl Direction {
+    /// True where others come in.
+    #[must_use]
+    pub fn is_in(&self) -> bool {
+        *self == Self::In
+    }
 }
 
 /// What an account is for.

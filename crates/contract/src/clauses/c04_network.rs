@@ -1,13 +1,13 @@
 //! Clause 4. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
-use super::{deliveries, login_methods};
+use super::{deliveries, flows, login_methods};
 use crate::act::{DocumentKind, Matter, Protocol, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
-use crate::evidence::host::Host;
+use crate::evidence::host::{Complete, Host};
 use crate::fact::Coverage;
 use crate::fact::access::{SessionPolicy, SshCase};
-use crate::fact::network::Listener;
+use crate::fact::network::{FlowSource, Listener};
 use crate::fact::server::PortalCheck;
 use crate::id::{DeviceId, EntryNumber, HostId};
 use crate::parameter::ParameterId;
@@ -400,88 +400,105 @@ pub fn judge_4_5_a(_case: &Case<'_>) -> Verdict {
     )
 }
 
-/// 4.5.b 不要な通信はファイアウォール等により遮断すること (the part that the listening sockets decide).
+/// 4.5.b 不要な通信はファイアウォール等により遮断すること.
 ///
-/// Needed is what stands in the agreed list of communication. Sockets that only the host itself can reach do not count.
+/// Needed is what stands in the agreed list of communication: what listens, who comes in, where the host goes out to.
+/// What stays on the host itself does not count.
 pub fn judge_4_5_b(case: &HostCase<'_>) -> Verdict {
-    if let Err(unknown) = case.fresh("listeners") {
-        return *unknown;
-    }
+    decided(case).unwrap_or_else(|verdict| *verdict)
+}
+
+fn decided(case: &HostCase<'_>) -> Result<Verdict, Box<Verdict>> {
+    case.fresh("listeners")?;
     let Some(listeners) = case.host.listeners.newest() else {
-        return case.not_observed("待ち受けている通信", "listening sockets");
+        return Err(Box::new(case.not_observed("待ち受けている通信", "listening sockets")));
     };
-    let flows: Vec<Line<'_>> =
+    let lines: Vec<Line<'_>> =
         case.case.evidence.agreements.of_host("flow", &case.place.system, &case.place.host).collect();
     let open: Vec<&Listener> =
         listeners.items.iter().filter(|socket| !socket.is_local_only()).copied().collect();
     let id = case.id();
-    if !flows.iter().any(Line::is_agreed) {
+    if !lines.iter().any(Line::is_agreed) {
         let count = open.len();
-        return Verdict::unknown(
+        let verdict = Verdict::unknown(
             Sentence::new(
                 format!("通信要件の一覧が合意されていません（{id} で外から届く待ち受け {count} 件を観測）。"),
                 format!("No list of needed communication is agreed ({count} reachable sockets on {id})."),
             ),
             list_flows(),
-        )
-        .with_evidence(EvidenceClass::E1, listeners.entries);
+        );
+        return Err(Box::new(verdict.with_evidence(EvidenceClass::E1, listeners.entries)));
     }
-    let needed = |socket: &Listener, line: &Line<'_>| covers(case, line.matter, socket);
-    let unagreed: Vec<&Listener> = open
-        .iter()
-        .filter(|socket| !flows.iter().any(|line| line.is_agreed() && needed(socket, line)))
-        .copied()
-        .collect();
-    let Some(first) =
-        unagreed.iter().find(|s| !flows.iter().any(|line| line.is_declared() && needed(s, line)))
-    else {
-        // Names of programs may be missing; sockets may not.
-        let left_out = Coverage { unreadable: 0, ..listeners.coverage.clone() };
-        let what = Sentence::new("待ち受け", "listening sockets");
-        if let Err(unknown) = case.whole(what, &left_out, &listeners.entries) {
-            return *unknown;
-        }
-        return all_listed(case, unagreed.len(), open.len())
-            .with_evidence(EvidenceClass::E1, listeners.entries);
-    };
-    let what = describe(first);
-    let count = unagreed.len();
-    Verdict::broken(
-        Sentence::new(
-            format!("{id} で、通信要件の一覧にない待ち受けが {count} 件あります（{what}）。"),
-            format!("{count} listening sockets of {id} stand on no list ({what})."),
-        ),
-        Sentence::new(
-            "受託者は、不要なら閉じ、必要なら通信要件を届け出てください。",
-            "The contractor closes it, or declares why it is needed.",
-        ),
-    )
-    .with_evidence(EvidenceClass::E1, listeners.entries)
+    sockets_beside(case, &lines, &open, &listeners)?;
+    let seen = flows::beside(case, &lines)?;
+    Ok(all_listed(case, open.len(), &seen).with_evidence(EvidenceClass::E1, listeners.entries))
 }
 
-fn all_listed(case: &HostCase<'_>, waiting: usize, open: usize) -> Verdict {
+/// The listening sockets beside the list.
+fn sockets_beside(
+    case: &HostCase<'_>,
+    lines: &[Line<'_>],
+    open: &[&Listener],
+    listeners: &Complete<'_, Listener>,
+) -> Result<(), Box<Verdict>> {
     let id = case.id();
-    if waiting > 0 {
-        return Verdict::unknown(
+    let needed = |socket: &Listener, line: &Line<'_>| covers(case, line.matter, socket);
+    let listed = |socket: &Listener| lines.iter().any(|line| line.is_agreed() && needed(socket, line));
+    let unlisted: Vec<&Listener> = open.iter().filter(|socket| !listed(socket)).copied().collect();
+    let told = |socket: &Listener| lines.iter().any(|line| line.is_declared() && needed(socket, line));
+    if let Some(first) = unlisted.iter().find(|socket| !told(socket)) {
+        let (what, count) = (describe(first), unlisted.len());
+        let verdict = Verdict::broken(
             Sentence::new(
-                format!("{id} の待ち受け {waiting} 件が、届け出済みで市の確認待ちです。"),
-                format!("{waiting} declared sockets of {id} wait for the city."),
+                format!("{id} で、通信要件の一覧にない待ち受けが {count} 件あります（{what}）。"),
+                format!("{count} listening sockets of {id} stand on no list ({what})."),
             ),
             Sentence::new(
-                "市は、通信要件の届出を確認してください。",
-                "The city looks at the declared communication.",
+                "受託者は、不要なら閉じ、必要なら通信要件を届け出てください。",
+                "The contractor closes it, or declares why it is needed.",
             ),
         );
+        return Err(Box::new(verdict.with_evidence(EvidenceClass::E1, listeners.entries.iter().copied())));
     }
+    // Names of programs may be missing; sockets may not.
+    let left_out = Coverage { unreadable: 0, ..listeners.coverage.clone() };
+    case.whole(Sentence::new("待ち受け", "listening sockets"), &left_out, &listeners.entries)?;
+    if unlisted.is_empty() {
+        return Ok(());
+    }
+    let waiting = unlisted.len();
+    let verdict = Verdict::unknown(
+        Sentence::new(
+            format!("{id} の待ち受け {waiting} 件が、届け出済みで市の確認待ちです。"),
+            format!("{waiting} declared sockets of {id} wait for the city."),
+        ),
+        flows::city_looks(),
+    );
+    Err(Box::new(verdict.with_evidence(EvidenceClass::E1, listeners.entries.iter().copied())))
+}
+
+fn all_listed(case: &HostCase<'_>, open: usize, seen: &flows::Listed) -> Verdict {
+    let (id, count) = (case.id(), seen.count);
+    let (short_ja, short_en) = match seen.by {
+        FlowSource::Tracking => ("", ""),
+        FlowSource::Sockets => (
+            "数秒ごとの観測のため、短い通信は見落とし得ます。",
+            " What lasts less than seconds may be missed.",
+        ),
+    };
     Verdict::kept(Sentence::new(
-        format!("{id} で外から届く待ち受け {open} 件は、すべて合意した一覧にあります。"),
-        format!("All {open} reachable sockets of {id} stand on the agreed list."),
+        format!(
+            "{id} で外から届く待ち受け {open} 件と、この1日に観測した通信 {count} 件は、すべて合意した一覧にあります。{short_ja}"
+        ),
+        format!(
+            "All {open} reachable sockets of {id} and {count} communications of the last day stand on the agreed list.{short_en}"
+        ),
     ))
 }
 
 fn covers(case: &HostCase<'_>, matter: &Matter, socket: &Listener) -> bool {
     let Matter::Flow(flow) = matter else { return false };
-    let same = flow.protocol == socket.protocol && flow.port == socket.port;
+    let same = flow.direction.is_in() && flow.protocol == socket.protocol && flow.port == socket.port;
     same && !flow.until.is_some_and(|until| case.case.passed(until))
 }
 

@@ -27,7 +27,8 @@ const LOOKS: [&str; 8] =
     ["packages", "files", "jobs", "kernel", "network", "firewall", "accounts", "listeners"];
 
 fn is_change(rule: Rule, object: Object) -> bool {
-    OF_CHANGES.contains(&rule) && object != Object::Environment
+    // Communication is beside its own list (4.5.b), what users meet beside its announcement (12.2.a).
+    OF_CHANGES.contains(&rule) && !matches!(object, Object::Environment | Object::Flow)
 }
 
 /// Changes that are not settled.

@@ -17,5 +17,6 @@ pub mod c14_surveillance;
 pub(crate) mod containment;
 mod deliveries;
 mod detection;
+mod flows;
 mod login_methods;
 mod measures;

@@ -2,9 +2,10 @@
 
 use crate::act::{Environment, Matter};
 use crate::evidence::Evidence;
-use crate::evidence::agreement::Line;
+use crate::evidence::agreement::{Line, Need};
 use crate::evidence::occurrences::KEPT;
 use crate::fact::integrity::Explanation;
+use crate::fact::network::FlowPath;
 use crate::finding::{Finding, Rule, Said, Settled};
 use crate::id::{EntryNumber, FindingId, HostId, RequestId, SystemId};
 use crate::occurrence::{Key, Occurrence, finding_id};
@@ -295,7 +296,18 @@ fn needs_none(evidence: &Evidence, system: &SystemId, host: &HostId, occurrence:
     if is_test && occurrence.object != Object::TestData {
         return Some(Why::TestHost);
     }
+    if let Some(seen) = seen_flow(occurrence) {
+        match evidence.agreements.needed(system, host, &seen, occurrence.when.last()) {
+            Need::Listed => return Some(Why::Agreed),
+            Need::NoList => return Some(Why::NoList),
+            Need::Unlisted => {}
+        }
+    }
     let (object, name) = (occurrence.object, occurrence.name.as_str());
     let ignored = evidence.agreements.ignored(system, host, object, name, occurrence.when.last());
     ignored.map(|_| Why::Ignored)
+}
+
+fn seen_flow(occurrence: &Occurrence) -> Option<FlowPath> {
+    (occurrence.object == Object::Flow).then(|| FlowPath::from_name(&occurrence.name)).flatten()
 }

@@ -159,7 +159,7 @@ impl Court {
 
     /// After an agreement on a list that explains occurrences.
     pub(super) fn join_lists(&mut self, matter: &Matter) {
-        let explains = matches!(matter, Matter::Ignore(_));
+        let explains = matches!(matter, Matter::Ignore(_) | Matter::Flow(_));
         let Some(system) = matter.system().filter(|_| explains) else { return };
         let hosts: Vec<HostId> =
             self.places.get(system).into_iter().flat_map(|hosts| hosts.keys().cloned()).collect();

@@ -4,6 +4,7 @@ use super::latest::{Latest, Stamp, keep_newer};
 use crate::act::{Freeze, HolidayTable, HostPlace, Matter, System};
 use crate::change::Object;
 use crate::entry::Party;
+use crate::fact::network::FlowPath;
 use crate::id::{EntryNumber, HostId, ProposalId, SystemId, TargetId};
 use crate::parameter::{ParameterId, Values};
 use crate::target::Target;
@@ -117,6 +118,17 @@ pub struct Watched<'a> {
     pub since: Stamp,
     /// Until somebody ended it.
     pub ended: Option<Stamp>,
+}
+
+/// How a communication stands to the lists of needed communication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// No list is agreed.
+    NoList,
+    /// A line covers it.
+    Listed,
+    /// No line covers it.
+    Unlisted,
 }
 
 /// All proposals.
@@ -409,6 +421,28 @@ impl Agreements {
             (stamp.received <= at && !ended).then_some(stamp.entry)
         });
         in_force.min()
+    }
+
+    /// How a communication stood to the lists of needed communication when it was seen. What is agreed later explains
+    /// nothing that was seen before.
+    #[must_use]
+    pub fn needed(&self, system: &SystemId, host: &HostId, seen: &FlowPath, at: Timestamp) -> Need {
+        let lines = self.of_host("flow", system, host);
+        let in_force = lines.filter(|line| {
+            let ended = self.proposals.get(line.id).and_then(|proposal| proposal.ended);
+            let agreed = self.proposals.get(line.id).map(Proposal::decided);
+            matches!(agreed, Some(Stage::Agreed(stamp)) if stamp.received <= at)
+                && ended.is_none_or(|ended| ended.received > at)
+        });
+        let mut need = Need::NoList;
+        for line in in_force {
+            let Matter::Flow(flow) = line.matter else { continue };
+            if seen.is_within(flow) && flow.until.is_none_or(|until| at < until) {
+                return Need::Listed;
+            }
+            need = Need::Unlisted;
+        }
+        need
     }
 
     /// The agreed values of a parameter and the instants from which they hold, oldest first.

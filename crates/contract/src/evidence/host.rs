@@ -2,6 +2,7 @@
 
 use super::backups::Backups;
 use super::clocks::Clocks;
+use super::flows::Flows;
 use super::latest::{Latest, Stamp, keep_newer};
 use super::usage::Usage;
 use crate::act::WorkType;
@@ -101,6 +102,9 @@ pub struct Host {
     pub log: Option<Latest<LogSource>>,
     /// Listening sockets.
     pub listeners: Listed<Listener>,
+    /// Communication with other hosts.
+    #[serde(default)]
+    pub flows: Flows,
     /// Accounts.
     pub accounts: Listed<Account>,
     /// When each account was first seen, by its name.
@@ -211,6 +215,7 @@ impl Host {
             }
             Fact::SupportPhase(phase) => keep_newer(&mut self.support, stamp, phase.clone()),
             Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
+            Fact::NetFlows(set) => self.flows.enter(stamp, set),
             Fact::AgentBeat(beat) => keep_newer(&mut self.beat, stamp, beat.clone()),
             Fact::AgentStart(start) => keep_newer(&mut self.started, stamp, start.clone()),
             Fact::AgentStop(stop) => keep_newer(&mut self.stopped, stamp, stop.clone()),

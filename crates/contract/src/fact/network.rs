@@ -1,8 +1,9 @@
 //! Facts of the network.
 
 use super::{Coverage, Part};
-use crate::act::Protocol;
+use crate::act::{Direction, Flow, Protocol};
 use crate::id::{Digest, TargetId};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -44,6 +45,117 @@ impl Listener {
     pub fn is_local_only(&self) -> bool {
         self.address.is_loopback()
     }
+}
+
+/// `net.flow` (4.5.b, R-11): communication that was seen for the first time, or again after a day.
+///
+/// The first fact of a run tells that communication is looked at, also where there was none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetFlows {
+    /// How it was looked at.
+    pub seen_by: FlowSource,
+    /// What was seen.
+    pub flows: Vec<FlowSeen>,
+    /// What could not be told.
+    #[serde(default)]
+    pub coverage: Coverage,
+}
+
+/// How communication is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowSource {
+    /// The sockets, every few seconds: what is shorter may be missed.
+    Sockets,
+    /// The sockets and the kernel's own tracking of connections, which remembers short ones.
+    Tracking,
+}
+
+/// One communication with another host, and when it was. Between the host and itself nothing is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowSeen {
+    /// Which.
+    pub path: FlowPath,
+    /// Not before.
+    pub from: Timestamp,
+    /// Not after.
+    pub to: Timestamp,
+    /// Program, where it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+}
+
+/// Who communicates how with whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowPath {
+    /// Which side began.
+    pub direction: Direction,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Port: of the host where others come in, of the other side where the host goes out.
+    pub port: u16,
+    /// The other side. Who comes in from the Internet is told as everybody: the addresses of citizens are nobody's matter
+    /// here. Many that come in to one port are told by their networks.
+    pub peer: IpNet,
+}
+
+impl FlowPath {
+    /// Its name among the things that happen: `out tcp 443 192.0.2.7`, `in tcp 22 10.1.0.0/24`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let direction = match self.direction {
+            Direction::In => "in",
+            Direction::Out => "out",
+        };
+        let protocol = match self.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        };
+        format!("{direction} {protocol} {} {}", self.port, self.peer_name())
+    }
+
+    /// The other side: one address, or a network.
+    #[must_use]
+    pub fn peer_name(&self) -> String {
+        let one = self.peer.prefix_len() == self.peer.max_prefix_len();
+        if one { self.peer.addr().to_string() } else { self.peer.to_string() }
+    }
+
+    /// Reads a name back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut words = name.split(' ');
+        let direction = match words.next()? {
+            "in" => Direction::In,
+            "out" => Direction::Out,
+            _ => return None,
+        };
+        let protocol = match words.next()? {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            _ => return None,
+        };
+        let port = words.next()?.parse().ok()?;
+        let peer = read_peer(words.next()?)?;
+        words.next().is_none().then_some(Self { direction, protocol, port, peer })
+    }
+
+    /// Whether a line of the list of needed communication covers it: the whole of the other side, not a part.
+    #[must_use]
+    pub fn is_within(&self, line: &Flow) -> bool {
+        let same = (line.direction, line.protocol, line.port) == (self.direction, self.protocol, self.port);
+        same && line.peer.is_none_or(|peer| peer.contains(&self.peer))
+    }
+}
+
+/// Reads an address or a network, `192.0.2.7` or `10.1.0.0/16`.
+#[must_use]
+pub fn read_peer(text: &str) -> Option<IpNet> {
+    let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    net.ok().map(|net| net.trunc())
 }
 
 /// `net.firewall` (4.1.b, 4.5.b).

@@ -3,6 +3,7 @@
 //!
 //! What a block makes depends on its own line only: the order of the lines does not matter.
 
+mod flows;
 mod protection;
 
 use crate::entry::Entry;
@@ -18,6 +19,8 @@ use std::collections::BTreeMap;
 const BEGIN: &str = "2026-11-01T00:00:00Z";
 /// Agents say so often that they live.
 const BEAT: SignedDuration = SignedDuration::from_mins(10);
+/// What agents say they looked at.
+const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data";
 /// Entries of one line at most.
 const MOST: usize = 2_000;
 
@@ -89,6 +92,7 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "agent" => agent(&line),
         "step" => clock(&line),
         "change" => change(&line),
+        "needs" | "doors" => flows::list(&line),
         "hold" | "give" | "sample" | "isolate" => malware(&line),
         "asset" => asset(&line),
         "backup" | "checked" | "restored" => backup(&line),
@@ -175,24 +179,8 @@ fn alive(line: &Line<'_>) -> Read<Vec<Value>> {
     let mut made = Vec::new();
     while at <= to && made.len() <= MOST {
         let run = json!({ "ran": at, "outcome": "complete" });
-        let names = [
-            "packages",
-            "files",
-            "jobs",
-            "kernel",
-            "network",
-            "firewall",
-            "accounts",
-            "listeners",
-            "boots",
-            "clock",
-            "malware",
-            "releases",
-            "sessions",
-            "test_data",
-        ];
         let collectors: Map<String, Value> =
-            names.iter().map(|name| ((*name).to_owned(), run.clone())).collect();
+            COLLECTORS.split(' ').map(|name| (name.to_owned(), run.clone())).collect();
         let beat = json!({ "kind": "agent.beat", "version": "1", "every_s": 600, "waiting": 0,
             "collectors": collectors, "cpu_ms": 1, "rss": 1 });
         made.push(fact(host, at, at, beat));
@@ -325,6 +313,7 @@ fn change(line: &Line<'_>) -> Read<Vec<Value>> {
             "removed": [], "before": digest("ab"), "after": digest("ac"), "since": since, "at": at, "seen": seen }),
         "service" => json!({ "kind": "service.change", "service": name, "change": "stopped", "at": at,
             "since": since, "seen": seen }),
+        "flow" => flows::seen(name, since, at)?,
         "boot" => json!({ "kind": "host.boot", "boot_id": name, "at": at }),
         "release" => json!({ "kind": "release.deployed", "artefact": name, "digest": content("after", "ac"),
             "path": "/srv/app", "at": at }),
@@ -433,6 +422,9 @@ fn things(list: &[&str]) -> Read<Vec<Value>> {
     let one = |thing: &&str| {
         let (object, name) =
             thing.split_once(':').ok_or_else(|| format!("`{thing}`: write file:/etc/hosts"))?;
+        if object == "flow" {
+            return Ok(json!({ "object": object, "name": flows::spelled(name) }));
+        }
         Ok(match name.split_once('#') {
             Some((name, content)) => json!({ "object": object, "name": name, "digest": digest(content) }),
             None => json!({ "object": object, "name": name }),

@@ -86,7 +86,9 @@ pub fn summary(lang: Lang, matter: &Matter) -> String {
         }
         Matter::Flow(flow) => {
             let port = format!("{}/{}", flow.port, words::protocol(flow.protocol));
-            format!("{port} {} {}：{}", flow.system, host(&flow.host), flow.purpose)
+            let direction = words::direction(lang, flow.direction);
+            let peer = flow.peer.map(|peer| format!(" {peer}")).unwrap_or_default();
+            format!("{direction} {port}{peer} {} {}：{}", flow.system, host(&flow.host), flow.purpose)
         }
         Matter::Account(line) => {
             let privileged =

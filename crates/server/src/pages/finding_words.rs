@@ -129,6 +129,10 @@ fn why_words(lang: Lang, why: Why) -> &'static str {
     match why {
         Why::Package => lang.of("パッケージの更新による変更です。", "Explained by a package."),
         Why::Agreed => lang.of("合意した一覧にあります。", "On an agreed list."),
+        Why::NoList => lang.of(
+            "通信要件の一覧が合意される前の通信です。",
+            "Seen before a list of needed communication was agreed.",
+        ),
         Why::Ignored => lang.of("見ないと合意した対象です。", "Agreed not to be looked at."),
         Why::TestHost => lang.of("テスト環境のホストです。", "A host of the test environment."),
         Why::Beginning => lang.of("監視の始まりです。", "The beginning of watching."),

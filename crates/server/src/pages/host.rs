@@ -11,8 +11,9 @@ use yakujo_contract::act::Matter;
 use yakujo_contract::court::Court;
 use yakujo_contract::evidence::agreement::Line;
 use yakujo_contract::evidence::host::Host;
+use yakujo_contract::evidence::latest::Latest;
 use yakujo_contract::fact::host::Account;
-use yakujo_contract::fact::network::Listener;
+use yakujo_contract::fact::network::{FlowPath, FlowSeen, Listener};
 use yakujo_contract::id::{HostId, SystemId};
 
 /// The page.
@@ -23,7 +24,7 @@ pub async fn show(visit: Visit) -> Answer {
     let id: HostId = visit.part("host")?.parse().map_err(|_| Refusal::Absent)?;
     let wanted = Wanted::of(&visit);
     let tab = match visit.asked("tab") {
-        tab @ ("listeners" | "accounts" | "packages" | "capacity") => tab,
+        tab @ ("listeners" | "flows" | "accounts" | "packages" | "capacity") => tab,
         _ => "duties",
     }
     .to_owned();
@@ -38,6 +39,7 @@ pub async fn show(visit: Visit) -> Answer {
         let host = evidence.hosts.get(&id).unwrap_or(&silent);
         let rows = match tab.as_str() {
             "listeners" => listeners(&visit, &court, (&id, host), &wanted),
+            "flows" => flows(&visit, &court, (&id, host), &wanted),
             "accounts" => accounts(&visit, &court, (&id, host), &wanted),
             "packages" => packages(&visit, host, &wanted),
             "capacity" => capacity(&visit, host, &wanted),
@@ -71,6 +73,7 @@ fn tabs(visit: &Visit, current: &str) -> Vec<Link> {
     [
         ("duties", visit.of("判定", "Duties")),
         ("listeners", visit.of("待受け", "Listeners")),
+        ("flows", visit.of("通信", "Communication")),
         ("accounts", visit.of("アカウント", "Accounts")),
         ("packages", visit.of("ソフトウェア", "Software")),
         ("capacity", visit.of("容量", "Capacity")),
@@ -199,7 +202,8 @@ fn declared_socket(visit: &Visit, court: &Court, host: &HostId, socket: &Listene
     let agreements = &court.evidence().agreements;
     let Some(place) = agreements.place_of(host) else { return Cell::text("－") };
     let covers = |line: &Line<'_>| {
-        matches!(line.matter, Matter::Flow(flow) if flow.protocol == socket.protocol
+        matches!(line.matter, Matter::Flow(flow) if flow.direction.is_in()
+            && flow.protocol == socket.protocol
             && flow.port == socket.port
             && flow.until.is_none_or(|until| visit.now < until))
     };
@@ -257,6 +261,53 @@ fn listeners(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted:
         visit.of(DECLARED.0, DECLARED.1),
     ];
     table(visit.of("待受けポート", "Listening sockets"), &heads, taken, not_observed(visit))
+}
+
+fn flows(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: &Wanted) -> Listed {
+    let items = host.flows.all();
+    let key = |item: &&Latest<FlowSeen>| item.value.path.name();
+    let cells = |item: &&Latest<FlowSeen>| {
+        let path = &item.value.path;
+        let program = item.value.program.clone();
+        vec![
+            Cell::text(words::direction(visit.lang, path.direction)),
+            Cell::code(path.peer_name()),
+            Cell::code(format!("{}/{}", path.port, words::protocol(path.protocol))),
+            Cell::text(program.unwrap_or_else(|| visit.of("不明", "Unknown").to_owned())),
+            Cell::time(visit.lang, item.value.to),
+            declared_flow(visit, court, id, path),
+        ]
+    };
+    let taken = wanted.take(items, key, cells);
+    let heads = [
+        visit.of("向き", "Direction"),
+        visit.of("相手", "Other side"),
+        visit.of("ポート", "Port"),
+        visit.of("プログラム", "Program"),
+        visit.of("最後の報告", "Last told"),
+        visit.of(DECLARED.0, DECLARED.1),
+    ];
+    let none = visit
+        .of("ほかの機器との通信は観測されていません。", "No communication with other hosts was observed.");
+    let none = if host.flows.looked().is_some() { none } else { not_observed(visit) };
+    table(visit.of("ほかの機器との通信", "Communication with other hosts"), &heads, taken, none)
+}
+
+fn declared_flow(visit: &Visit, court: &Court, host: &HostId, path: &FlowPath) -> Cell {
+    let agreements = &court.evidence().agreements;
+    let Some(place) = agreements.place_of(host) else { return Cell::text("－") };
+    let covers = |line: &Line<'_>| {
+        matches!(line.matter, Matter::Flow(flow) if path.is_within(flow)
+            && flow.until.is_none_or(|until| visit.now < until))
+    };
+    let lines = agreements.of_host("flow", &place.system, host).filter(covers);
+    let protocol = words::protocol(path.protocol).to_lowercase();
+    let direction = if path.direction.is_in() { "in" } else { "out" };
+    let (system, port, peer) = (&place.system, path.port, super::list::escape(&path.peer_name()));
+    let declare = format!(
+        "flow?system={system}&host={host}&direction={direction}&protocol={protocol}&port={port}&peer={peer}"
+    );
+    declared(visit, lines, &declare)
 }
 
 fn accounts(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: &Wanted) -> Listed {

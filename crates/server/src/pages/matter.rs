@@ -3,12 +3,14 @@
 use super::block::{Field, Input};
 use super::visit::Visit;
 use super::{era, words};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use yakujo_contract::act::{
-    AccountLine, AccountUse, DeviceNeed, Environment, Flow, HostPlace, Importance, LimitLine, Matter,
-    Protocol, Ruling, Segment, SoftwareLine, SupportLine, System, Trit,
+    AccountLine, AccountUse, DeviceNeed, Direction, Environment, Flow, HostPlace, Importance, LimitLine,
+    Matter, Protocol, Ruling, Segment, SoftwareLine, SupportLine, System, Trit,
 };
 use yakujo_contract::duty::DutyId;
+use yakujo_contract::fact::network::read_peer;
 
 /// The field that could not be read.
 pub struct Misread(pub &'static str);
@@ -142,12 +144,27 @@ fn of_host(visit: &Visit) -> Vec<Field> {
 }
 
 fn of_flow(visit: &Visit) -> Vec<Field> {
+    let directions = choices([
+        ("in", words::direction(visit.lang, Direction::In)),
+        ("out", words::direction(visit.lang, Direction::Out)),
+    ]);
     let protocol = choices([("tcp", "TCP"), ("udp", "UDP")]);
     vec![
         system(visit),
         host(visit),
+        Field::one_of("direction", visit.of("通信の向き", "Direction"), directions)
+            .hint(visit.of("この機器から見た向き", "Seen from this host")),
         Field::one_of("protocol", visit.of("プロトコル", "Protocol"), protocol),
-        Field::line("port", visit.of("ポート番号", "Port"), "").hint("1–65535"),
+        Field::line("port", visit.of("ポート番号", "Port"), "").hint(visit.of(
+            "1–65535。外へ出る通信では、相手のポート番号",
+            "1–65535; of the other side where the host goes out",
+        )),
+        Field::line("peer", visit.of("相手の範囲", "Other side"), "")
+            .hint(visit.of(
+                "例：192.0.2.7、10.1.0.0/16。空欄は、相手を限らない",
+                "As 192.0.2.7 or 10.1.0.0/16; empty: anybody",
+            ))
+            .optional(),
         words_of("purpose", visit.of("必要な理由", "Why it is needed")),
         moment(visit, "until", visit.of("一時的に開ける場合の終わり", "Until, where temporary")).optional(),
     ]
@@ -239,6 +256,13 @@ impl Typed<'_> {
         era::read(self.0.typed(name)).ok_or(Misread(name))
     }
 
+    /// An address or a network; nothing typed: anybody.
+    fn peer(&self, name: &'static str) -> Result<Option<IpNet>, Misread> {
+        let typed = era::half_width(self.0.typed(name));
+        let typed = typed.trim();
+        if typed.is_empty() { Ok(None) } else { read_peer(typed).map(Some).ok_or(Misread(name)) }
+    }
+
     fn maybe_moment(&self, name: &'static str) -> Result<Option<Timestamp>, Misread> {
         if self.0.typed(name).is_empty() { Ok(None) } else { self.moment(name).map(Some) }
     }
@@ -311,6 +335,12 @@ fn of_a_host(visit: &Visit, word: &str) -> Result<Matter, Misread> {
             host,
             protocol: typed.word::<Protocol>("protocol")?,
             port: typed.read("port")?,
+            direction: if visit.typed("direction").is_empty() {
+                Direction::In
+            } else {
+                typed.word("direction")?
+            },
+            peer: typed.peer("peer")?,
             purpose: typed.text("purpose"),
             until: typed.maybe_moment("until")?,
         }),

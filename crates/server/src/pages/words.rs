@@ -5,8 +5,8 @@ use crate::decide::Refusal;
 use crate::heads::HeadError;
 use crate::people::passwords::Weak;
 use yakujo_contract::act::{
-    AccountUse, DocumentKind, Environment, Importance, Protocol, ReviewOutcome, Role, Ruling, Segment, Trit,
-    WorkType,
+    AccountUse, Direction, DocumentKind, Environment, Importance, Protocol, ReviewOutcome, Role, Ruling,
+    Segment, Trit, WorkType,
 };
 use yakujo_contract::duty::{Clause, Kind};
 use yakujo_contract::entry::{Author, Body, Entry, Party};
@@ -214,6 +214,15 @@ pub fn protocol(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp => "TCP",
         Protocol::Udp => "UDP",
+    }
+}
+
+/// Which side begins a communication.
+#[must_use]
+pub fn direction(lang: Lang, direction: Direction) -> &'static str {
+    match direction {
+        Direction::In => lang.of("外から", "In"),
+        Direction::Out => lang.of("外へ", "Out"),
     }
 }
 
