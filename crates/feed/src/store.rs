@@ -1,0 +1,112 @@
+//! Where bundles in use lie: one folder each, the last three, and a file that names the one in use.
+
+use crate::import::Checked;
+use crate::manifest::{MANIFEST, MAX_PART, Manifest, SIGNATURE_ENDING};
+use crate::parts::Known;
+use crate::refused::Refused;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Names the folder in use.
+const CURRENT: &str = "current";
+/// Bundles kept.
+const KEPT: usize = 3;
+
+/// A folder of bundles.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    /// The store of a folder; it need not exist yet.
+    #[must_use]
+    pub fn of(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// What is in use; none before the first import.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn current(&self) -> io::Result<Option<Manifest>> {
+        let Some(folder) = self.in_use()? else { return Ok(None) };
+        let bytes = fs::read(folder.join(MANIFEST))?;
+        serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other)
+    }
+
+    /// What the bundle in use says. It was looked through when it came; its digests are not computed again.
+    ///
+    /// # Errors
+    /// When a part cannot be read.
+    pub fn known(&self) -> io::Result<Option<(Manifest, Known)>> {
+        let (Some(folder), Some(manifest)) = (self.in_use()?, self.current()?) else { return Ok(None) };
+        let mut known = Known::default();
+        for part in &manifest.parts {
+            let mut bytes = Vec::new();
+            File::open(folder.join(part.kind.word()))?.take(MAX_PART).read_to_end(&mut bytes)?;
+            known.read(part.kind, &bytes).map_err(io::Error::other)?;
+        }
+        Ok(Some((manifest, known)))
+    }
+
+    fn in_use(&self) -> io::Result<Option<PathBuf>> {
+        match fs::read_to_string(self.folder.join(CURRENT)) {
+            Ok(name) => {
+                Ok(name.trim().parse::<u64>().ok().map(|serial| self.folder.join(serial.to_string())))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything is on the disk before the one rename that switches.
+    pub(crate) fn install(&self, checked: &Checked) -> Result<(), Refused> {
+        let serial = checked.manifest.serial;
+        if let Some(current) = self.current()?.filter(|current| current.serial >= serial) {
+            return Err(Refused::Serial { offered: serial, known: current.serial });
+        }
+        fs::create_dir_all(&self.folder)?;
+        let (coming, there) = (self.folder.join("coming"), self.folder.join(serial.to_string()));
+        remove(&coming)?;
+        fs::create_dir(&coming)?;
+        keep(&coming.join(MANIFEST), &checked.signed.0)?;
+        let signature = format!("{MANIFEST}{SIGNATURE_ENDING}");
+        keep(&coming.join(signature), checked.signed.1.as_bytes())?;
+        for (part, content) in checked.manifest.parts.iter().zip(&checked.contents) {
+            keep(&coming.join(part.kind.word()), content)?;
+        }
+        File::open(&coming)?.sync_all()?;
+        // Left there by an import that was cut off before it switched.
+        remove(&there)?;
+        fs::rename(&coming, &there)?;
+        let new = self.folder.join("current.new");
+        keep(&new, serial.to_string().as_bytes())?;
+        fs::rename(&new, self.folder.join(CURRENT))?;
+        File::open(&self.folder)?.sync_all()?;
+        self.forget_old()?;
+        Ok(())
+    }
+
+    fn forget_old(&self) -> io::Result<()> {
+        let names = fs::read_dir(&self.folder)?.flatten();
+        let mut serials: Vec<u64> =
+            names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        serials.sort_unstable_by(|a, b| b.cmp(a));
+        serials.iter().skip(KEPT).try_for_each(|serial| remove(&self.folder.join(serial.to_string())))
+    }
+}
+
+fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
