@@ -65,6 +65,11 @@ const NEEDS: &[Need] = &[
         proof: Proof::Package,
         why: "c10: the other implementation of the repository format",
     },
+    Need {
+        package: "minisign",
+        proof: Proof::Package,
+        why: "c03: signatures of feed bundles, verified by another program",
+    },
     Need { package: "distro-info-data", proof: Proof::Package, why: "c03: support end of the system" },
     Need { package: "debian-security-support", proof: Proof::Package, why: "c03: support end of packages" },
 ];

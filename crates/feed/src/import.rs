@@ -49,17 +49,9 @@ pub struct Site<'a> {
 /// # Errors
 /// Why it is refused.
 pub fn check(bundle: impl Read, site: &Site<'_>) -> Result<Checked, Refused> {
-    let no_bundle = |error: std::io::Error| Refused::NoBundle(error.to_string());
-    let mut tar = tar::Archive::new(zstd::Decoder::new(bundle).map_err(no_bundle)?);
+    let mut tar = archive(bundle)?;
     let mut members = tar.entries().map_err(no_bundle)?;
-    let bytes = member(members.next(), MANIFEST, MAX_MANIFEST).map_err(Refused::NoBundle)?;
-    let name = format!("{MANIFEST}{SIGNATURE_ENDING}");
-    let signature = member(members.next(), &name, MAX_MANIFEST).map_err(Refused::NoBundle)?;
-    let signature = String::from_utf8(signature).map_err(|error| Refused::Signature(error.to_string()))?;
-    // Nothing is read of what nobody known has signed.
-    signed::verify(site.keys, &bytes, &signature)?;
-    let manifest: Manifest =
-        serde_json::from_slice(&bytes).map_err(|error| Refused::NoBundle(error.to_string()))?;
+    let (manifest, signed) = signed_manifest(&mut members, site)?;
     is_newer(&manifest, site)?;
     let (mut known, mut contents) = (Known::default(), Vec::new());
     for part in &manifest.parts {
@@ -71,7 +63,40 @@ pub fn check(bundle: impl Read, site: &Site<'_>) -> Result<Checked, Refused> {
     if members.next().is_some() {
         return Err(Refused::NoBundle("it holds more than was signed".to_owned()));
     }
-    Ok(Checked { manifest, signed: (bytes, signature), contents, known })
+    Ok(Checked { manifest, signed, contents, known })
+}
+
+/// What a bundle of a known maker says of itself, its parts unread, however old it is.
+///
+/// # Errors
+/// When it is no bundle, or nobody known signed it.
+pub fn manifest_of(bundle: impl Read, site: &Site<'_>) -> Result<Manifest, Refused> {
+    let mut tar = archive(bundle)?;
+    Ok(signed_manifest(&mut tar.entries().map_err(no_bundle)?, site)?.0)
+}
+
+fn no_bundle(error: std::io::Error) -> Refused {
+    Refused::NoBundle(error.to_string())
+}
+
+type Unpacked<R> = zstd::Decoder<'static, std::io::BufReader<R>>;
+
+fn archive<R: Read>(bundle: R) -> Result<tar::Archive<Unpacked<R>>, Refused> {
+    Ok(tar::Archive::new(zstd::Decoder::new(bundle).map_err(no_bundle)?))
+}
+
+/// The manifest, and its bytes with their signature. Nothing is read of what nobody known has signed.
+fn signed_manifest<R: Read>(
+    members: &mut tar::Entries<'_, R>,
+    site: &Site<'_>,
+) -> Result<(Manifest, (Vec<u8>, String)), Refused> {
+    let bytes = member(members.next(), MANIFEST, MAX_MANIFEST).map_err(Refused::NoBundle)?;
+    let name = format!("{MANIFEST}{SIGNATURE_ENDING}");
+    let signature = member(members.next(), &name, MAX_MANIFEST).map_err(Refused::NoBundle)?;
+    let signature = String::from_utf8(signature).map_err(|error| Refused::Signature(error.to_string()))?;
+    signed::verify(site.keys, &bytes, &signature)?;
+    let manifest = serde_json::from_slice(&bytes).map_err(|error| Refused::NoBundle(error.to_string()))?;
+    Ok((manifest, (bytes, signature)))
 }
 
 /// The next member of the archive, which has to be this one.

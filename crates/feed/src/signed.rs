@@ -1,7 +1,7 @@
 //! Signatures in the form of minisign: Ed25519 over BLAKE2b, so that a maker or an auditor may also use that program.
 
 use crate::refused::Refused;
-use minisign::{KeyPair, PublicKey, SecretKeyBox, SignatureBox};
+use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox, SignatureBox};
 use std::io::Cursor;
 
 /// A maker's key that this site knows.
@@ -36,13 +36,26 @@ pub fn new_pair() -> Result<(String, String), String> {
     Ok((secret, public))
 }
 
+/// The public key that belongs to a secret one.
+///
+/// # Errors
+/// When the secret key cannot be read.
+pub fn public_of(secret: &str) -> Result<MakerKey, String> {
+    let key = secret_key(secret)?;
+    PublicKey::from_secret_key(&key).map(MakerKey).map_err(|error| error.to_string())
+}
+
+fn secret_key(text: &str) -> Result<SecretKey, String> {
+    let key = SecretKeyBox::from_string(text).and_then(SecretKeyBox::into_unencrypted_secret_key);
+    key.map_err(|error| format!("no secret key of minisign without a password: {error}"))
+}
+
 /// Signs the bytes of a manifest.
 ///
 /// # Errors
 /// When the secret key cannot be read.
 pub fn sign(secret: &str, bytes: &[u8], comment: &str) -> Result<String, String> {
-    let key = SecretKeyBox::from_string(secret).and_then(SecretKeyBox::into_unencrypted_secret_key);
-    let key = key.map_err(|error| format!("no secret key of minisign without a password: {error}"))?;
+    let key = secret_key(secret)?;
     let signature = minisign::sign(None, &key, Cursor::new(bytes), Some(comment), None);
     signature.map(SignatureBox::into_string).map_err(|error| error.to_string())
 }

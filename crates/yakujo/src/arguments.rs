@@ -48,6 +48,9 @@ pub enum Command {
     BackupJob(BackupJob),
     /// Remove old snapshots of a repository, by when the ledger heard of them (on the server)
     BackupRetain(BackupRetain),
+    /// What is known of vulnerabilities, as one signed file for networks that fetch nothing
+    #[command(subcommand)]
+    Feed(Feed),
     /// Copy the data folder while the server runs
     Backup(Backup),
     /// Put a backup into an empty data folder
@@ -292,6 +295,77 @@ pub struct HostRevoke {
     /// Which contract of the data folder
     #[arg(long, default_value = "main", value_name = "ID")]
     pub contract: String,
+}
+
+/// `feed`.
+#[derive(Debug, Subcommand)]
+pub enum Feed {
+    /// Make a maker's pair of keys: `maker.key` to sign with, `maker.pub` for the sites
+    Key(FeedKey),
+    /// Put what upstream publishes together and sign it (where the Internet is reached)
+    Build(FeedBuild),
+    /// Look through a bundle without putting it into use
+    Check(FeedFile),
+    /// Look through a bundle and put it into use; refused, the one before stays
+    Import(FeedFile),
+    /// What of it concerns this host
+    Concerns(FeedConcerns),
+}
+
+/// `feed key`.
+#[derive(Debug, Args)]
+pub struct FeedKey {
+    /// Folder for the two files; existing ones are not replaced
+    #[arg(long, short, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+/// `feed build`.
+#[derive(Debug, Args)]
+pub struct FeedBuild {
+    /// The plan: which files, from where, under which licence
+    #[arg(value_name = "PLAN.toml")]
+    pub plan: PathBuf,
+    /// The maker's secret key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The bundle made before this one; its number plus one is the number of this
+    #[arg(long, value_name = "FILE", required_unless_present = "first")]
+    pub after: Option<PathBuf>,
+    /// There is none before this one
+    #[arg(long, conflicts_with = "after")]
+    pub first: bool,
+    /// Folder to write `yakujo-feeds-NUMBER.akb` to
+    #[arg(long, short, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+/// `feed check` and `feed import`.
+#[derive(Debug, Args)]
+pub struct FeedFile {
+    /// The bundle
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Public key of a maker who is believed (several may be named)
+    #[arg(long, value_name = "FILE", required = true)]
+    pub maker: Vec<PathBuf>,
+    /// Take it although a part lost more than a fifth of its records: why it did
+    #[arg(long, value_name = "REASON")]
+    pub fewer: Option<String>,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `feed concerns`.
+#[derive(Debug, Args)]
+pub struct FeedConcerns {
+    /// Also what is fixed, never concerned this release, or will not be fixed
+    #[arg(long)]
+    pub all: bool,
+    /// For programs: everything
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `backup-job`.

@@ -11,6 +11,7 @@ mod bundle;
 mod console;
 mod copy;
 mod doctor;
+mod feed;
 mod folder;
 mod host;
 mod paper;
@@ -57,6 +58,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Host(host) => host::run(&data()?, host),
         Command::BackupJob(job) => backup_job::run(job),
         Command::BackupRetain(retain) => backup_retain::run(&data()?, retain),
+        Command::Feed(feed) => feed::run(&data()?, feed),
         Command::Backup(backup) => copy::backup(&data()?, backup),
         Command::Restore(restore) => copy::restore(&data()?, restore),
         Command::Doctor(doctor) => doctor::run(&data()?, doctor),

@@ -199,6 +199,13 @@ pub fn system(sources: &Sources) -> Option<HostSystem> {
     })
 }
 
+/// The code name of the release (`bookworm`), which the distributor's own lists go by.
+#[must_use]
+pub fn release_name(sources: &Sources) -> Option<String> {
+    let text = sources.read("/etc/os-release").or_else(|_| sources.read("/usr/lib/os-release")).ok()?;
+    parse_os_release(&text).get("VERSION_CODENAME").cloned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
