@@ -6,6 +6,7 @@ use crate::id::SystemId;
 use crate::request::clock::{Clock, Count, clocks};
 use crate::request::flow::Progress;
 use crate::terms::Terms;
+use jiff::Timestamp;
 
 impl Court {
     /// All clocks of a request, those that have stopped as well; none where none of its systems is declared.
@@ -31,6 +32,12 @@ impl Court {
             observed: detected,
         };
         clocks(progress, count)
+    }
+
+    /// When the city's review of the accounts of a system is due (P-27); none while there is nothing to review.
+    #[must_use]
+    pub fn review_due(&self, terms: &Terms, system: &SystemId) -> Option<Timestamp> {
+        crate::clauses::c11_access::review_due(&self.case_of(terms, system)?)
     }
 
     fn case_of<'a>(&'a self, terms: &'a Terms, system: &SystemId) -> Option<Case<'a>> {

@@ -19,6 +19,9 @@ use yakujo_contract::terms::Terms;
 /// A deadline that is nearer than this when it is set is told of when a quarter of it is left.
 const SHORT: SignedDuration = SignedDuration::from_hours(48);
 
+/// A review takes a few days: it is told of so long before.
+const REVIEW_NEAR: SignedDuration = SignedDuration::from_hours(24 * 14);
+
 /// How far a deadline is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -42,6 +45,32 @@ pub fn notices(terms: &Terms, court: &Court, roll: &Findings, now: Timestamp) ->
     let mut told = of_requests(terms, court, &calendar, now);
     told.extend(of_findings(court, roll, now));
     told.extend(of_detections(roll, now));
+    told.extend(of_reviews(terms, court, now));
+    told
+}
+
+/// The city's review of accounts and rights, system by system (P-27). Once told that it is over, it is left to the page.
+fn of_reviews(terms: &Terms, court: &Court, now: Timestamp) -> Vec<Notice> {
+    let mut told = Vec::new();
+    for system in court.places().keys() {
+        let Some(due) = court.review_due(terms, system) else { continue };
+        let stage = match (now > due, due.checked_sub(REVIEW_NEAR)) {
+            (true, _) => Stage::Over,
+            (false, Ok(near)) if now >= near => Stage::Near,
+            (false, _) => continue,
+        };
+        let of = Told {
+            key: format!("due/review/{system}/{}/{}", due.as_second(), stage.word()),
+            matter: Sentence::new(
+                format!("情報システム {system} のアカウントと権限の棚卸し"),
+                format!("the review of accounts and rights of {system}"),
+            ),
+            link: format!("/systems/{system}"),
+            due,
+            urgency: Urgency::Plain,
+        };
+        told.extend(of.notices(stage, Party::City, now));
+    }
     told
 }
 

@@ -107,6 +107,14 @@ fn about(visit: &Visit, court: &Court, id: &SystemId) -> Result<About, Refusal> 
             Cell::Many(vec![Cell::time(lang, stamp.received), block::entries(&visit.base(), &[stamp.entry])])
         },
     );
+    let due = court.review_due(visit.office.terms(), id);
+    let due = due.map_or_else(
+        || Cell::text(visit.of("観測されたアカウントがまだありません", "No account was seen yet")),
+        |due| {
+            let late = visit.of("（過ぎています）", " (over)");
+            Cell::Many(vec![Cell::time(lang, due), Cell::text(if visit.now > due { late } else { "" })])
+        },
+    );
     let facing = visit.of("インターネットに公開", "Internet-facing");
     let fields = vec![
         ("ID".to_owned(), Cell::code(id.as_str())),
@@ -119,6 +127,7 @@ fn about(visit: &Visit, court: &Court, id: &SystemId) -> Result<About, Refusal> 
         (visit.of("申告の状態", "Stage").to_owned(), Cell::text(words::stage(lang, line.stage))),
         (visit.of("ホスト", "Hosts").to_owned(), Cell::Many(hosts)),
         (visit.of("最後の棚卸し（市）", "Last review by the city").to_owned(), review),
+        (visit.of("次の棚卸しの期限", "Next review due").to_owned(), due),
     ];
     Ok((fields, system.name.clone()))
 }

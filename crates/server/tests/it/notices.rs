@@ -4,6 +4,7 @@ use super::browser::Browser;
 use super::site::Site;
 use std::time::Duration;
 use yakujo_contract::act::Role;
+use yakujo_server::writer::NumberedFact;
 
 /// The page, once the planner has told this.
 async fn told(browser: &mut Browser, what: &str) -> String {
@@ -167,5 +168,51 @@ async fn a_second_finding_is_told_though_no_standing_turns() {
     super::mail::another_job(&site).await;
     assert_eq!(count().await, before + 1);
     assert_eq!(count().await, before + 1, "once");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_citys_quarterly_review_of_accounts_is_told_before_it_is_due_and_counts_anew_once_it_is_signed() {
+    let site = Site::start().await;
+    let office = site.office("main");
+    let city = site.person("main", Role::CityStaff).await;
+    let id = office.people.by_login(&city.login).await.unwrap().id;
+    let told = async || {
+        yakujo_server::notices::plan_dues(&office).await.unwrap();
+        let all = office.people.notices(&id, Role::CityStaff, None, 2_000).await.unwrap();
+        let texts = all.into_iter().map(|kept| kept.notice.sentence.ja);
+        texts.filter(|text| text.contains("main のアカウントと権限の棚卸し")).collect::<Vec<_>>()
+    };
+    let host = site.place_host("main", "books-1").await;
+    let set = serde_json::json!({ "kind": "account.set", "part": { "index": 0, "of": 1, "set": "11".repeat(32) },
+        "accounts": [{ "name": "yamada", "uid": 1000, "login": "possible", "groups": [], "privileged": false, "keys": [] }] });
+    let fact = serde_json::from_value(set).unwrap();
+    let seen = NumberedFact { seq: 1, observed: site.clock.now(), fact };
+    office.store_facts(host.clone(), 1, vec![seen]).await.unwrap();
+    site.heard("main", &host, 1).await;
+    let due = || office.court().review_due(office.terms(), &"main".parse().unwrap()).unwrap();
+    assert!(told().await.is_empty(), "there is time");
+    let first = due();
+    let days = |days: i64| jiff::SignedDuration::from_hours(24 * days);
+    site.clock.pass(first.duration_since(site.clock.now()) - days(13));
+    let near = told().await;
+    assert!(near.len() == 1 && near[0].contains("近づいています"), "{near:?}");
+
+    // Signed off: the next one counts from here.
+    let system = "main".parse().unwrap();
+    let act = yakujo_contract::act::Act::AccessReviewed {
+        system,
+        remark: "確認した".to_owned(),
+        revoke: Vec::new(),
+    };
+    office.decide(site.actor("main", "city").await, act, None).await.unwrap();
+    assert!(due() > first + days(70), "a quarter after the review: {}", due());
+    assert_eq!(told().await.len(), 1, "nothing new is told");
+    let page = site.sign_in(&city).await.get("/c/main/systems/main").await;
+    assert!(page.body.contains("次の棚卸しの期限") && !page.body.contains("（過ぎています）"));
+
+    site.clock.pass(due().duration_since(site.clock.now()) + days(1));
+    let over = told().await;
+    assert!(over.iter().any(|text| text.contains("過ぎました（市の番）")), "{over:?}");
     site.stop().await;
 }
