@@ -271,7 +271,7 @@ fn flows(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: &Wa
         let program = item.value.program.clone();
         vec![
             Cell::text(words::direction(visit.lang, path.direction)),
-            Cell::code(path.peer_name()),
+            other_side(visit, path),
             Cell::code(format!("{}/{}", path.port, words::protocol(path.protocol))),
             Cell::text(program.unwrap_or_else(|| visit.of("不明", "Unknown").to_owned())),
             Cell::time(visit.lang, item.value.to),
@@ -293,6 +293,14 @@ fn flows(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: &Wa
     table(visit.of("ほかの機器との通信", "Communication with other hosts"), &heads, taken, none)
 }
 
+/// Who comes in from the Internet is everybody.
+fn other_side(visit: &Visit, path: &FlowPath) -> Cell {
+    match path.peer.prefix_len() {
+        0 => Cell::text(visit.of("インターネット", "The Internet")),
+        _ => Cell::code(path.peer_name()),
+    }
+}
+
 fn declared_flow(visit: &Visit, court: &Court, host: &HostId, path: &FlowPath) -> Cell {
     let agreements = &court.evidence().agreements;
     let Some(place) = agreements.place_of(host) else { return Cell::text("－") };
@@ -303,7 +311,8 @@ fn declared_flow(visit: &Visit, court: &Court, host: &HostId, path: &FlowPath) -
     let lines = agreements.of_host("flow", &place.system, host).filter(covers);
     let protocol = words::protocol(path.protocol).to_lowercase();
     let direction = if path.direction.is_in() { "in" } else { "out" };
-    let (system, port, peer) = (&place.system, path.port, super::list::escape(&path.peer_name()));
+    let peer = if path.peer.prefix_len() == 0 { String::new() } else { path.peer_name() };
+    let (system, port, peer) = (&place.system, path.port, super::list::escape(&peer));
     let declare = format!(
         "flow?system={system}&host={host}&direction={direction}&protocol={protocol}&port={port}&peer={peer}"
     );

@@ -17,6 +17,7 @@ mod checksheets;
 mod comments;
 mod contracts;
 mod findings;
+mod flows;
 mod forms;
 mod inside;
 mod intake;
