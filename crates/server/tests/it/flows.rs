@@ -4,10 +4,8 @@ use super::site::Site;
 use yakujo_contract::act::{Direction, Matter, Role};
 use yakujo_server::writer::NumberedFact;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_communication_that_was_seen_is_declared_from_the_page_of_its_host_and_agreed() {
-    let site = Site::start().await;
-    let office = site.office("main");
+/// One that goes out, one that comes in from the own networks, and one from the Internet.
+async fn three_communications(site: &Site) {
     let host = site.place_host("main", "web-7").await;
     let now = site.clock.now();
     let path = |direction: &str, port: u16, peer: &str| {
@@ -18,9 +16,15 @@ async fn a_communication_that_was_seen_is_declared_from_the_page_of_its_host_and
         [path("out", 443, "192.0.2.7/32"), path("in", 8443, "10.1.2.0/24"), path("in", 443, "0.0.0.0/0")];
     let fact = serde_json::json!({ "kind": "net.flow", "seen_by": "sockets", "flows": seen });
     let fact = NumberedFact { seq: 1, observed: now, fact: serde_json::from_value(fact).unwrap() };
-    office.store_facts(host.clone(), 1, vec![fact]).await.unwrap();
+    site.office("main").store_facts(host.clone(), 1, vec![fact]).await.unwrap();
     site.heard("main", &host, 1).await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_communication_that_was_seen_is_declared_from_the_page_of_its_host_and_agreed() {
+    let site = Site::start().await;
+    let office = site.office("main");
+    three_communications(&site).await;
     let mut contractor = site.contractor().await;
     let page = contractor.get("/c/main/hosts/web-7?tab=flows").await;
     for text in ["外へ", "192.0.2.7", "443/TCP", "curl", "10.1.2.0/24", "インターネット"] {
