@@ -76,6 +76,10 @@ pub enum Why {
     Agreed,
     /// No list of needed communication was agreed when it was seen: 4.5.b says so.
     NoList,
+    /// It was declared, and waits for the other party.
+    Declared,
+    /// A line allows some of those the other side may be.
+    PeerNotTold,
     /// Both parties agreed not to look at it.
     Ignored,
     /// A host of the test environment, as both agreed.
@@ -217,7 +221,7 @@ pub struct Question<'a> {
 }
 
 /// A clock is off by so much at most, or it decides nothing: up to here the doubt is in favour of whoever acted.
-const GENEROUS: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const GENEROUS: SignedDuration = SignedDuration::from_secs(60);
 /// An act of the right scope so near to a window is 時間外; farther away it is 承認なし.
 pub const NEAR: SignedDuration = SignedDuration::from_hours(24);
 

@@ -5,8 +5,10 @@
 
 use crate::case::Case;
 use crate::clauses::containment::RELEASE;
+use crate::clauses::flows::in_words;
 use crate::entry::Party;
 use crate::evidence::Evidence;
+use crate::fact::network::FlowPath;
 use crate::finding::{Finding, Rule, Settled};
 use crate::id::RequestId;
 use crate::occurrence::{End, When};
@@ -265,9 +267,11 @@ fn of_one(object: Object, (host, on): (&str, &str), (ja, en): (&str, &str), at: 
 /// The first name, and how many more there are.
 fn named(finding: &Finding) -> (String, String) {
     let first = finding.names.first().cloned().unwrap_or_default();
+    let path = (finding.object == Object::Flow).then(|| FlowPath::from_name(&first)).flatten();
+    let first_ja = path.as_ref().map_or_else(|| first.clone(), in_words);
     match finding.count.saturating_sub(1) {
-        0 => (first.clone(), first),
-        more => (format!("{first} ほか {more} 件"), format!("{first} and {more} more")),
+        0 => (first_ja, first),
+        more => (format!("{first_ja} ほか {more} 件"), format!("{first} and {more} more")),
     }
 }
 

@@ -13,6 +13,8 @@ use std::io::Read;
 pub const CHECKS: [&str; 6] =
     ["signature", "serial", "upstream times", "digests", "reading", "number of records"];
 
+/// Largest bundle, bytes as it travels.
+const MAX_BUNDLE: u64 = 512 * 1024 * 1024;
 /// A part may lose so many of a hundred records without anybody being asked.
 const MAY_LOSE: u64 = 20;
 /// Clocks of upstream may be ahead by so much.
@@ -27,6 +29,8 @@ pub struct Checked {
     pub(crate) signed: (Vec<u8>, String),
     /// The parts' bytes, in the order of the manifest.
     pub(crate) contents: Vec<Vec<u8>>,
+    /// Why a part may have lost many records, where somebody looked into it.
+    pub(crate) fewer: Option<String>,
     /// What it says.
     pub known: Known,
 }
@@ -50,7 +54,7 @@ pub struct Site<'a> {
 /// Why it is refused.
 pub fn check(bundle: impl Read, site: &Site<'_>) -> Result<Checked, Refused> {
     let mut tar = archive(bundle)?;
-    let mut members = tar.entries().map_err(no_bundle)?;
+    let mut members = tar.entries().map_err(no_bundle)?.raw(true);
     let (manifest, signed) = signed_manifest(&mut members, site)?;
     is_newer(&manifest, site)?;
     let (mut known, mut contents) = (Known::default(), Vec::new());
@@ -63,7 +67,7 @@ pub fn check(bundle: impl Read, site: &Site<'_>) -> Result<Checked, Refused> {
     if members.next().is_some() {
         return Err(Refused::NoBundle("it holds more than was signed".to_owned()));
     }
-    Ok(Checked { manifest, signed, contents, known })
+    Ok(Checked { manifest, signed, contents, fewer: site.fewer.map(ToOwned::to_owned), known })
 }
 
 /// What a bundle of a known maker says of itself, its parts unread, however old it is.
@@ -72,16 +76,17 @@ pub fn check(bundle: impl Read, site: &Site<'_>) -> Result<Checked, Refused> {
 /// When it is no bundle, or nobody known signed it.
 pub fn manifest_of(bundle: impl Read, site: &Site<'_>) -> Result<Manifest, Refused> {
     let mut tar = archive(bundle)?;
-    Ok(signed_manifest(&mut tar.entries().map_err(no_bundle)?, site)?.0)
+    Ok(signed_manifest(&mut tar.entries().map_err(no_bundle)?.raw(true), site)?.0)
 }
 
 fn no_bundle(error: std::io::Error) -> Refused {
     Refused::NoBundle(error.to_string())
 }
 
-type Unpacked<R> = zstd::Decoder<'static, std::io::BufReader<R>>;
+type Unpacked<R> = zstd::Decoder<'static, std::io::BufReader<std::io::Take<R>>>;
 
 fn archive<R: Read>(bundle: R) -> Result<tar::Archive<Unpacked<R>>, Refused> {
+    let bundle = bundle.take(MAX_BUNDLE);
     Ok(tar::Archive::new(zstd::Decoder::new(bundle).map_err(no_bundle)?))
 }
 
@@ -108,7 +113,7 @@ fn member<R: Read>(
     let entry = entry.ok_or_else(|| format!("{name} is missing"))?.map_err(|error| error.to_string())?;
     let path = entry.path().map_err(|error| error.to_string())?.into_owned();
     if path.as_os_str() != name || !entry.header().entry_type().is_file() {
-        return Err(format!("{name} is missing; {} stands in its place", path.display()));
+        return Err(format!("{name} is missing; {:?} stands in its place", path.display().to_string()));
     }
     let size = entry.size();
     if size > most {
@@ -162,6 +167,9 @@ fn is_whole(part: &Part, content: &[u8], known: &mut Known, site: &Site<'_>) -> 
         return Err(Refused::NotAsSigned { kind, what: "other bytes than were signed".to_owned() });
     }
     let counted = known.read(kind, content).map_err(|why| Refused::Unreadable { kind, why })?;
+    if counted.records == 0 {
+        return Err(Refused::Unreadable { kind, why: "it has no records".to_owned() });
+    }
     if counted.records != part.records {
         let what = format!("{} records, and {} were signed", counted.records, part.records);
         return Err(Refused::NotAsSigned { kind, what });
@@ -172,7 +180,8 @@ fn is_whole(part: &Part, content: &[u8], known: &mut Known, site: &Site<'_>) -> 
     }
     let before = site.current.and_then(|current| current.part(kind)).map_or(0, |part| part.records);
     let left = before.saturating_mul(100_u64.saturating_sub(MAY_LOSE));
-    if counted.records.saturating_mul(100) < left && site.fewer.is_none() {
+    if counted.records.saturating_mul(100) < left && site.fewer.is_none_or(|reason| reason.trim().is_empty())
+    {
         return Err(Refused::Fewer { kind, offered: counted.records, known: before });
     }
     Ok(())

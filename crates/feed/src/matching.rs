@@ -8,15 +8,15 @@ use debversion::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use yakujo_contract::fact::vulnerability::VulnStatus;
 
-/// Where an installed package came from.
+/// Where an installed package came from, the less is known of it the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// A signed list of the distributor, for this release.
+    /// The distributor, for this release.
     Distributor,
-    /// Somebody else's list, a backport, or no list at all.
-    Elsewhere,
-    /// It cannot be told: the host has no lists.
+    /// It cannot be told.
     Unknown,
+    /// Somebody else, a backport, or nobody who has a list.
+    Elsewhere,
 }
 
 /// An installed package.
@@ -47,8 +47,8 @@ pub struct Match {
     pub fixed_version: Option<String>,
     /// What the distributor said of it (`unimportant`, `no-dsa: Minor issue`).
     pub note: Option<String>,
-    /// Known to be exploited.
-    pub exploited: bool,
+    /// Known to be exploited; absent: the feed has no list of what is.
+    pub exploited: Option<bool>,
     /// EPSS in millionths.
     pub epss_millionths: Option<u32>,
 }
@@ -86,7 +86,7 @@ pub fn concerns(known: &Known, release: &str, installed: &[Installed]) -> Concer
                 status,
                 fixed_version,
                 note,
-                exploited: known.exploited.as_ref().is_some_and(|ids| ids.contains(id)),
+                exploited: known.exploited.as_ref().map(|ids| ids.contains(id)),
                 epss_millionths: known.epss.as_ref().and_then(|scores| scores.get(id).copied()),
             });
         }
@@ -125,6 +125,8 @@ fn stands(state: &InRelease, installed: &Version, origin: Origin) -> (VulnStatus
     let fixed = state.fixed_version.as_deref();
     match (state.status, fixed) {
         (Status::Undetermined, _) => (VulnStatus::UnknownToFeed, None),
+        // Of what may be anybody's only the bad news is taken.
+        (Status::Resolved, Some("0")) if origin != Origin::Distributor => (VulnStatus::UnknownToFeed, None),
         (Status::Resolved, Some("0")) => (VulnStatus::NotAffected, None),
         (Status::Resolved, Some(fixed)) => match fixed.parse::<Version>() {
             // A higher version is a fix only where it is the distributor's.

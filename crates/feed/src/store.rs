@@ -1,5 +1,6 @@
 //! Where bundles in use lie: one folder each, the last three, and a file that names the one in use.
 
+use crate::build::sha256;
 use crate::import::Checked;
 use crate::manifest::{MANIFEST, MAX_PART, Manifest, SIGNATURE_ENDING};
 use crate::parts::Known;
@@ -36,7 +37,7 @@ impl Store {
         serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other)
     }
 
-    /// What the bundle in use says. It was looked through when it came; its digests are not computed again.
+    /// What the bundle in use says. That its parts are still those that were signed is looked at again.
     ///
     /// # Errors
     /// When a part cannot be read.
@@ -46,6 +47,9 @@ impl Store {
         for part in &manifest.parts {
             let mut bytes = Vec::new();
             File::open(folder.join(part.kind.word()))?.take(MAX_PART).read_to_end(&mut bytes)?;
+            if sha256(&bytes) != part.sha256 {
+                return Err(io::Error::other(format!("{} is not what was imported", part.kind.word())));
+            }
             known.read(part.kind, &bytes).map_err(io::Error::other)?;
         }
         Ok(Some((manifest, known)))
@@ -54,7 +58,10 @@ impl Store {
     fn in_use(&self) -> io::Result<Option<PathBuf>> {
         match fs::read_to_string(self.folder.join(CURRENT)) {
             Ok(name) => {
-                Ok(name.trim().parse::<u64>().ok().map(|serial| self.folder.join(serial.to_string())))
+                // What is no number is not "nothing in use": an older bundle would be let in.
+                let serial = name.trim().parse::<u64>();
+                let serial = serial.map_err(|_| io::Error::other("`current` names no bundle"))?;
+                Ok(Some(self.folder.join(serial.to_string())))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -64,10 +71,13 @@ impl Store {
     /// Everything is on the disk before the one rename that switches.
     pub(crate) fn install(&self, checked: &Checked) -> Result<(), Refused> {
         let serial = checked.manifest.serial;
+        fs::create_dir_all(&self.folder)?;
+        // One import at a time; the lock ends with the file.
+        let lock = File::create(self.folder.join("lock"))?;
+        lock.lock()?;
         if let Some(current) = self.current()?.filter(|current| current.serial >= serial) {
             return Err(Refused::Serial { offered: serial, known: current.serial });
         }
-        fs::create_dir_all(&self.folder)?;
         let (coming, there) = (self.folder.join("coming"), self.folder.join(serial.to_string()));
         remove(&coming)?;
         fs::create_dir(&coming)?;
@@ -77,10 +87,14 @@ impl Store {
         for (part, content) in checked.manifest.parts.iter().zip(&checked.contents) {
             keep(&coming.join(part.kind.word()), content)?;
         }
+        if let Some(reason) = &checked.fewer {
+            keep(&coming.join("fewer.txt"), reason.as_bytes())?;
+        }
         File::open(&coming)?.sync_all()?;
         // Left there by an import that was cut off before it switched.
         remove(&there)?;
         fs::rename(&coming, &there)?;
+        File::open(&self.folder)?.sync_all()?;
         let new = self.folder.join("current.new");
         keep(&new, serial.to_string().as_bytes())?;
         fs::rename(&new, self.folder.join(CURRENT))?;

@@ -117,7 +117,7 @@ fn stays(store: &Store, folder: &Path, before: &Manifest, refused: Result<Checke
     assert_eq!(store.current().unwrap().as_ref(), Some(before), "{error}");
     assert!(store.known().unwrap().is_some_and(|(_, known)| known.debian.is_some()), "{error}");
     let names: Vec<_> = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name()).collect();
-    assert_eq!(names.len(), 2, "one bundle and the name of it: {names:?}");
+    assert_eq!(names.len(), 3, "one bundle, the name of it, and the lock: {names:?}");
     error
 }
 
@@ -234,10 +234,13 @@ fn a_part_that_lost_half_of_its_records_is_refused_unless_somebody_looked_into_i
     let error = stays(&store, folder.path(), &current, checked(&next, Some(&current)));
     assert!(matches!(error, Refused::Fewer { kind: Kind::DebianTracker, offered: 4, known: 8 }), "{error}");
     let keys = keys();
+    let blank = Site { keys: &keys, current: Some(&current), now: now() + hours(2), fewer: Some(" ") };
+    assert!(matches!(check(next.as_slice(), &blank), Err(Refused::Fewer { .. })), "a reason says something");
     let reason = Some("bullseye のサポート終了により、その記録が除かれた");
     let site = Site { keys: &keys, current: Some(&current), now: now() + hours(2), fewer: reason };
     check(next.as_slice(), &site).unwrap().install(&store).unwrap();
     assert_eq!(store.current().unwrap().unwrap().serial, 2);
+    assert!(std::fs::read_to_string(folder.path().join("2/fewer.txt")).unwrap().contains("bullseye"));
 }
 
 #[test]
@@ -274,8 +277,41 @@ fn the_last_three_are_kept_and_an_import_that_was_cut_off_harms_nothing() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["3", "4", "5", "current"]);
+    assert_eq!(names, ["3", "4", "5", "current", "lock"]);
     assert!(store.known().unwrap().is_some());
+    // What was altered after it was imported is not used, and a name that is none lets no older one in.
+    std::fs::write(folder.path().join("5/kev"), b"{}").unwrap();
+    assert!(store.known().is_err());
+    std::fs::write(folder.path().join("current"), b"?").unwrap();
+    assert!(store.current().is_err());
+}
+
+#[test]
+fn a_name_that_unpacks_to_gigabytes_is_not_unpacked() {
+    let mut tar = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).unwrap());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNULongName);
+    let size: u64 = 64 << 30;
+    header.set_size(size);
+    header.set_path("././@LongLink").unwrap();
+    header.set_cksum();
+    let packed = tar.get_mut().by_ref();
+    packed.write_all(header.as_bytes()).unwrap();
+    let zeros = vec![0_u8; 1 << 20];
+    for _ in 0..256 {
+        packed.write_all(&zeros).unwrap();
+    }
+    let bundle = tar.into_inner().unwrap().finish().unwrap();
+    let before = resident();
+    assert!(matches!(checked(&bundle, None), Err(Refused::NoBundle(_))));
+    assert!(resident() - before < 64 << 20, "the name of a member is not read");
+}
+
+/// Largest memory of this process so far, bytes.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() << 10
 }
 
 #[test]

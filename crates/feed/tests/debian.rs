@@ -37,7 +37,7 @@ fn each_state_of_the_tracker_is_a_state_and_what_will_not_be_fixed_is_not_open()
     let update = of(&before, "CVE-2026-0001");
     assert_eq!(update.status, VulnStatus::UpdateAvailable);
     assert_eq!(update.fixed_version.as_deref(), Some("3.0.16-1~deb12u1"));
-    assert!(update.exploited, "KEV says so");
+    assert_eq!(update.exploited, Some(true), "KEV says so");
     assert_eq!(update.epss_millionths, Some(932_110));
     let unimportant = of(&before, "CVE-2026-0002");
     assert_eq!(
@@ -98,6 +98,13 @@ fn two_binaries_of_one_source_are_one_and_the_lower_version_counts() {
     ];
     let answer = concerns(&known(), "bookworm", &half);
     assert_eq!(of(&answer, "CVE-2026-0001").status, VulnStatus::UpdateAvailable);
+    let unsure =
+        concerns(&known(), "bookworm", &[package("x", "openssl", "3.0.15-1~deb12u1", Origin::Unknown)]);
+    assert_eq!(
+        of(&unsure, "CVE-2026-0005").status,
+        VulnStatus::UnknownToFeed,
+        "never affected only where it is theirs"
+    );
     let mixed = [
         package("libssl3", "openssl", "3.0.16-1~deb12u1", Origin::Distributor),
         package("libssl-dev", "openssl", "3.0.16-1~deb12u1", Origin::Elsewhere),

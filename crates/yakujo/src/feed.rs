@@ -136,6 +136,10 @@ fn show_concerns(store: &Store, wanted: &FeedConcerns) -> anyhow::Result<ExitCod
     };
     let sources = Sources::of_this_host();
     let inventory = c03_software::read(&sources).map_err(anyhow::Error::msg)?;
+    let system = c03_software::system(&sources).map(|system| system.os).unwrap_or_default();
+    if system != "debian" {
+        bail!("the feed knows Debian, and this host is {system:?}: nothing can be said of it");
+    }
     let release =
         c03_software::release_name(&sources).context("/etc/os-release names no VERSION_CODENAME")?;
     let installed: Vec<Installed> = inventory.packages.into_iter().map(installed).collect();
@@ -178,7 +182,8 @@ fn show(concerns: &Concerns, all: bool) {
     for (status, words) in STATES {
         let mut of_state: Vec<&Match> =
             concerns.matches.iter().filter(|found| found.status == status).collect();
-        of_state.sort_by_key(|found| (!found.exploited, std::cmp::Reverse(found.epss_millionths)));
+        of_state
+            .sort_by_key(|found| (found.exploited != Some(true), std::cmp::Reverse(found.epss_millionths)));
         println!("{:>6}  {words}", of_state.len());
         let is_work = matches!(status, VulnStatus::UpdateAvailable | VulnStatus::Open);
         let shown = if all {
@@ -200,7 +205,7 @@ fn show(concerns: &Concerns, all: bool) {
 }
 
 fn line(found: &Match) -> String {
-    let exploited = if found.exploited { "  EXPLOITED" } else { "" };
+    let exploited = if found.exploited == Some(true) { "  EXPLOITED" } else { "" };
     let fixed = found.fixed_version.as_ref().map(|version| format!(" -> {version}")).unwrap_or_default();
     let note = found.note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
     let epss = found

@@ -430,7 +430,7 @@ fn decided(case: &HostCase<'_>) -> Result<Verdict, Box<Verdict>> {
         return Err(Box::new(verdict.with_evidence(EvidenceClass::E1, listeners.entries)));
     }
     sockets_beside(case, &lines, &open, &listeners)?;
-    let seen = flows::beside(case, &lines)?;
+    let seen = flows::beside(case)?;
     Ok(all_listed(case, open.len(), &seen).with_evidence(EvidenceClass::E1, listeners.entries))
 }
 
@@ -477,22 +477,28 @@ fn sockets_beside(
     Err(Box::new(verdict.with_evidence(EvidenceClass::E1, listeners.entries.iter().copied())))
 }
 
-fn all_listed(case: &HostCase<'_>, open: usize, seen: &flows::Listed) -> Verdict {
-    let (id, count) = (case.id(), seen.count);
+fn all_listed(case: &HostCase<'_>, open: usize, seen: &flows::Covered) -> Verdict {
+    let id = case.id();
+    let (ja, en) = match seen.count {
+        0 => (
+            "この1日にほかの機器との通信は観測されていません。".to_owned(),
+            "No communication was seen.".to_owned(),
+        ),
+        count => (
+            format!("この1日に観測した通信 {count} 件は、合意した一覧か変更票（F-09）の範囲にあります。"),
+            format!("{count} communications of the last day stand on the list or on a ticket (F-09)."),
+        ),
+    };
     let (short_ja, short_en) = match seen.by {
         FlowSource::Tracking => ("", ""),
         FlowSource::Sockets => (
-            "数秒ごとの観測のため、短い通信は見落とし得ます。",
-            " What lasts less than seconds may be missed.",
+            "接続の追跡（conntrack）がないため、数秒で終わる通信と、接続のないUDPの通信は見えていません。",
+            " Without tracking of connections, what lasts seconds and UDP without a connection are not seen.",
         ),
     };
     Verdict::kept(Sentence::new(
-        format!(
-            "{id} で外から届く待ち受け {open} 件と、この1日に観測した通信 {count} 件は、すべて合意した一覧にあります。{short_ja}"
-        ),
-        format!(
-            "All {open} reachable sockets of {id} and {count} communications of the last day stand on the agreed list.{short_en}"
-        ),
+        format!("{id} で外から届く待ち受け {open} 件は、すべて合意した一覧にあります。{ja}{short_ja}"),
+        format!("All {open} reachable sockets of {id} stand on the agreed list. {en}{short_en}"),
     ))
 }
 

@@ -1,5 +1,6 @@
 //! Clause 11, アクセス制御: every account has a line in the ledger of accounts, and the city can look for itself.
 
+use super::reviews;
 use crate::act::{AccountLine, AccountUse, Matter, ReviewedAccount, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
@@ -256,7 +257,7 @@ pub fn judge_11_b(case: &Case<'_>) -> Verdict {
         )
         .with_evidence(EvidenceClass::E1, [entry]);
     };
-    let (seen, review) = (jst(seen), reviewed(case));
+    let (seen, review) = (jst(seen), reviews::reviewed(case));
     let reviewed = case.evidence.access_reviews.get(case.system).map(|latest| latest.stamp.entry);
     Verdict::kept(Sentence::new(
         format!("市はアカウントと権限の現況を確認できます（市の最終サインイン {seen}）。{}", review.ja),
@@ -266,39 +267,6 @@ pub fn judge_11_b(case: &Case<'_>) -> Verdict {
         ),
     ))
     .with_evidence(EvidenceClass::E1, [entry].into_iter().chain(reviewed))
-}
-
-/// When the city's review of accounts and rights (棚卸し) is due: so many days (P-27 `review_d`) after its last one, or
-/// after the first account was seen. None while there is nothing to review.
-pub(crate) fn review_due(case: &Case<'_>) -> Option<Timestamp> {
-    let last = case.evidence.access_reviews.get(case.system).map(|latest| latest.stamp.received);
-    let hosts = || case.hosts().filter_map(|(_, host)| host);
-    let first = || hosts().flat_map(|host| host.account_first_seen.values()).map(|seen| seen.received).min();
-    let days = case.measure(P27, "review_d").value;
-    let due = last.or_else(first)?.checked_add(SignedDuration::from_hours(days.saturating_mul(24)));
-    Some(due.unwrap_or(Timestamp::MAX))
-}
-
-/// The city's review: not looking is no breach of the contractor's, and is shown.
-fn reviewed(case: &Case<'_>) -> Sentence {
-    let last = case.evidence.access_reviews.get(case.system).map(|latest| jst(latest.stamp.received));
-    let Some(due) = review_due(case) else { return Sentence::new("", "") };
-    let (ja, en) = match last {
-        Some(last) => {
-            (format!("市の棚卸しは {last} が最後で、"), format!("The city's last review was at {last}; "))
-        }
-        None => ("市の棚卸しはまだなく、".to_owned(), "The city has not reviewed them yet; ".to_owned()),
-    };
-    let over = case.passed(due);
-    let due = jst(due);
-    match over {
-        true => {
-            Sentence::new(format!("{ja}期限 {due} を過ぎています。"), format!("{en}it was due at {due}."))
-        }
-        false => {
-            Sentence::new(format!("{ja}次の期限は {due} です。"), format!("{en}the next is due at {due}."))
-        }
-    }
 }
 
 fn never_tried() -> Verdict {

@@ -17,6 +17,7 @@ pub mod c14_surveillance;
 pub(crate) mod containment;
 mod deliveries;
 mod detection;
-mod flows;
+pub(crate) mod flows;
 mod login_methods;
 mod measures;
+pub(crate) mod reviews;

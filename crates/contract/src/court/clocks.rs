@@ -37,7 +37,7 @@ impl Court {
     /// When the city's review of the accounts of a system is due (P-27); none while there is nothing to review.
     #[must_use]
     pub fn review_due(&self, terms: &Terms, system: &SystemId) -> Option<Timestamp> {
-        crate::clauses::c11_access::review_due(&self.case_of(terms, system)?)
+        crate::clauses::reviews::review_due(&self.case_of(terms, system)?)
     }
 
     fn case_of<'a>(&'a self, terms: &'a Terms, system: &SystemId) -> Option<Case<'a>> {

@@ -9,7 +9,7 @@ use crate::fact::network::FlowPath;
 use crate::finding::{Finding, Rule, Said, Settled};
 use crate::id::{EntryNumber, FindingId, HostId, RequestId, SystemId};
 use crate::occurrence::{Key, Occurrence, finding_id};
-use crate::reconcile::{Join, NEAR, Place, Question, Why, forms_for, join, minus, plus};
+use crate::reconcile::{GENEROUS, Join, NEAR, Place, Question, Why, forms_for, join, minus, plus};
 use crate::thing::Object;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -296,18 +296,27 @@ fn needs_none(evidence: &Evidence, system: &SystemId, host: &HostId, occurrence:
     if is_test && occurrence.object != Object::TestData {
         return Some(Why::TestHost);
     }
-    if let Some(seen) = seen_flow(occurrence) {
-        match evidence.agreements.needed(system, host, &seen, occurrence.when.last()) {
-            Need::Listed => return Some(Why::Agreed),
-            Need::NoList => return Some(Why::NoList),
-            Need::Unlisted => {}
-        }
+    if let Some(why) = on_a_list(evidence, system, host, occurrence) {
+        return Some(why);
     }
     let (object, name) = (occurrence.object, occurrence.name.as_str());
     let ignored = evidence.agreements.ignored(system, host, object, name, occurrence.when.last());
     ignored.map(|_| Why::Ignored)
 }
 
-fn seen_flow(occurrence: &Occurrence) -> Option<FlowPath> {
-    (occurrence.object == Object::Flow).then(|| FlowPath::from_name(&occurrence.name)).flatten()
+/// What the list of needed communication says of one that was seen (4.5.b). By a clock that cannot be believed it counts
+/// from when it was heard of: otherwise whoever sets a clock back would communicate before there was a list.
+fn on_a_list(evidence: &Evidence, system: &SystemId, host: &HostId, occurrence: &Occurrence) -> Option<Why> {
+    let seen =
+        (occurrence.object == Object::Flow).then(|| FlowPath::from_name(&occurrence.name)).flatten()?;
+    let clocks = evidence.hosts.get(host).map(|host| &host.clocks);
+    let tolerance = clocks.map_or(SignedDuration::ZERO, |clocks| clocks.tolerance(occurrence.stamp));
+    let at = if tolerance > GENEROUS { occurrence.stamp.received } else { occurrence.when.last() };
+    match evidence.agreements.needed(system, host, &seen, at) {
+        Need::Listed => Some(Why::Agreed),
+        Need::NoList => Some(Why::NoList),
+        Need::Waiting => Some(Why::Declared),
+        Need::Perhaps => Some(Why::PeerNotTold),
+        Need::Unlisted => None,
+    }
 }

@@ -4,7 +4,7 @@ use super::latest::{Latest, Stamp, keep_newer};
 use crate::act::{Freeze, HolidayTable, HostPlace, Matter, System};
 use crate::change::Object;
 use crate::entry::Party;
-use crate::fact::network::FlowPath;
+use crate::fact::network::{Beside, FlowPath};
 use crate::id::{EntryNumber, HostId, ProposalId, SystemId, TargetId};
 use crate::parameter::{ParameterId, Values};
 use crate::target::Target;
@@ -58,6 +58,11 @@ impl Proposal {
             (None, Some(_)) => Stage::Refused,
             (None, None) => Stage::Open,
         }
+    }
+
+    /// Whether somebody had refused it at an instant.
+    fn refused_by(&self, at: Timestamp) -> bool {
+        self.stage() == Stage::Refused && self.refused.values().any(|stamp| stamp.received <= at)
     }
 
     /// The matter, once it is known.
@@ -120,15 +125,19 @@ pub struct Watched<'a> {
     pub ended: Option<Stamp>,
 }
 
-/// How a communication stands to the lists of needed communication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a communication stands to the lists of needed communication, the better answer the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
     /// No list is agreed.
     NoList,
-    /// A line covers it.
-    Listed,
     /// No line covers it.
     Unlisted,
+    /// A line covers a part of what the other side is told to be.
+    Perhaps,
+    /// It is declared, and it is the other party's turn.
+    Waiting,
+    /// A line covers it.
+    Listed,
 }
 
 /// All proposals.
@@ -427,20 +436,25 @@ impl Agreements {
     /// nothing that was seen before.
     #[must_use]
     pub fn needed(&self, system: &SystemId, host: &HostId, seen: &FlowPath, at: Timestamp) -> Need {
-        let lines = self.of_host("flow", system, host);
-        let in_force = lines.filter(|line| {
-            let ended = self.proposals.get(line.id).and_then(|proposal| proposal.ended);
-            let agreed = self.proposals.get(line.id).map(Proposal::decided);
-            matches!(agreed, Some(Stage::Agreed(stamp)) if stamp.received <= at)
-                && ended.is_none_or(|ended| ended.received > at)
-        });
         let mut need = Need::NoList;
-        for line in in_force {
-            let Matter::Flow(flow) = line.matter else { continue };
-            if seen.is_within(flow) && flow.until.is_none_or(|until| at < until) {
-                return Need::Listed;
+        for line in self.of_host("flow", system, host) {
+            let (Matter::Flow(flow), Some(proposal)) = (line.matter, self.proposals.get(line.id)) else {
+                continue;
+            };
+            let over = proposal.ended.is_some_and(|ended| ended.received <= at)
+                || flow.until.is_some_and(|until| until <= at);
+            if over {
+                continue;
             }
-            need = Need::Unlisted;
+            let agreed = matches!(proposal.decided(), Stage::Agreed(stamp) if stamp.received <= at);
+            let waits = line.proposed.received <= at && !agreed && !proposal.refused_by(at);
+            need = need.max(match (seen.beside(flow), agreed) {
+                (Beside::Within, true) => Need::Listed,
+                (Beside::Within | Beside::Perhaps, false) if waits => Need::Waiting,
+                (Beside::Perhaps, true) => Need::Perhaps,
+                (Beside::Other, true) => Need::Unlisted,
+                (_, false) => Need::NoList,
+            });
         }
         need
     }

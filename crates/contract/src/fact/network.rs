@@ -143,19 +143,38 @@ impl FlowPath {
         words.next().is_none().then_some(Self { direction, protocol, port, peer })
     }
 
-    /// Whether a line of the list of needed communication covers it: the whole of the other side, not a part.
-    #[must_use]
-    pub fn is_within(&self, line: &Flow) -> bool {
+    /// Whether a line of the list of needed communication covers it.
+    pub fn beside(&self, line: &Flow) -> Beside {
         let same = (line.direction, line.protocol, line.port) == (self.direction, self.protocol, self.port);
-        same && line.peer.is_none_or(|peer| peer.contains(&self.peer))
+        match line.peer {
+            _ if !same => Beside::Other,
+            None => Beside::Within,
+            Some(peer) if peer.contains(&self.peer) => Beside::Within,
+            Some(peer) if self.peer.contains(&peer) => Beside::Perhaps,
+            Some(_) => Beside::Other,
+        }
     }
 }
 
-/// Reads an address or a network, `192.0.2.7` or `10.1.0.0/16`.
+/// How a communication stands to a line of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Beside {
+    /// The line covers all of the other side.
+    Within,
+    /// The line covers a part of what the other side is told to be: which of them it was is not told.
+    Perhaps,
+    /// The line is about something else.
+    Other,
+}
+
+/// Reads an address or a network, `192.0.2.7` or `10.1.0.0/16`. A network is written by its first address, so that nobody
+/// agrees to more than was meant.
 #[must_use]
 pub fn read_peer(text: &str) -> Option<IpNet> {
-    let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    net.ok().map(|net| net.trunc())
+    let one = |text: &str| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()));
+    let net = text.parse::<IpNet>().or_else(|_| one(text)).ok()?;
+    (net == net.trunc()).then_some(net)
 }
 
 /// `net.firewall` (4.1.b, 4.5.b).

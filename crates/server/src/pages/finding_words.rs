@@ -133,6 +133,13 @@ fn why_words(lang: Lang, why: Why) -> &'static str {
             "通信要件の一覧が合意される前の通信です。",
             "Seen before a list of needed communication was agreed.",
         ),
+        Why::Declared => {
+            lang.of("届け出済みで、相手方の確認待ちです。", "Declared, and waits for the other party.")
+        }
+        Why::PeerNotTold => lang.of(
+            "相手の番号までは記録しないため、合意した範囲の中かは分かりません。",
+            "Whether the other side is within what was agreed is not told.",
+        ),
         Why::Ignored => lang.of("見ないと合意した対象です。", "Agreed not to be looked at."),
         Why::TestHost => lang.of("テスト環境のホストです。", "A host of the test environment."),
         Why::Beginning => lang.of("監視の始まりです。", "The beginning of watching."),

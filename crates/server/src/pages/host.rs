@@ -13,7 +13,7 @@ use yakujo_contract::evidence::agreement::Line;
 use yakujo_contract::evidence::host::Host;
 use yakujo_contract::evidence::latest::Latest;
 use yakujo_contract::fact::host::Account;
-use yakujo_contract::fact::network::{FlowPath, FlowSeen, Listener};
+use yakujo_contract::fact::network::{Beside, FlowPath, FlowSeen, Listener};
 use yakujo_contract::id::{HostId, SystemId};
 
 /// The page.
@@ -305,7 +305,7 @@ fn declared_flow(visit: &Visit, court: &Court, host: &HostId, path: &FlowPath) -
     let agreements = &court.evidence().agreements;
     let Some(place) = agreements.place_of(host) else { return Cell::text("－") };
     let covers = |line: &Line<'_>| {
-        matches!(line.matter, Matter::Flow(flow) if path.is_within(flow)
+        matches!(line.matter, Matter::Flow(flow) if path.beside(flow) == Beside::Within
             && flow.until.is_none_or(|until| visit.now < until))
     };
     let lines = agreements.of_host("flow", &place.system, host).filter(covers);
