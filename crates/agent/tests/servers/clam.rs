@@ -13,6 +13,8 @@ use yakujo_contract::fact::malware::{AvEngine, DaemonState};
 
 /// The test file every engine knows, in hexadecimal digits as signatures are written.
 const EICAR: &str = "58354f2150254041505b345c505a58353428505e2937434329377d2445494341522d5354414e444152442d414e544956495255532d544553542d46494c452124482b482a";
+/// What makes a test program the gate.
+pub const GATE: &str = "YAKUJO_TEST_GATE";
 const WITHIN: Duration = Duration::from_secs(120);
 
 pub fn eicar() -> Vec<u8> {
@@ -51,8 +53,16 @@ impl Default for Setup {
 pub fn sources(tree: &Path, agent: &str) -> Sources {
     let mut sources = Sources::under(tree);
     sources.folder = Some(tree.join("agent"));
+    sources.gate_command = gate_command();
     sources.settings = yakujo_agent::settings::parse(agent).unwrap();
     sources
+}
+
+/// This test program, which is the gate when it is started so.
+fn gate_command() -> Vec<String> {
+    let own = std::env::current_exe().unwrap().display().to_string();
+    let mark = format!("{GATE}=1");
+    ["/usr/bin/env", &mark, &own, "--exact", "the_gate", "--nocapture"].map(str::to_owned).to_vec()
 }
 
 impl Host {
