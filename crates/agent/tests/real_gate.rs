@@ -319,6 +319,28 @@ fn hundreds_who_open_at_once_while_clamd_hangs_are_all_let_go() {
     assert_eq!(gates().len(), 1, "the gate answers, and stays");
 }
 
+/// Opens without a pause must not keep the gate from saying that it answers. The agent's own are answered, too.
+#[test]
+fn a_folder_that_is_busy_all_the_time_does_not_look_like_a_gate_that_hangs() {
+    let holding = Holding::start();
+    let path = holding.lay("busy.txt", b"busy");
+    let (before, began) = (gates(), Instant::now());
+    let busy = || {
+        let mut count = 0_u64;
+        while began.elapsed() < Duration::from_secs(4) {
+            std::fs::File::open(&path).unwrap();
+            count += 1;
+        }
+        count
+    };
+    let opened: u64 = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(busy)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    println!("{opened} opens in 4 s were answered");
+    assert_eq!(gates(), before, "the gate was ended");
+}
+
 #[test]
 fn a_host_without_the_agent_holds_nothing() {
     let mut holding = Holding::start();
