@@ -8,7 +8,7 @@
 //!
 //! What it did it keeps as facts until the agent says that its outbox holds them.
 
-mod confine;
+pub(crate) mod confine;
 mod desk;
 pub mod follow;
 mod give_back;

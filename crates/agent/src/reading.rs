@@ -40,6 +40,8 @@ pub struct Sources {
     pub support_table: Option<PathBuf>,
     /// The program with the sub-command `backup-job`: this one, even where its file was replaced meanwhile.
     pub backup_program: PathBuf,
+    /// The words that start the process that answers held opens.
+    pub gate_command: Vec<String>,
     /// Whether malware may be moved into the quarantine; absent a part that acts: never.
     pub permitted: Permitted,
 }
@@ -64,6 +66,7 @@ impl Sources {
             settings: AgentFile::default(),
             support_table: None,
             backup_program: PathBuf::from("/proc/self/exe"),
+            gate_command: ["/proc/self/exe", "gate"].map(str::to_owned).to_vec(),
             permitted: tokio::sync::watch::channel(None).1,
         }
     }

@@ -2,6 +2,7 @@
 //! It can only add. Nothing in it decides whether a duty is kept.
 
 mod backups;
+pub mod opens;
 
 pub use backups::{BackupJob, BackupTool, DumpSource};
 use serde::Deserialize;
@@ -73,6 +74,9 @@ pub struct Malware {
     /// Whether files are scanned as soon as they are written.
     #[serde(default)]
     pub on_write: OnWrite,
+    /// Folders in which whoever opens a file waits until it was scanned; what is malware is not opened.
+    #[serde(default)]
+    pub hold_opens: Vec<String>,
     /// Further folders for the quarantine, on other file systems, so that files there need not be copied.
     #[serde(default)]
     pub vaults: Vec<String>,
@@ -210,7 +214,7 @@ pub fn parse(text: &str) -> Result<AgentFile, String> {
     let file: AgentFile = toml::from_str(text).map_err(|error| error.to_string())?;
     let releases = file.releases.iter().map(|release| &release.path);
     let malware = &file.malware;
-    let trees = malware.scan.iter().chain(&malware.exclude).chain(&malware.vaults);
+    let trees = malware.scan.iter().chain(&malware.exclude).chain(&malware.hold_opens).chain(&malware.vaults);
     let import = malware.import.as_ref().map(|path| path.to_string_lossy().into_owned());
     let paths = file.watch.iter().chain(&file.certificates).chain(releases).chain(&file.backup_results);
     let test_data = file.test_data.iter().map(|data| &data.path);
@@ -222,11 +226,14 @@ pub fn parse(text: &str) -> Result<AgentFile, String> {
         || file.releases.len() > MOST
         || file.test_data.len() > MOST
         || file.backup_results.len() > MOST
-        || [&malware.scan, &malware.exclude, &malware.vaults].iter().any(|list| list.len() > MOST)
+        || [&malware.scan, &malware.exclude, &malware.hold_opens, &malware.vaults]
+            .iter()
+            .any(|list| list.len() > MOST)
     {
         return Err(format!("a list has more than {MOST} lines"));
     }
     backups::check(&file.backups)?;
+    opens::check(malware)?;
     let words =
         |text: &str| !text.trim().is_empty() && text.len() <= 200 && !text.chars().any(char::is_control);
     let mut sets: Vec<&String> = file.test_data.iter().map(|data| &data.set).collect();

@@ -1,138 +1,23 @@
 //! Clause 2 against a real clamd with a tiny data base of its own. Needs Debian's `clamav-daemon` and `clamav` (sigtool).
 #![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
 
+#[path = "servers/clam.rs"]
+mod clam;
+
+use clam::{Host, Setup, definitions, eicar, sources};
 use jiff::{SignedDuration, Timestamp};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
-use yakujo_agent::act::QuarantinePermit;
 use yakujo_agent::malware::vault::Vault;
 use yakujo_agent::malware::{Guard, Left};
-use yakujo_agent::reading::Sources;
 use yakujo_contract::fact::Fact;
-use yakujo_contract::fact::malware::{AvAction, AvEngine, DaemonState, Done, GapCause, RealTime, Trigger};
+use yakujo_contract::fact::malware::{AvAction, DaemonState, Done, GapCause, RealTime, Trigger};
 use yakujo_contract::id::ProposalId;
 
-/// The test file every engine knows, in hexadecimal digits as signatures are written.
-const EICAR: &str = "58354f2150254041505b345c505a58353428505e2937434329377d2445494341522d5354414e444152442d414e544956495255532d544553542d46494c452124482b482a";
-const WITHIN: Duration = Duration::from_secs(120);
-
-fn eicar() -> Vec<u8> {
-    EICAR
-        .as_bytes()
-        .chunks(2)
-        .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
-        .collect()
-}
-
-/// A host: a tree with clamd's settings, and clamd itself.
-struct Host {
-    child: Child,
-    folder: tempfile::TempDir,
-    guard: Guard,
-    permit: watch::Sender<Option<QuarantinePermit>>,
-    heard: Vec<Fact>,
-}
-
-/// What is otherwise on a host.
-struct Setup {
-    /// clamd's ConcurrentDatabaseReload.
-    reload: &'static str,
-    /// Further lines of `clamd.conf` as the agent reads it.
-    settings: &'static str,
-    /// `agent.toml`.
-    agent: &'static str,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self { reload: "yes", settings: "", agent: "" }
-    }
-}
-
-fn sources(tree: &Path, agent: &str) -> Sources {
-    let mut sources = Sources::under(tree);
-    sources.folder = Some(tree.join("agent"));
-    sources.settings = yakujo_agent::settings::parse(agent).unwrap();
-    sources
-}
-
 impl Host {
-    fn start(setup: &Setup) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let tree = folder.path().canonicalize().unwrap();
-        for name in ["db", "etc/clamav", "agent", "srv", "var/www"] {
-            std::fs::create_dir_all(tree.join(name)).unwrap();
-        }
-        definitions(&tree, Timestamp::now());
-        let at = |name: &str| tree.join(name).display().to_string();
-        let real = format!(
-            "LocalSocket {}\nDatabaseDirectory {}\nForeground yes\nUser root\nConcurrentDatabaseReload {}\nLogFile {}\n",
-            at("ctl"),
-            at("db"),
-            setup.reload,
-            at("log")
-        );
-        std::fs::write(at("clamd.conf"), real).unwrap();
-        let seen = format!("LocalSocket /ctl\nDatabaseDirectory /db\n{}\n", setup.settings);
-        std::fs::write(at("etc/clamav/clamd.conf"), seen).unwrap();
-        std::fs::create_dir_all(at("usr/sbin")).unwrap();
-        std::fs::write(at("usr/sbin/clamd"), "").unwrap();
-        let child = Command::new("/usr/sbin/clamd")
-            .args(["--config-file", &at("clamd.conf")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("this test needs Debian's clamav-daemon: apt-get install clamav-daemon");
-        let (permit, permitted) = watch::channel(None);
-        let guard = Guard::new(&Sources { permitted, ..sources(&tree, setup.agent) }, &Left::default());
-        let mut host = Self { child, folder, guard, permit, heard: Vec::new() };
-        host.until("clamd judges", |host| {
-            host.engine().is_some_and(|engine| engine.daemon == DaemonState::Scanning)
-        });
-        host
-    }
-
-    fn tree(&self) -> PathBuf {
-        self.folder.path().canonicalize().unwrap()
-    }
-
-    fn turn(&mut self) {
-        self.heard.extend(self.guard.turn(Timestamp::now()).facts);
-    }
-
-    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let began = Instant::now();
-        loop {
-            self.turn();
-            if is_so(self) {
-                return;
-            }
-            let log = || std::fs::read_to_string(self.tree().join("log")).unwrap_or_default();
-            assert!(began.elapsed() < WITHIN, "{what} did not come: {:#?}\n{}", self.heard, log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn engine(&self) -> Option<&AvEngine> {
-        self.heard
-            .iter()
-            .rev()
-            .find_map(|fact| if let Fact::AvEngine(engine) = fact { Some(engine) } else { None })
-    }
-
-    fn count(&self, kind: &str) -> usize {
-        self.heard.iter().filter(|fact| fact.kind() == kind).count()
-    }
-
     fn is_watching(&self) -> bool {
         self.engine().is_some_and(|engine| engine.real_time == RealTime::On)
-    }
-
-    fn allow(&self) {
-        let request = "standing-1".parse().unwrap();
-        self.permit.send_replace(Some(QuarantinePermit { request, until: Timestamp::MAX }));
     }
 
     fn reload(&self) {
@@ -142,31 +27,6 @@ impl Host {
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).unwrap();
     }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Definitions with one signature, in clamd's own container, made at an instant.
-fn definitions(tree: &Path, made: Timestamp) {
-    let script = r#"
-set -e
-cd "$1"
-head="ClamAV-VDB:23 Nov 2026 06-00 +0000:7:1:90"
-printf 'Own.Test:0:*:%s\n' "$3" > own.ndb
-sum=$(sha256sum < own.ndb | cut -c1-64)
-printf '%s:X:X:own:%s\nown.ndb:%s:%s\n' "$head" "$2" "$(stat -c %s own.ndb)" "$sum" > own.info
-tar --format=ustar -cf own.tar own.info own.ndb
-md5=$(md5sum < own.tar | cut -c1-32)
-{ printf '%-512s' "$head:$md5:X:own:$2"; cat own.tar; } > db/own.cud
-"#;
-    let seconds = made.as_second().to_string();
-    let made = Command::new("/bin/sh").args(["-c", script, "sh"]).arg(tree).args([&seconds, EICAR]).status();
-    assert!(made.unwrap().success());
 }
 
 /// A file is in the quarantine within 5 s, without the observer.

@@ -28,6 +28,9 @@ pub enum Command {
     Agent(Agent),
     /// The part of the agent that acts: one question on standard input (started by the agent, as root)
     Act,
+    /// Answers the opens that the agent holds (started by the agent; by hand it ends at once)
+    #[command(hide = true)]
+    Gate,
     /// Every duty with its standing, reason and evidence
     Status(Status),
     /// Judge files of entries without a server (tests, what-if)

@@ -13,6 +13,7 @@ mod copy;
 mod doctor;
 mod feed;
 mod folder;
+mod gate;
 mod host;
 mod paper;
 mod replay;
@@ -49,6 +50,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve(up) => up::serve(&data()?, up),
         Command::Agent(agent) => agent::run(&data()?, agent),
         Command::Act => act::run(&data()?),
+        Command::Gate => gate::run(),
         Command::Status(status) => status::run(&data()?, status),
         Command::Replay(replay) => replay::run(replay),
         Command::Report(report) => report::run(data, report),

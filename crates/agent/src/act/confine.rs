@@ -10,7 +10,7 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetError, RulesetStatus, path_beneath_rules,
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use yakujo_contract::order::Work;
@@ -65,7 +65,8 @@ struct Reach {
 pub fn confine(folder: &Path, ask: &Ask) -> Result<(), ActError> {
     let pinned = Desk::open(folder)?.pinned()?;
     let reach = reach(folder, ask, pinned.as_ref());
-    refuse_calls().map_err(|error| ActError::File(folder.to_owned(), std::io::Error::other(error)))?;
+    refuse_calls(BTreeMap::new())
+        .map_err(|error| ActError::File(folder.to_owned(), std::io::Error::other(error)))?;
     match restrict(folder, &reach) {
         Ok(RulesetStatus::FullyEnforced) => Ok(()),
         Ok(RulesetStatus::PartiallyEnforced | RulesetStatus::NotEnforced) => {
@@ -117,9 +118,13 @@ fn restrict(folder: &Path, reach: &Reach) -> Result<RulesetStatus, RulesetError>
     Ok(status.ruleset)
 }
 
-fn refuse_calls() -> Result<(), seccompiler::Error> {
+/// Gives up the calls with which root changes the kernel, and further ones.
+pub(crate) fn refuse_calls(
+    further: BTreeMap<libc::c_long, Vec<SeccompRule>>,
+) -> Result<(), seccompiler::Error> {
     let arch = std::env::consts::ARCH.try_into()?;
-    let refused = BTreeMap::from(REFUSED.map(|call| (call, Vec::new())));
+    let mut refused = BTreeMap::from(REFUSED.map(|call| (call, Vec::new())));
+    refused.extend(further);
     let eperm = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter: BpfProgram = SeccompFilter::new(refused, SeccompAction::Allow, eperm, arch)?.try_into()?;
     seccompiler::apply_filter(&filter)
