@@ -162,3 +162,32 @@ fn an_exception_ends_by_itself_and_the_breach_is_there_again() {
     let (word, since, _) = story.standing(21, "6.a");
     assert_eq!((word.as_str(), since), ("broken", until));
 }
+
+#[test]
+fn communication_on_a_list_is_told_every_day_and_does_not_pile_up_while_what_is_on_none_stays() {
+    let mut story = Story::begin();
+    let line = r#"{"kind":"proposed","proposal":"f1","matter":"flow","system":"main","direction":"out","protocol":"tcp","port":443,"purpose":"更新"}"#;
+    story.act(1, "contractor", line);
+    story.act(1, "city", r#"{"kind":"agreed","proposal":"f1"}"#);
+    let day = 24 * 60;
+    let told = |story: &mut Story, minute: i64, port: u16, peers: std::ops::Range<u8>| {
+        let now = at(minute);
+        let one = |last: u8| {
+            format!(
+                r#"{{"path":{{"direction":"out","protocol":"tcp","port":{port},"peer":"10.0.0.{last}/32"}},"from":"{now}","to":"{now}"}}"#
+            )
+        };
+        let flows = peers.map(one).collect::<Vec<_>>().join(",");
+        story.fact(minute, &format!(r#"{{"kind":"net.flow","seen_by":"sockets","flows":[{flows}]}}"#));
+    };
+    told(&mut story, 5, 22, 1..2);
+    for today in 0..100 {
+        told(&mut story, today * day + 10, 443, 0..100);
+    }
+    let main = "main".parse().unwrap();
+    let kept = story.court.occurrences(&main).count();
+    assert!(kept <= 3 * 100 + 1, "{kept} of 10,000 are kept");
+    let on_none =
+        story.court.occurrences(&main).filter(|(_, it, _)| it.name.starts_with("out tcp 22")).count();
+    assert_eq!(on_none, 1, "it is a finding, and waits for somebody");
+}

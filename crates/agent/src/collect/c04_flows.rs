@@ -1,7 +1,8 @@
 //! 4.5.b, R-11: who comes in and where the host goes out to, from the kernel's own tables of sockets, and from its tracking of
 //! connections (conntrack) where a firewall has it running: it remembers for a while what was over between two looks.
 
-use crate::reading::read_text;
+use super::c04_network::given_ports;
+use crate::reading::{Sources, read_text};
 use procfs::net::{TcpState, UdpState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -82,6 +83,8 @@ struct Sockets {
 impl Sockets {
     fn read() -> procfs::ProcResult<Self> {
         let mut all = Self::default();
+        // A port the kernel gave for a question to somebody else is no door.
+        let given = given_ports(&Sources::of_this_host());
         for entry in procfs::net::tcp()?.into_iter().chain(where_there_is(procfs::net::tcp6())?) {
             let state = match entry.state {
                 TcpState::Listen => {
@@ -96,11 +99,12 @@ impl Sockets {
             all.connected.push((Protocol::Tcp, entry.local_address, entry.remote_address, state));
         }
         for entry in procfs::net::udp()?.into_iter().chain(where_there_is(procfs::net::udp6())?) {
+            let local = entry.local_address;
             if entry.state == UdpState::Established {
                 let state = State::Now(entry.inode);
                 all.connected.push((Protocol::Udp, entry.local_address, entry.remote_address, state));
-            } else {
-                all.opens(Protocol::Udp, entry.local_address);
+            } else if !given.contains(&local.port()) {
+                all.opens(Protocol::Udp, local);
             }
         }
         Ok(all)
@@ -137,8 +141,9 @@ fn own_addresses(sockets: &Sockets) -> nix::Result<BTreeSet<IpAddr>> {
 
 fn seen(sockets: &Sockets, own: &BTreeSet<IpAddr>, doors: &Doors, tracked: &str) -> Look {
     let mut flows: BTreeMap<Path4, State> = BTreeMap::new();
-    let remembered: Vec<Tracked> = tracked.lines().filter_map(read_tracked).take(MOST).collect();
-    let count = tracked.lines().filter_map(read_tracked).count();
+    let mut lines = tracked.lines().filter_map(read_tracked);
+    let remembered: Vec<Tracked> = lines.by_ref().take(MOST).collect();
+    let count = remembered.len().saturating_add(lines.count());
     let elsewhere = |ip: &IpAddr| !ip.is_loopback() && !ip.is_unspecified() && !own.contains(ip);
     let began: BTreeSet<(SocketAddr, SocketAddr)> = remembered.iter().map(|it| (it.from, it.to)).collect();
     let outside: Vec<_> =

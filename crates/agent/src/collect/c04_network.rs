@@ -6,6 +6,7 @@ use procfs::net::{TcpState, UdpState};
 use procfs::process::FDTarget;
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use yakujo_contract::act::Protocol;
 use yakujo_contract::change::Object;
 use yakujo_contract::fact::network::{Listener, NetListeners};
@@ -54,9 +55,7 @@ pub fn collect(_sources: &Sources, _now: Timestamp) -> Reading {
 #[must_use]
 pub fn items(sources: &Sources, reading: &Reading) -> Vec<Items> {
     let mut listed = Items::of(Object::Listener);
-    let range = sources.read("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let mut bounds = range.split_whitespace().filter_map(|word| word.parse::<u16>().ok());
-    let given = bounds.next().unwrap_or(32_768)..=bounds.next().unwrap_or(60_999);
+    let given = given_ports(sources);
     for fact in &reading.facts {
         let Fact::NetListeners(set) = fact else { continue };
         for socket in &set.listeners {
@@ -74,6 +73,14 @@ pub fn items(sources: &Sources, reading: &Reading) -> Vec<Items> {
         }
     }
     vec![listed]
+}
+
+/// The ports the kernel gives to whoever asks for none.
+#[must_use]
+pub fn given_ports(sources: &Sources) -> RangeInclusive<u16> {
+    let range = sources.read("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut bounds = range.split_whitespace().filter_map(|word| word.parse::<u16>().ok());
+    bounds.next().unwrap_or(32_768)..=bounds.next().unwrap_or(60_999)
 }
 
 type Socket = (Protocol, SocketAddr, u32, u64);

@@ -61,6 +61,8 @@ struct OfHost {
     by_key: BTreeMap<Key, Join>,
     /// Where that is as approved, of the few things of which judges count what is: releases and test data.
     approved: BTreeSet<Key>,
+    /// Communication that nobody has to look into: it is told every day, and soon forgotten.
+    passing: BTreeSet<Key>,
     system: Option<SystemId>,
 }
 
@@ -74,15 +76,25 @@ impl OfHost {
         } else {
             self.approved.remove(&key);
         }
+        if key.1 == Object::Flow && matches!(join, Join::NotSubject(_)) {
+            self.passing.insert(key.clone());
+        } else {
+            self.passing.remove(&key);
+        }
         self.by_key.insert(key, join)
     }
 
     fn forget(&mut self, key: &Key) {
         self.approved.remove(key);
+        self.passing.remove(key);
         self.by_key.remove(key);
     }
 }
 
+/// Communication on a list is kept so long: as long as it may still be going on (4.5.b).
+const PASSING_KEPT: SignedDuration = SignedDuration::from_hours(48);
+/// Forgotten with one entry at most.
+const PASSING_AT_ONCE: usize = 200;
 /// Names a finding lists, entries it shows.
 const SHOWN: usize = 8;
 /// An act whose beginning nobody knows is noticed at most so long after it.
@@ -206,7 +218,10 @@ impl Joins {
         let cut = minus(now, KEPT);
         let Some(known) = self.hosts.get_mut(host) else { return Vec::new() };
         let old = known.by_key.iter().take_while(|(key, _)| key.0 < cut).take(SHOWN);
-        let gone: Vec<Key> = old.filter(|(_, join)| join.is_covered()).map(|(key, _)| key.clone()).collect();
+        let mut gone: Vec<Key> =
+            old.filter(|(_, join)| join.is_covered()).map(|(key, _)| key.clone()).collect();
+        let cut = minus(now, PASSING_KEPT);
+        gone.extend(known.passing.iter().take_while(|key| key.0 < cut).take(PASSING_AT_ONCE).cloned());
         for key in &gone {
             known.forget(key);
         }

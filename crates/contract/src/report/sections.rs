@@ -242,7 +242,7 @@ pub(super) fn all(month: &Within<'_>, mut tally: Tally, late: &[Run]) -> Vec<Sec
             "changes",
             ("変更（F-10）", "Changes (F-10)"),
             watched(&["integrity.baseline", "package.set"]),
-            &|object| !is_account(object),
+            &|object| !is_account(object) && object != Object::Flow,
         ),
         section(
             "entrances",

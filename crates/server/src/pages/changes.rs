@@ -137,7 +137,9 @@ fn of_year(visit: &Visit, (from, next): Span) -> Year {
     let mut ratio = Ratio::default();
     let mut lines = Vec::new();
     for system in court.places().keys() {
-        for (host, it, join) in court.occurrences_between(system, span) {
+        // Communication is no change (4.5.b).
+        let happened = court.occurrences_between(system, span);
+        for (host, it, join) in happened.filter(|(_, it, _)| it.object != Object::Flow) {
             ratio.count(join);
             let (system, host, it, join) = (system.clone(), host.clone(), Box::new(it.clone()), join.clone());
             lines.push(Line::Observed { system, host, it, join });
