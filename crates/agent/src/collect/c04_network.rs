@@ -62,10 +62,7 @@ pub fn items(sources: &Sources, reading: &Reading) -> Vec<Items> {
             if socket.protocol == Protocol::Udp && given.contains(&socket.port) {
                 continue;
             }
-            let protocol = match socket.protocol {
-                Protocol::Tcp => "tcp",
-                Protocol::Udp => "udp",
-            };
+            let protocol = socket.protocol.word();
             let program = socket.program.as_deref().unwrap_or("?");
             let text = format!("{program} uid={}", socket.uid);
             let name = format!("{protocol} {}", SocketAddr::new(socket.address, socket.port));

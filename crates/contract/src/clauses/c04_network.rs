@@ -1,7 +1,7 @@
 //! Clause 4. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
 use super::{deliveries, flows, login_methods};
-use crate::act::{DocumentKind, Matter, Protocol, Trit};
+use crate::act::{DocumentKind, Matter, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
 use crate::evidence::host::{Complete, Host};
@@ -509,10 +509,7 @@ fn covers(case: &HostCase<'_>, matter: &Matter, socket: &Listener) -> bool {
 }
 
 fn describe(socket: &Listener) -> String {
-    let protocol = match socket.protocol {
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
-    };
+    let protocol = socket.protocol.name();
     let program = socket.program.as_deref().unwrap_or("?");
     format!("{protocol} {} {program}", socket.port)
 }

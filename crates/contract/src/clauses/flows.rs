@@ -4,7 +4,7 @@
 //! are findings, which somebody classifies. Here is what weighs of them now, and what cannot be told yet.
 
 use super::c07_stops;
-use crate::act::{Direction, Matter, Protocol};
+use crate::act::{Direction, Matter};
 use crate::case::HostCase;
 use crate::evidence::agreement::Line;
 use crate::evidence::latest::Latest;
@@ -162,10 +162,7 @@ pub(super) fn city_looks() -> Sentence {
 
 /// A communication, for a sentence.
 pub(crate) fn in_words(path: &FlowPath) -> String {
-    let protocol = match path.protocol {
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
-    };
+    let protocol = path.protocol.name();
     let (port, peer) = (path.port, path.peer_name());
     let peer = if path.peer.prefix_len() == 0 { "インターネット" } else { &peer };
     match path.direction {

@@ -106,14 +106,7 @@ impl FlowPath {
     /// Its name among the things that happen: `out tcp 443 192.0.2.7`, `in tcp 22 10.1.0.0/24`.
     #[must_use]
     pub fn name(&self) -> String {
-        let direction = match self.direction {
-            Direction::In => "in",
-            Direction::Out => "out",
-        };
-        let protocol = match self.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        };
+        let (direction, protocol) = (self.direction.word(), self.protocol.word());
         format!("{direction} {protocol} {} {}", self.port, self.peer_name())
     }
 

@@ -85,7 +85,7 @@ pub fn summary(lang: Lang, matter: &Matter) -> String {
             }
         }
         Matter::Flow(flow) => {
-            let port = format!("{}/{}", flow.port, words::protocol(flow.protocol));
+            let port = format!("{}/{}", flow.port, flow.protocol.name());
             let direction = words::direction(lang, flow.direction);
             let peer = flow.peer.map(|peer| format!(" {peer}")).unwrap_or_default();
             format!("{direction} {port}{peer} {} {}：{}", flow.system, host(&flow.host), flow.purpose)

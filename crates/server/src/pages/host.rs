@@ -208,7 +208,7 @@ fn declared_socket(visit: &Visit, court: &Court, host: &HostId, socket: &Listene
             && flow.until.is_none_or(|until| visit.now < until))
     };
     let lines = agreements.of_host("flow", &place.system, host).filter(covers);
-    let protocol = words::protocol(socket.protocol).to_lowercase();
+    let protocol = socket.protocol.word();
     let declare =
         format!("flow?system={}&host={host}&protocol={protocol}&port={}", place.system, socket.port);
     declared(visit, lines, &declare)
@@ -247,7 +247,7 @@ fn listeners(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted:
     let key = |item: &&Listener| format!("{:05}|{}|{:?}", item.port, item.address, item.protocol);
     let cells = |item: &&Listener| {
         vec![
-            Cell::code(format!("{}/{}", item.port, words::protocol(item.protocol))),
+            Cell::code(format!("{}/{}", item.port, item.protocol.name())),
             Cell::code(item.address.to_string()),
             Cell::text(item.program.clone().unwrap_or_else(|| visit.of("不明", "Unknown").to_owned())),
             declared_socket(visit, court, id, item),
@@ -272,7 +272,7 @@ fn flows(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: &Wa
         vec![
             Cell::text(words::direction(visit.lang, path.direction)),
             other_side(visit, path),
-            Cell::code(format!("{}/{}", path.port, words::protocol(path.protocol))),
+            Cell::code(format!("{}/{}", path.port, path.protocol.name())),
             Cell::text(program.unwrap_or_else(|| visit.of("不明", "Unknown").to_owned())),
             Cell::time(visit.lang, item.value.to),
             declared_flow(visit, court, id, path),
@@ -309,8 +309,7 @@ fn declared_flow(visit: &Visit, court: &Court, host: &HostId, path: &FlowPath) -
             && flow.until.is_none_or(|until| visit.now < until))
     };
     let lines = agreements.of_host("flow", &place.system, host).filter(covers);
-    let protocol = words::protocol(path.protocol).to_lowercase();
-    let direction = if path.direction.is_in() { "in" } else { "out" };
+    let (direction, protocol) = (path.direction.word(), path.protocol.word());
     let peer = if path.peer.prefix_len() == 0 { String::new() } else { path.peer_name() };
     let (system, port, peer) = (&place.system, path.port, super::list::escape(&peer));
     let declare = format!(

@@ -5,8 +5,8 @@ use crate::decide::Refusal;
 use crate::heads::HeadError;
 use crate::people::passwords::Weak;
 use yakujo_contract::act::{
-    AccountUse, Direction, DocumentKind, Environment, Importance, Protocol, ReviewOutcome, Role, Ruling,
-    Segment, Trit, WorkType,
+    AccountUse, Direction, DocumentKind, Environment, Importance, ReviewOutcome, Role, Ruling, Segment, Trit,
+    WorkType,
 };
 use yakujo_contract::duty::{Clause, Kind};
 use yakujo_contract::entry::{Author, Body, Entry, Party};
@@ -205,15 +205,6 @@ pub fn trit(lang: Lang, trit: Trit) -> &'static str {
         Trit::Yes => lang.of("はい", "Yes"),
         Trit::No => lang.of("いいえ", "No"),
         Trit::Unsaid => lang.of("未申告", "Not said"),
-    }
-}
-
-/// Protocol.
-#[must_use]
-pub fn protocol(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
     }
 }
 
