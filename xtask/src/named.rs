@@ -78,6 +78,21 @@ const SOAKS: &[Named] = &[
         ]],
     },
     Named {
+        name: "parts",
+        what: "kill -9 of every process of agent and server, 1,000 times (or YAKUJO_KILLS): all told once, no gap",
+        commands: &[&[
+            "test",
+            "--release",
+            "--locked",
+            "--workspace",
+            "--test",
+            "it",
+            "--",
+            "parts::",
+            "--nocapture",
+        ]],
+    },
+    Named {
         name: "idle",
         what: "what observing a quiet host costs: 10 minutes (or YAKUJO_SECONDS) within 1 % of a core and 48 MiB",
         commands: &[&example("yakujo-agent", "idle")],

@@ -6,7 +6,7 @@
 pub mod import;
 pub mod schedule;
 
-use crate::outbox::Outbox;
+use crate::parts::Notebook;
 use crate::settings::BackupJob;
 use jiff::Timestamp;
 use schedule::{Past, Work};
@@ -50,12 +50,11 @@ pub struct Jobs {
 pub async fn run_until(
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     jobs: Jobs,
-    outbox: Arc<Outbox>,
-    news: watch::Sender<u64>,
+    notebook: Notebook,
     mut ended: watch::Receiver<()>,
 ) {
     let jobs = Arc::new(jobs);
-    let text = outbox.recall(MEMORY_KEY).await.ok().flatten();
+    let text = notebook.recall(MEMORY_KEY).await.ok().flatten();
     // What an older version remembered otherwise is simply done anew.
     let mut past: BTreeMap<String, Past> =
         text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
@@ -75,10 +74,9 @@ pub async fn run_until(
         let worked = facts.iter().all(worked);
         past.entry(name).or_default().note(work, started, worked);
         let notes = [(MEMORY_KEY.to_owned(), serde_json::to_string(&past).ok())];
-        if let Err(error) = outbox.put_with(clock(), &facts, &notes).await {
+        if let Err(error) = notebook.put_with(clock(), &facts, &notes).await {
             tracing::error!("{} facts of backups could not be kept and count as lost: {error}", facts.len());
         }
-        news.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
@@ -86,11 +84,10 @@ pub async fn run_until(
 pub async fn import_until(
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     files: Vec<PathBuf>,
-    outbox: Arc<Outbox>,
-    news: watch::Sender<u64>,
+    notebook: Notebook,
     mut ended: watch::Receiver<()>,
 ) {
-    let text = outbox.recall(TOLD_KEY).await.ok().flatten();
+    let text = notebook.recall(TOLD_KEY).await.ok().flatten();
     let mut told: import::Told = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let mut marks: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
@@ -114,10 +111,9 @@ pub async fn import_until(
                 }
             };
             let notes = [(TOLD_KEY.to_owned(), serde_json::to_string(&told).ok())];
-            if let Err(error) = outbox.put_with(clock(), &facts, &notes).await {
+            if let Err(error) = notebook.put_with(clock(), &facts, &notes).await {
                 tracing::error!("{} results could not be kept and count as lost: {error}", facts.len());
             }
-            news.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the agent may use of the machine, and what is told when it used more. It is not stopped for it: an observer that
 //! dies when there is much to see would be worse than a dear one.
 
+use crate::parts::Part;
+use procfs::process::Process;
 use std::collections::VecDeque;
 use std::time::Duration;
 use yakujo_contract::fact::Fact;
@@ -10,8 +12,10 @@ use yakujo_contract::fact::agent::AgentBudget;
 const CPU_OF_A_DAY: u64 = 10;
 /// In any ten seconds: 10 % of a core.
 const CPU_OF_TEN_SECONDS: u64 = 100;
-/// Resident memory, bytes.
-const MEMORY: u64 = 48 << 20;
+/// Resident memory of the keeper and of whatever else is no collector, bytes.
+const MEMORY_OF_KEEPER: u64 = 48 << 20;
+/// Resident memory of the collector, bytes.
+const MEMORY_OF_COLLECTOR: u64 = 96 << 20;
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -23,12 +27,79 @@ pub struct Budget {
     lately: VecDeque<(Duration, u64)>,
     /// The same, once an hour, of the last day.
     hours: VecDeque<(Duration, u64)>,
-    told: [Option<Duration>; 3],
+    told: [Option<Duration>; 4],
+}
+
+/// What the parts of the agent used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Used {
+    /// Processor time with the programs they ran, ms.
+    pub cpu_ms: u64,
+    /// Resident memory of the keeper, bytes.
+    pub keeper: u64,
+    /// Of the collector.
+    pub collector: u64,
+    /// Of the others together.
+    pub others: u64,
+}
+
+impl Used {
+    /// Resident memory of all, bytes.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.keeper.saturating_add(self.collector).saturating_add(self.others)
+    }
+}
+
+/// What this process, the one that started it and the other parts of that one used. Where nobody started it as a part,
+/// this process alone counts, as a collector.
+#[must_use]
+pub fn used_by_all() -> Used {
+    let mut used = Used::default();
+    let Ok(own) = Process::myself() else { return used };
+    let parent = own.stat().ok().and_then(|stat| Process::new(stat.ppid).ok());
+    let Some(parent) = parent.filter(|parent| part_of(&own).is_some() && parent.pid > 1) else {
+        used.add(&own, Some(Part::Collect));
+        return used;
+    };
+    let children = parent.task_main_thread().and_then(|thread| thread.children()).unwrap_or_default();
+    used.add(&parent, None);
+    for child in children.into_iter().filter_map(|pid| Process::new(i32::try_from(pid).ok()?).ok()) {
+        used.add(&child, part_of(&child));
+    }
+    used
+}
+
+/// Which part a process is, by the words it was started with.
+fn part_of(process: &Process) -> Option<Part> {
+    let words = process.cmdline().ok()?;
+    let word = words.iter().skip_while(|word| *word != "part").nth(1)?;
+    Part::ALL.into_iter().find(|part| part.word() == word)
+}
+
+impl Used {
+    fn add(&mut self, process: &Process, part: Option<Part>) {
+        let Ok(stat) = process.stat() else { return };
+        let of_children = u64::try_from(stat.cutime.saturating_add(stat.cstime)).unwrap_or(0);
+        let ticks = stat.utime.saturating_add(stat.stime);
+        // Backups are made by processes with a limit of their own.
+        let ticks = if part == Some(Part::Save) { ticks } else { ticks.saturating_add(of_children) };
+        let ms = ticks.saturating_mul(1_000) / procfs::ticks_per_second().max(1);
+        self.cpu_ms = self.cpu_ms.saturating_add(ms);
+        let memory = stat.rss.saturating_mul(procfs::page_size());
+        let place = match part {
+            Some(Part::Keep) => &mut self.keeper,
+            Some(Part::Collect) => &mut self.collector,
+            Some(Part::Save) | None => &mut self.others,
+        };
+        *place = place.saturating_add(memory);
+    }
 }
 
 impl Budget {
-    /// What is worth telling at an instant (since the start), with the processor time (ms) and the memory (bytes) used.
-    pub fn over(&mut self, now: Duration, cpu_ms: u64, rss: u64) -> Vec<Fact> {
+    /// What is worth telling at an instant (since the start) of what was used until then.
+    pub fn over(&mut self, now: Duration, used: Used) -> Vec<Fact> {
+        let cpu_ms = used.cpu_ms;
         trim(&mut self.lately, now, TEN_SECONDS);
         trim(&mut self.hours, now, DAY);
         let burst = share(&self.lately, now, cpu_ms).filter(|(over, _)| *over >= TEN_SECONDS);
@@ -40,7 +111,8 @@ impl Budget {
         let used = [
             ("cpu", CPU_OF_A_DAY, day.map_or(0, |(_, share)| share)),
             ("cpu_10s", CPU_OF_TEN_SECONDS, burst.map_or(0, |(_, share)| share)),
-            ("memory", MEMORY, rss),
+            ("memory", MEMORY_OF_KEEPER, used.keeper.max(used.others)),
+            ("memory", MEMORY_OF_COLLECTOR, used.collector),
         ];
         let mut facts = Vec::new();
         for ((resource, declared, used), told) in used.into_iter().zip(&mut self.told) {
@@ -80,7 +152,9 @@ mod tests {
         for (tick, used) in ticks.iter().enumerate() {
             cpu += used;
             let second = u64::try_from(tick).unwrap() * 5;
-            for fact in budget.over(Duration::from_secs(second), cpu, rss) {
+            for fact in
+                budget.over(Duration::from_secs(second), Used { cpu_ms: cpu, keeper: rss, ..Used::default() })
+            {
                 let Fact::AgentBudget(over) = fact else { panic!("{fact:?}") };
                 told.push((second, over.resource, over.used));
             }
@@ -114,5 +188,8 @@ mod tests {
     fn memory_above_the_bound_is_told() {
         assert_eq!(told(&[0], (48 << 20) + 1), [(0, "memory".to_owned(), (48 << 20) + 1)]);
         assert!(told(&[0, 0], 48 << 20).is_empty());
+        let collector = |collector| Used { collector, ..Used::default() };
+        assert!(Budget::default().over(Duration::ZERO, collector(96 << 20)).is_empty());
+        assert_eq!(Budget::default().over(Duration::ZERO, collector((96 << 20) + 1)).len(), 1);
     }
 }

@@ -61,6 +61,9 @@ pub enum OutboxError {
     /// Nothing may be dropped and nothing fits.
     #[error("the outbox is full of facts that may not be dropped: connect this host to the server again")]
     Full,
+    /// What the keeper said to another part.
+    #[error("the keeper of the agent could not do it: {0}")]
+    Keeper(String),
 }
 
 /// A fact with its number.
@@ -293,6 +296,28 @@ impl Outbox {
             "SELECT substr(key, length(?1) + 1), value FROM memory WHERE substr(key, 1, length(?1)) = ?1",
         )
         .bind(prefix)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
+    /// As [`Outbox::recall_all`], at most so many, in the order of their keys, behind the one that is named.
+    ///
+    /// # Errors
+    /// When the data base does not answer.
+    pub async fn recall_some(
+        &self,
+        prefix: &str,
+        after: &str,
+        at_most: i64,
+    ) -> Result<Vec<(String, String)>, OutboxError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT substr(key, length(?1) + 1), value FROM memory
+             WHERE key > ?1 || ?2 AND substr(key, 1, length(?1)) = ?1 ORDER BY key LIMIT ?3",
+        )
+        .bind(prefix)
+        .bind(after)
+        .bind(at_most)
         .fetch_all(&self.pool)
         .await?;
         Ok(rows)

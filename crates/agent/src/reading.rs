@@ -42,6 +42,8 @@ pub struct Sources {
     pub backup_program: PathBuf,
     /// The words that start the process that answers held opens.
     pub gate_command: Vec<String>,
+    /// Where it is started instead, for an agent in parts.
+    pub gate_socket: Option<PathBuf>,
     /// Whether malware may be moved into the quarantine; absent a part that acts: never.
     pub permitted: Permitted,
 }
@@ -67,6 +69,7 @@ impl Sources {
             support_table: None,
             backup_program: PathBuf::from("/proc/self/exe"),
             gate_command: ["/proc/self/exe", "gate"].map(str::to_owned).to_vec(),
+            gate_socket: None,
             permitted: tokio::sync::watch::channel(None).1,
         }
     }

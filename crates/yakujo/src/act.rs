@@ -2,10 +2,11 @@
 
 use anyhow::Context;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use yakujo_agent::act::hand::{Hand, SOCKET};
 use yakujo_agent::act::{Ask, LONGEST_ASK, Released};
+use yakujo_agent::parts::hand_socket;
 
 /// The folder of the hand within the data folder.
 pub const FOLDER: &str = "act";
@@ -42,18 +43,28 @@ pub fn release(data: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The way to the hand: started by the agent where that is root, else by systemd; none where neither is to be had.
-pub fn hand(data: &Path) -> Option<Hand> {
-    let socket = Path::new(SOCKET);
-    if socket.exists() {
-        return Some(Hand::Socket(socket.to_owned()));
-    }
+/// Whether this process may start the hand: it is root, and systemd does not do it.
+pub fn may_start() -> bool {
     let root = std::fs::metadata("/proc/self").is_ok_and(|own| {
         use std::os::unix::fs::MetadataExt as _;
         own.uid() == 0
     });
-    let program = std::env::current_exe().ok().filter(|_| root)?;
+    root && !Path::new(SOCKET).exists()
+}
+
+/// The way to the hand: started by the agent where that is root, else by systemd; none where neither is to be had.
+pub fn hand(data: &Path) -> Option<Hand> {
+    if Path::new(SOCKET).exists() {
+        return Some(Hand::Socket(PathBuf::from(SOCKET)));
+    }
+    let program = std::env::current_exe().ok().filter(|_| may_start())?;
     let arguments =
         ["act", "--data"].map(str::to_owned).into_iter().chain([data.to_string_lossy().into_owned()]);
     Some(Hand::Program(program, arguments.collect()))
+}
+
+/// The same for an agent in parts: what started them starts the hand, too.
+pub fn hand_of_parts(folder: &Path) -> Option<Hand> {
+    let sockets = [PathBuf::from(SOCKET), hand_socket(folder)];
+    sockets.into_iter().find(|socket| socket.exists()).map(Hand::Socket)
 }

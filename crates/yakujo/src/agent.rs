@@ -1,15 +1,23 @@
 //! `yakujo agent`: observes this host for a server elsewhere.
 
-use crate::arguments::Agent;
+use crate::arguments::{Agent, AgentPart, PartOf};
 use anyhow::Context;
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use yakujo_agent::parts::collect::Turn;
+use yakujo_agent::parts::supervise::{Plan, supervise};
+use yakujo_agent::parts::{self, Part};
 
-/// Enrols at the first start, then runs until Ctrl-C.
+const NO_RUNTIME: &str = "the asynchronous runtime cannot be started";
+
+/// Enrols at the first start, then runs its parts until Ctrl-C.
 pub fn run(data: &Path, arguments: &Agent) -> anyhow::Result<ExitCode> {
-    runtime()?.block_on(async {
+    // One thread: the kernel ends the parts with the thread that started them.
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build();
+    runtime.context(NO_RUNTIME)?.block_on(async {
         let folder = data.join("agent");
         if let (Some(server), Some(file)) = (&arguments.server, &arguments.code_file) {
             enrol(&folder, server, read_code(file)?).await?;
@@ -19,9 +27,41 @@ pub fn run(data: &Path, arguments: &Agent) -> anyhow::Result<ExitCode> {
             "this host is not enrolled: get a code with `yakujo host enrol NAME` on the server, then \
              `yakujo agent --server https://SERVER:8443 --code-file FILE`"
         );
-        let agent = start(&folder, None).await?;
-        crate::up::ended().await?;
-        agent.stop().await;
+        let end = crate::up::ended();
+        supervise(plan(data, folder)?, end).await.context("the agent has ended")?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// How the parts are started: by this program, even where its file was replaced meanwhile.
+fn plan(data: &Path, folder: PathBuf) -> anyhow::Result<Plan> {
+    let data = std::path::absolute(data)?;
+    let words = |further: &[&str]| -> Vec<OsString> {
+        let own = ["/proc/self/exe", "--data"].map(OsString::from);
+        own.into_iter().chain([data.clone().into()]).chain(further.iter().map(OsString::from)).collect()
+    };
+    let hand = crate::act::may_start().then(|| words(&["act"]));
+    Ok(Plan { folder, part: words(&["part"]), gate: words(&["gate"]), hand })
+}
+
+/// Runs one part until it is told to end.
+pub fn part(data: &Path, arguments: &PartOf) -> anyhow::Result<ExitCode> {
+    let folder = data.join("agent");
+    let part = arguments.part.into();
+    yakujo_agent::parts::end_with(arguments.parent)
+        .context("a part is started by `yakujo agent`, not by hand")?;
+    yakujo_agent::parts::confine::confine(part, &folder)?;
+    let mut settings = settings(&folder, None);
+    settings.sources.gate_socket = Some(parts::gate_socket(&folder));
+    settings.hand = crate::act::hand_of_parts(&folder);
+    runtime()?.block_on(async {
+        let end = crate::up::ended();
+        match part {
+            Part::Keep => parts::keep::run(settings, end).await?,
+            Part::Collect if arguments.again => parts::collect::run(settings, Turn::Again, end).await?,
+            Part::Collect => parts::collect::run(settings, Turn::First, end).await?,
+            Part::Save => parts::save::run(settings, end).await?,
+        }
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -30,7 +70,17 @@ pub fn run(data: &Path, arguments: &Agent) -> anyhow::Result<ExitCode> {
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).max_blocking_threads(8).enable_all();
-    builder.build().context("the asynchronous runtime cannot be started")
+    builder.build().context(NO_RUNTIME)
+}
+
+impl From<AgentPart> for Part {
+    fn from(part: AgentPart) -> Self {
+        match part {
+            AgentPart::Keep => Self::Keep,
+            AgentPart::Collect => Self::Collect,
+            AgentPart::Save => Self::Save,
+        }
+    }
 }
 
 fn read_code(file: &Path) -> anyhow::Result<String> {
@@ -52,18 +102,24 @@ pub async fn enrol(folder: &Path, server: &str, code: String) -> anyhow::Result<
     Ok(())
 }
 
-/// Starts observing this host; `intake` is given where the server runs in the same process.
-pub async fn start(folder: &Path, intake: Option<SocketAddr>) -> anyhow::Result<yakujo_agent::Handle> {
-    let home = if intake.is_some() { yakujo_agent::Home::WithServer } else { yakujo_agent::Home::Alone };
+/// Starts observing this host within the server's process.
+pub async fn start(folder: &Path, intake: SocketAddr) -> anyhow::Result<yakujo_agent::Handle> {
+    let mut settings = settings(folder, Some(intake));
+    settings.hand = folder.parent().and_then(crate::act::hand);
+    yakujo_agent::start(settings).await.context("the agent cannot be started")
+}
+
+/// How this host is observed; `intake` is given where the server runs in the same process.
+fn settings(folder: &Path, intake: Option<SocketAddr>) -> yakujo_agent::Settings {
+    let home = if intake.is_some() { yakujo_agent::Home::WithServer } else { yakujo_agent::Home::Parts };
     let mut sources = yakujo_agent::reading::Sources::of_this_host();
     sources.support_table = Some(folder.join("support.toml"));
-    let settings = yakujo_agent::Settings {
+    yakujo_agent::Settings {
         folder: folder.to_owned(),
         intake,
         sources,
         clock: std::sync::Arc::new(jiff::Timestamp::now),
         home,
-        hand: folder.parent().and_then(crate::act::hand),
-    };
-    yakujo_agent::start(settings).await.context("the agent cannot be started")
+        hand: None,
+    }
 }

@@ -31,6 +31,9 @@ pub enum Command {
     /// Answers the opens that the agent holds (started by the agent; by hand it ends at once)
     #[command(hide = true)]
     Gate,
+    /// One part of the agent (started by the agent; by hand it ends at once)
+    #[command(hide = true)]
+    Part(PartOf),
     /// Every duty with its standing, reason and evidence
     Status(Status),
     /// Judge files of entries without a server (tests, what-if)
@@ -79,6 +82,30 @@ pub struct Agent {
     /// File with the enrolment code that `yakujo host enrol` printed (`-`: standard input)
     #[arg(long, value_name = "FILE")]
     pub code_file: Option<PathBuf>,
+}
+
+/// `part`.
+#[derive(Debug, Args)]
+pub struct PartOf {
+    /// Which
+    pub part: AgentPart,
+    /// The process that starts it, and with which it ends
+    #[arg(long, value_name = "PID")]
+    pub parent: u32,
+    /// The one before was killed
+    #[arg(long)]
+    pub again: bool,
+}
+
+/// The parts.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum AgentPart {
+    /// Keeps facts and speaks to the server
+    Keep,
+    /// Observes
+    Collect,
+    /// Has backups made
+    Save,
 }
 
 /// `status`.

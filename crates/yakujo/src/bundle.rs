@@ -27,8 +27,13 @@ pub fn run(data: &Path, arguments: &Bundle) -> anyhow::Result<ExitCode> {
         witness: yakujo_server::heads::witness_key(&folder)?,
         cosigned: yakujo_server::heads::newest(&folder, reader.size())?,
     };
-    let range =
-        yakujo_server::disclose::write(&from, arguments.first..end, Timestamp::now(), BufWriter::new(file))?;
+    let written =
+        yakujo_server::disclose::write(&from, arguments.first..end, Timestamp::now(), BufWriter::new(file));
+    if written.is_err() {
+        // Half a bundle helps nobody, and would be in the way of the next attempt.
+        std::fs::remove_file(&arguments.output)?;
+    }
+    let range = written?;
     println!("{}: {} 件（{} から）", arguments.output.display(), range.end - range.start, range.start);
     Ok(ExitCode::SUCCESS)
 }

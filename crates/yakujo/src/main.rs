@@ -51,6 +51,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Agent(agent) => agent::run(&data()?, agent),
         Command::Act => act::run(&data()?),
         Command::Gate => gate::run(),
+        Command::Part(part) => agent::part(&data()?, part),
         Command::Status(status) => status::run(&data()?, status),
         Command::Replay(replay) => replay::run(replay),
         Command::Report(report) => report::run(data, report),

@@ -73,7 +73,7 @@ async fn observe(data: &Path, running: &Running) -> anyhow::Result<yakujo_agent:
         let code = format!("{}@{}", &*code, running.house.authority.fingerprint());
         crate::agent::enrol(&folder, &format!("https://{}", running.portal), code).await?;
     }
-    crate::agent::start(&folder, Some(running.intake)).await
+    crate::agent::start(&folder, running.intake).await
 }
 
 fn tell(data: &Path, running: &Running) {

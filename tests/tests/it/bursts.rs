@@ -74,7 +74,7 @@ fn be_the_agent(folder: PathBuf) -> anyhow::Result<()> {
         intake: Some(intake),
         sources: yakujo_agent::reading::Sources::of_this_host(),
         clock: std::sync::Arc::new(jiff::Timestamp::now),
-        home: yakujo_agent::Home::Alone,
+        home: yakujo_agent::Home::Parts,
         hand: None,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -5,7 +5,7 @@
 
 mod books;
 mod proxy;
-mod world;
+pub mod world;
 
 use books::{Balance, compare};
 use std::thread::sleep;
@@ -30,10 +30,17 @@ const BLOWS: [Blow; 12] = [
 ];
 
 /// SplitMix64: enough to choose orders and pauses.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    /// Another order each time; what it is, is printed.
+    pub fn of_now() -> Self {
+        let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -66,8 +73,7 @@ fn whatever_happens_every_fact_is_stored_once_or_declared_as_lost() -> anyhow::R
 async fn story() -> anyhow::Result<()> {
     let (yakujo, load) = world::programs()?;
     let mut world = World::found(yakujo, load)?;
-    let mut random = Random(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
-    println!("seed {}", random.0);
+    let mut random = Random::of_now();
     println!(
         "| run | blows | sent | stored | declared lost | never sent | offered again | entries | s | books |\n\
          |---|---|---|---|---|---|---|---|---|---|"

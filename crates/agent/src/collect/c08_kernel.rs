@@ -3,8 +3,9 @@
 use crate::reading::{Items, Sources, open_content};
 use yakujo_contract::change::Object;
 
-/// Parameters, as paths below `/proc/sys`.
-const PARAMETERS: [&str; 30] = [
+/// Parameters, as paths below `/proc/sys`. None of them needs the right CAP_SYS_ADMIN to be read (`net/core/bpf_jit_harden`
+/// does): the collector has given it up.
+const PARAMETERS: [&str; 29] = [
     "fs/protected_fifos",
     "fs/protected_hardlinks",
     "fs/protected_regular",
@@ -21,7 +22,6 @@ const PARAMETERS: [&str; 30] = [
     "kernel/unprivileged_bpf_disabled",
     "kernel/unprivileged_userns_clone",
     "kernel/yama/ptrace_scope",
-    "net/core/bpf_jit_harden",
     "net/ipv4/conf/all/accept_redirects",
     "net/ipv4/conf/all/accept_source_route",
     "net/ipv4/conf/all/forwarding",

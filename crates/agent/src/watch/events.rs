@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use yakujo_contract::fact::malware::ProcessSeen;
 use yakujo_contract::fact::state::Actor;
@@ -58,6 +58,29 @@ struct Writer {
     /// When the process started.
     started: Option<jiff::Timestamp>,
     heard: Instant,
+}
+
+/// Groups opened by [`prepare`], one for each interest.
+static PREPARED: OnceLock<[(Interest, Option<Arc<Fanotify>>); 2]> = OnceLock::new();
+
+/// Opens what needs the right CAP_SYS_ADMIN, so that it can be given up: marks of single folders need it no more.
+pub fn prepare() {
+    let group = || new_group().ok().map(Arc::new);
+    // Opened twice, the first stay.
+    let _ = PREPARED.set([Interest::Changes, Interest::Written].map(|interest| (interest, group())));
+}
+
+/// Where it is listened to anew, what was marked before is marked still.
+fn prepared(interest: Interest) -> Option<Arc<Fanotify>> {
+    PREPARED.get()?.iter().find(|(of, _)| *of == interest)?.1.clone()
+}
+
+fn new_group() -> nix::Result<Fanotify> {
+    let flags = InitFlags::FAN_CLASS_NOTIF
+        | InitFlags::FAN_CLOEXEC
+        | InitFlags::FAN_NONBLOCK
+        | InitFlags::FAN_UNLIMITED_MARKS;
+    Fanotify::init(flags, EventFFlags::O_RDONLY | EventFFlags::O_CLOEXEC)
 }
 
 /// What was heard and not taken yet.
@@ -104,11 +127,10 @@ impl Events {
             limits
                 .push(format!("no events of files (inotify: {error}): changes are found at the next round"));
         }
-        let flags = InitFlags::FAN_CLASS_NOTIF
-            | InitFlags::FAN_CLOEXEC
-            | InitFlags::FAN_NONBLOCK
-            | InitFlags::FAN_UNLIMITED_MARKS;
-        let fanotify = Fanotify::init(flags, EventFFlags::O_RDONLY | EventFFlags::O_CLOEXEC);
+        let fanotify = match prepared(interest) {
+            Some(group) => Ok(group),
+            None => new_group().map(Arc::new),
+        };
         if let Err(error) = &fanotify {
             limits.push(format!(
                 "who changes files is not told without the right CAP_SYS_ADMIN (fanotify: {error})"
@@ -116,7 +138,7 @@ impl Events {
         }
         let events = Self {
             inotify: inotify.ok().map(Arc::new),
-            fanotify: fanotify.ok().map(Arc::new),
+            fanotify: fanotify.ok(),
             pending: Arc::default(),
             ended: Arc::default(),
             limits,

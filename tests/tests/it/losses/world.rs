@@ -314,7 +314,8 @@ impl World {
     }
 }
 
-fn serve(yakujo: &Path, data: &Path, log: &Path) -> anyhow::Result<Child> {
+/// Starts the server.
+pub fn serve(yakujo: &Path, data: &Path, log: &Path) -> anyhow::Result<Child> {
     let log = std::fs::File::options().create(true).append(true).open(log.join("server.log"))?;
     let mut serve = Command::new(yakujo);
     serve.arg("--data").arg(data).args(["serve", "--listen", PORTAL]).env("YAKUJO_LOG", "warn");

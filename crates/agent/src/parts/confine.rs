@@ -1,0 +1,150 @@
+//! What each part gives up before it does anything, for itself, for what it starts and for ever. A kernel without Landlock
+//! confines less; that is said in the log.
+//!
+//! The collector keeps the network: it asks data bases of this host, tries this host's own doors and measures time sources.
+//! It cannot wait for connections. Landlock is not for it, since whoever is confined by it may not look into processes that
+//! are not: what it may write to is bounded by its account, and by `ProtectSystem` where systemd starts it.
+
+use super::Part;
+use crate::StartError;
+use crate::watch::events;
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _, RulesetError, RulesetStatus, path_beneath_rules,
+};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use std::collections::BTreeMap;
+use std::io::{Error, Result as IoResult};
+use std::path::Path;
+
+/// What the interface may know, of what the kernel may.
+const KNOWN: ABI = ABI::V4;
+/// What the keeper may read beside its own folder: names and addresses, certificates, libraries, itself.
+const KEEPER_READS: [&str; 8] =
+    ["/etc", "/usr", "/lib", "/lib64", "/run", "/proc/self", "/dev/null", "/dev/urandom"];
+/// The collector reads what others may not, sees whose socket it is, and lists the rules of the firewall.
+const COLLECTS: CapabilitySet =
+    CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::SYS_PTRACE).union(CapabilitySet::NET_ADMIN);
+/// A backup reads everything; a restored tree has owners and modes; a data base may be asked as its own account.
+const SAVES: CapabilitySet = CapabilitySet::DAC_READ_SEARCH
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::CHOWN)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETGID);
+
+/// Gives up what a part does not need. To be called before a second thread is started.
+///
+/// # Errors
+/// When something could not be given up that the kernel knows.
+pub fn confine(part: Part, folder: &Path) -> Result<(), StartError> {
+    let confined = match part {
+        Part::Keep => keeper(folder),
+        Part::Collect => collect(),
+        Part::Save => keep(SAVES),
+    };
+    confined.map_err(StartError::Confine)
+}
+
+fn keeper(folder: &Path) -> IoResult<()> {
+    keep(CapabilitySet::empty())?;
+    match restrict(folder).map_err(Error::other)? {
+        RulesetStatus::FullyEnforced => {}
+        RulesetStatus::PartiallyEnforced | RulesetStatus::NotEnforced => {
+            tracing::warn!(
+                "this kernel confines the keeper of the agent less than it could: use a newer one"
+            );
+        }
+    }
+    refuse(&[libc::SYS_execve, libc::SYS_execveat, libc::SYS_fanotify_init, libc::SYS_fanotify_mark])
+}
+
+fn collect() -> IoResult<()> {
+    events::prepare();
+    keep(COLLECTS)?;
+    refuse(&[libc::SYS_listen, libc::SYS_fanotify_init])
+}
+
+/// Keeps these rights, where they were there, for this process and what it starts.
+fn keep(wanted: CapabilitySet) -> IoResult<()> {
+    let had = rustix::thread::capabilities(None)?;
+    let kept = had.permitted & wanted;
+    let passed_on = had.inheritable & wanted;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: passed_on };
+    Ok(rustix::thread::set_capabilities(None, sets)?)
+}
+
+fn restrict(folder: &Path) -> Result<RulesetStatus, RulesetError> {
+    let (read, all) = (AccessFs::from_read(KNOWN), AccessFs::from_all(KNOWN));
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(all)?
+        .handle_access(AccessNet::BindTcp)?
+        .create()?
+        .add_rules(path_beneath_rules(KEEPER_READS, read & !AccessFs::Execute))?
+        .add_rules(path_beneath_rules(["/dev/null"], AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules([folder], all & !AccessFs::Execute))?
+        .restrict_self()?;
+    Ok(status.ruleset)
+}
+
+fn refuse(further: &[libc::c_long]) -> IoResult<()> {
+    let further: BTreeMap<_, _> = further.iter().map(|call| (*call, Vec::new())).collect();
+    crate::act::confine::refuse_calls(further).map_err(Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream};
+
+    /// What only a thread gives up, only that thread has given up.
+    fn within(part: Part, folder: &Path, look: impl FnOnce() + Send) {
+        let confined = || {
+            confine(part, folder).unwrap();
+            look();
+        };
+        std::thread::scope(|scope| scope.spawn(confined).join().unwrap());
+    }
+
+    #[test]
+    fn the_core_has_its_folder_and_the_network_and_nothing_else() {
+        let own = tempfile::tempdir().unwrap();
+        let folder = own.path().join("agent");
+        std::fs::create_dir(&folder).unwrap();
+        let other = own.path().join("other");
+        std::fs::write(&other, "other").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        within(Part::Keep, &folder, || {
+            let refused = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            refused(std::fs::read(&other).unwrap_err());
+            refused(std::fs::write(&other, "changed").unwrap_err());
+            refused(std::fs::write("/etc/yakujo-test", "new").unwrap_err());
+            refused(TcpListener::bind("127.0.0.1:0").unwrap_err());
+            refused(std::process::Command::new("/bin/true").status().unwrap_err());
+            TcpStream::connect(address).unwrap();
+            std::fs::read("/etc/passwd").unwrap();
+            std::fs::write(folder.join("own"), "own").unwrap();
+            std::os::unix::net::UnixListener::bind(folder.join("keep.sock")).unwrap();
+            assert!(rustix::thread::capabilities(None).unwrap().permitted.is_empty());
+        });
+    }
+
+    #[test]
+    fn the_collector_hears_of_files_and_starts_programs_without_the_rights_of_root() {
+        let own = tempfile::tempdir().unwrap();
+        within(Part::Collect, own.path(), || {
+            let had = rustix::thread::capabilities(None).unwrap().permitted;
+            assert!(had.difference(COLLECTS).is_empty(), "{had:?}");
+            assert!(TcpListener::bind("127.0.0.1:0").is_err());
+            assert!(std::process::Command::new("/bin/true").status().unwrap().success());
+            let events = events::Events::start();
+            // Groups that were opened before the right was given up.
+            let is_root = rustix::process::geteuid().is_root();
+            assert_eq!(events.limits().is_empty(), is_root, "{:?}", events.limits());
+            events.watch(own.path(), None).unwrap();
+        });
+    }
+}
