@@ -94,8 +94,23 @@ const SOAKS: &[Named] = &[
     },
     Named {
         name: "idle",
-        what: "what observing a quiet host costs: 10 minutes (or YAKUJO_SECONDS) within 1 % of a core and 48 MiB",
-        commands: &[&example("yakujo-agent", "idle")],
+        what: "what the agent costs a quiet host: 10 minutes (or YAKUJO_SECONDS) within 1 % of a core, each part in its memory",
+        commands: &[&[
+            "test",
+            "--release",
+            "--locked",
+            "--workspace",
+            "--test",
+            "it",
+            "--",
+            "idle::",
+            "--nocapture",
+        ]],
+    },
+    Named {
+        name: "day",
+        what: "a day (or YAKUJO_HOURS) of this host by the real collectors, without the waiting: within 1 % of a core",
+        commands: &[&example("yakujo-agent", "day")],
     },
     Named {
         name: "bytes",

@@ -7,6 +7,7 @@ mod changes;
 mod environment;
 mod first_minutes;
 mod flows;
+mod idle;
 mod losses;
 mod malware;
 mod parts;

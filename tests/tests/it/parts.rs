@@ -3,7 +3,7 @@
 //!
 //! `cargo xtask soak parts` kills 1,000 times (`YAKUJO_KILLS` says how often instead).
 
-mod town;
+pub mod town;
 
 use std::collections::BTreeMap;
 use std::thread::sleep;

@@ -317,7 +317,7 @@ mod tests {
     #[tokio::test]
     async fn a_part_that_gives_up_takes_the_agent_with_it() {
         let folder = tempfile::tempdir().unwrap();
-        let failing = "test $0 = keep || exit 3; while :; do sleep 0.05; done";
+        let failing = "test $0 = keep || { sleep 0.3; exit 3; }; while :; do sleep 0.05; done";
         let failed = supervise(plan(folder.path(), failing), std::future::pending::<()>()).await.unwrap_err();
         assert!(matches!(failed, Failed::Ended { part: "collect", .. }), "{failed}");
         let text = std::fs::read_to_string(folder.path().join("log")).unwrap();

@@ -216,14 +216,26 @@ impl Town {
                 self.server =
                     world::serve(&self.yakujo, &self.folder.path().join("server"), self.folder.path())?;
             }
-            Victim::Keep | Victim::Collect | Victim::Save | Victim::Act => {
-                let Some(pid) = self.find(victim)?.and_then(rustix::process::Pid::from_raw) else {
-                    return Ok(false);
-                };
-                return Ok(rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok());
+            Victim::Keep | Victim::Collect | Victim::Save => return self.kill_now(victim),
+            // It answers one question and ends; one that begins to keep has some.
+            Victim::Act => {
+                self.kill_now(Victim::Keep)?;
+                let began = Instant::now();
+                while began.elapsed() < Duration::from_secs(3) {
+                    if self.kill_now(Victim::Act)? {
+                        return Ok(true);
+                    }
+                    sleep(Duration::from_millis(1));
+                }
+                return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    fn kill_now(&self, victim: Victim) -> anyhow::Result<bool> {
+        let pid = self.find(victim)?.and_then(rustix::process::Pid::from_raw);
+        Ok(pid.is_some_and(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()))
     }
 
     /// With what started it, a part ends, too.
