@@ -137,6 +137,7 @@ pub async fn start(mut settings: Settings) -> Result<Handle, StartError> {
     outbox.put_with((settings.clock)(), &facts, &[version]).await?;
     let (quarantine, permitted) = signal::channel(None);
     settings.sources.permitted = permitted;
+    settings.sources.hand.clone_from(&settings.hand);
     let (end, ended) = signal::channel(());
     let (observed, news) = signal::channel(0_u64);
     let clock = settings.clock.clone();

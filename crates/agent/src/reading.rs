@@ -1,6 +1,7 @@
 //! What a collector reads from, and what it hands back. Collectors are functions from [`Sources`] to a [`Reading`].
 
 use crate::act::Permitted;
+use crate::act::hand::Hand;
 use crate::settings::AgentFile;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -44,6 +45,8 @@ pub struct Sources {
     pub gate_command: Vec<String>,
     /// Whether malware may be moved into the quarantine; absent a part that acts: never.
     pub permitted: Permitted,
+    /// The part that acts: it moves what was found.
+    pub hand: Option<Hand>,
 }
 
 impl Sources {
@@ -68,6 +71,7 @@ impl Sources {
             backup_program: PathBuf::from("/proc/self/exe"),
             gate_command: ["/proc/self/exe", "gate"].map(str::to_owned).to_vec(),
             permitted: tokio::sync::watch::channel(None).1,
+            hand: None,
         }
     }
 
