@@ -1,5 +1,5 @@
-//! The hand of the agent: the one part that changes a host. It isolates, gives back, restores, and nothing else, and each of
-//! them only by an order that the server signed, or by a standing approval that came as one.
+//! The hand of the agent: the one part that changes a host. It isolates, puts into the quarantine, gives back, removes,
+//! restores, and nothing else, and each of them only by an order that the server signed, or by a standing approval that came as one.
 //!
 //! It is a process of its own (`yakujo act`): started on demand, as root, with one question on its standard input and one
 //! answer on its standard output. It gives up what that question does not need ([`confine`]) and has no network, no shell
@@ -15,17 +15,22 @@ mod give_back;
 pub mod hand;
 mod hold;
 mod isolate;
+pub mod line;
 mod orders;
+pub(crate) mod quarantine;
 mod restore;
 
 pub use confine::confine;
 pub use desk::{Desk, Pinned};
+pub use quarantine::Moved;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::malware::AvDetection;
 use yakujo_contract::id::{HostId, RequestId};
 
 /// Longest question, bytes.
@@ -68,6 +73,21 @@ pub enum Ask {
         /// Absolute paths.
         roots: Vec<String>,
     },
+    /// Put this file into the quarantine, under a standing approval. With the question comes the file, held open as it was
+    /// judged; without it, it is only said whether it came in before.
+    Quarantine {
+        /// Its device and inode.
+        file: (u64, u64),
+        /// What was found, as it is told when the file was moved.
+        detection: Box<AvDetection>,
+    },
+    /// Show that moving works with the agent's own sample, which comes held open with the question; it is not kept.
+    Sample {
+        /// Where it lies; bytes that are no text as `\xNN`.
+        path: String,
+    },
+    /// Settle what was interrupted in the quarantine, and say where it lies.
+    Places {},
     /// Everything told up to this number is in the agent's outbox.
     Kept {
         /// The number.
@@ -104,6 +124,12 @@ pub struct Answer {
     /// Which key is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<Pinned>,
+    /// What became of the file that should go into the quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
+    /// Where the quarantine lies, where that was the question; bytes that are no text as `\xNN`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
 }
 
 /// A standing approval of the quarantine, as the part of the agent needs it that finds malware.
@@ -147,6 +173,22 @@ pub enum ActError {
 /// # Errors
 /// Any [`ActError`]; what was done before is told at the next question.
 pub fn answer(folder: &Path, ask: &Ask, now: Timestamp) -> Result<Answer, ActError> {
+    answer_with(folder, ask, None, now)
+}
+
+/// The same, where a file came with the question.
+///
+/// # Errors
+/// As [`answer`].
+pub fn answer_with(
+    folder: &Path,
+    ask: &Ask,
+    file: Option<OwnedFd>,
+    now: Timestamp,
+) -> Result<Answer, ActError> {
+    if matches!(ask, Ask::Quarantine { .. } | Ask::Sample { .. } | Ask::Places {}) {
+        return quarantine::answer(folder, ask, file, now);
+    }
     let desk = Desk::open(folder)?;
     desk.tell_what_was_interrupted(now)?;
     let mut more = false;
@@ -157,6 +199,7 @@ pub fn answer(folder: &Path, ask: &Ask, now: Timestamp) -> Result<Answer, ActErr
         Ask::Look {} => isolate::look(&desk, now)?,
         Ask::Ready { peers } => isolate::ready(&desk, few(peers)?, now)?,
         Ask::Hold { roots } => more = hold::hold(&desk, roots, now)? == hold::Held::Partly,
+        Ask::Quarantine { .. } | Ask::Sample { .. } | Ask::Places {} => {}
         Ask::Kept { to } => desk.kept(*to)?,
     }
     Ok(Answer {
@@ -165,6 +208,8 @@ pub fn answer(folder: &Path, ask: &Ask, now: Timestamp) -> Result<Answer, ActErr
         more,
         quarantine: orders::quarantine(&desk, now)?,
         pinned: desk.pinned()?,
+        moved: None,
+        places: Vec::new(),
     })
 }
 
@@ -191,4 +236,4 @@ pub enum Released {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

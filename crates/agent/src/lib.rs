@@ -126,6 +126,7 @@ impl Settings {
     fn load(&mut self) -> Result<(), StartError> {
         self.sources.settings = settings::load(&self.folder)?;
         self.sources.folder = Some(self.folder.clone());
+        self.sources.hand.clone_from(&self.hand);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What a collector reads from, and what it hands back. Collectors are functions from [`Sources`] to a [`Reading`].
 
 use crate::act::Permitted;
+use crate::act::hand::Hand;
 use crate::settings::AgentFile;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -46,6 +47,8 @@ pub struct Sources {
     pub gate_socket: Option<PathBuf>,
     /// Whether malware may be moved into the quarantine; absent a part that acts: never.
     pub permitted: Permitted,
+    /// The part that acts: it moves what was found.
+    pub hand: Option<Hand>,
 }
 
 impl Sources {
@@ -71,6 +74,7 @@ impl Sources {
             gate_command: ["/proc/self/exe", "gate"].map(str::to_owned).to_vec(),
             gate_socket: None,
             permitted: tokio::sync::watch::channel(None).1,
+            hand: None,
         }
     }
 

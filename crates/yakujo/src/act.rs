@@ -1,11 +1,11 @@
 //! `yakujo act`: the part of the agent that acts. One question on standard input, one answer on standard output.
 
 use anyhow::Context;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use yakujo_agent::act::hand::{Hand, SOCKET};
-use yakujo_agent::act::{Ask, LONGEST_ASK, Released};
+use yakujo_agent::act::{Ask, Released};
 use yakujo_agent::parts::hand_socket;
 
 /// The folder of the hand within the data folder.
@@ -13,12 +13,12 @@ pub const FOLDER: &str = "act";
 
 /// Answers one question.
 pub fn run(data: &Path) -> anyhow::Result<ExitCode> {
-    let mut text = String::new();
-    std::io::stdin().take(LONGEST_ASK).read_to_string(&mut text).context("standard input")?;
-    let ask: Ask = serde_json::from_str(&text).context("this is no question to the part that acts")?;
+    let (text, file) = yakujo_agent::act::line::receive(std::io::stdin()).context("standard input")?;
+    let ask: Ask = serde_json::from_slice(&text).context("this is no question to the part that acts")?;
     let folder = data.join(FOLDER);
-    yakujo_agent::act::confine(&folder, &ask)?;
-    let answer = yakujo_agent::act::answer(&folder, &ask, jiff::Timestamp::now())?;
+    let now = jiff::Timestamp::now();
+    yakujo_agent::act::confine(&folder, &ask, now)?;
+    let answer = yakujo_agent::act::answer_with(&folder, &ask, file, now)?;
     let mut out = std::io::stdout().lock();
     serde_json::to_writer(&mut out, &answer)?;
     out.flush()?;

@@ -5,7 +5,8 @@
 //! A kernel without Landlock confines less; that is said in the log, and the act goes on: the host has to be cut off there, too.
 
 use super::desk::Pinned;
-use super::{ActError, Ask, Desk, give_back, orders};
+use super::{ActError, Ask, Desk, give_back, orders, quarantine};
+use jiff::Timestamp;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetError, RulesetStatus, path_beneath_rules,
@@ -58,13 +59,20 @@ struct Reach {
     writes: Vec<PathBuf>,
 }
 
-/// Gives up everything this question does not need, for this process and for ever.
+/// Gives up everything this question does not need, for this process and for ever. `now` is the wall clock.
 ///
 /// # Errors
 /// When the hand's own folder cannot be used, or a kernel that could confine does not.
-pub fn confine(folder: &Path, ask: &Ask) -> Result<(), ActError> {
-    let pinned = Desk::open(folder)?.pinned()?;
-    let reach = reach(folder, ask, pinned.as_ref());
+pub fn confine(folder: &Path, ask: &Ask, now: Timestamp) -> Result<(), ActError> {
+    let desk = Desk::look(folder)?;
+    let reach = match ask {
+        // Only a permit that counts opens a folder, and only that of the file.
+        Ask::Quarantine { .. } | Ask::Sample { .. } | Ask::Places {} => {
+            let reads = vec![quarantine::settings(folder)];
+            Reach { reads, writes: quarantine::folders(&desk, folder, ask, now) }
+        }
+        _ => reach(folder, ask, desk.pinned()?.as_ref()),
+    };
     refuse_calls(BTreeMap::new())
         .map_err(|error| ActError::File(folder.to_owned(), std::io::Error::other(error)))?;
     match restrict(folder, &reach) {
@@ -88,16 +96,22 @@ fn reach(folder: &Path, ask: &Ask, pinned: Option<&Pinned>) -> Reach {
                     Path::new(&path).parent().map(Path::to_owned).into_iter().collect()
                 }
                 Work::GiveBack { item } => give_back::folders(folder, &item),
-                Work::Remove { .. } => vec![give_back::vault_beside(folder)],
+                Work::Remove { .. } => quarantine::places(folder),
                 Work::Permit(_) | Work::EndPermit { .. } | Work::Isolate { .. } | Work::Reconnect {} => {
                     Vec::new()
                 }
             });
-            Reach { reads: Vec::new(), writes }
+            let reads = if writes.is_empty() { writes.clone() } else { vec![quarantine::settings(folder)] };
+            Reach { reads, writes }
         }
-        Ask::Pin { .. } | Ask::Suspected { .. } | Ask::Look {} | Ask::Ready { .. } | Ask::Kept { .. } => {
-            Reach::default()
-        }
+        Ask::Pin { .. }
+        | Ask::Suspected { .. }
+        | Ask::Look {}
+        | Ask::Ready { .. }
+        | Ask::Quarantine { .. }
+        | Ask::Sample { .. }
+        | Ask::Places {}
+        | Ask::Kept { .. } => Reach::default(),
     }
 }
 
@@ -146,7 +160,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         // Only the thread that gives it up has given it up.
         let confined = std::thread::spawn(move || {
-            confine(&folder, &Ask::Look {}).unwrap();
+            confine(&folder, &Ask::Look {}, jiff::Timestamp::now()).unwrap();
             let refused = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied);
             refused(std::fs::read("/etc/passwd").unwrap_err());
             refused(std::fs::read(&other).unwrap_err());

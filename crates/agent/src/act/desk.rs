@@ -19,11 +19,11 @@ use yakujo_contract::order::{NotCarriedOut, Order, Permit, Work};
 /// Facts that wait at most; the agent fetches them every few seconds.
 const MOST_TOLD: usize = 2_000;
 
-/// The folder of the hand, locked: two hands never work at once.
+/// The folder of the hand, locked: two hands never work at once. One that only reads need not wait.
 pub struct Desk {
     folder: PathBuf,
-    /// Held as long as the desk is.
-    _lock: File,
+    /// Held as long as the desk is; none where it is only read.
+    lock: Option<File>,
 }
 
 /// Whose orders are followed.
@@ -87,6 +87,20 @@ impl Desk {
     /// # Errors
     /// When somebody else could have put something there.
     pub fn open(folder: &Path) -> Result<Self, ActError> {
+        let desk = Self::look(folder)?;
+        let path = folder.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let lock = lock.map_err(|error| ActError::File(path.clone(), error))?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
+            .map_err(|error| ActError::File(path, error.into()))?;
+        Ok(Self { lock: Some(lock), ..desk })
+    }
+
+    /// Opens the folder, or makes it, to read in it alone: each file there is whole at any time.
+    ///
+    /// # Errors
+    /// When somebody else could have put something there.
+    pub fn look(folder: &Path) -> Result<Self, ActError> {
         let failed = |error| ActError::File(folder.to_owned(), error);
         for part in ["", "used", "permits", "told"] {
             crate::deliver::private_folder(&folder.join(part)).map_err(failed)?;
@@ -97,12 +111,13 @@ impl Desk {
         if !safe {
             return Err(ActError::Folder(folder.to_owned()));
         }
-        let path = folder.join("lock");
-        let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let lock = lock.map_err(|error| ActError::File(path.clone(), error))?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
-            .map_err(|error| ActError::File(path, error.into()))?;
-        Ok(Self { folder: folder.to_owned(), _lock: lock })
+        Ok(Self { folder: folder.to_owned(), lock: None })
+    }
+
+    /// Whether this desk may be changed.
+    fn may_write(&self, path: &Path) -> Result<(), ActError> {
+        let refused = || ActError::File(path.to_owned(), std::io::Error::other("it is only read here"));
+        self.lock.as_ref().map(|_| ()).ok_or_else(refused)
     }
 
     /// A path within the folder.
@@ -121,6 +136,7 @@ impl Desk {
 
     pub(super) fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), ActError> {
         let path = self.path(name);
+        self.may_write(&path)?;
         let bytes = serde_json::to_vec(value).map_err(|_| ActError::Damaged(path.clone()))?;
         write_private(&path, &bytes)
             .and_then(|()| sync_folder(&path))
@@ -129,6 +145,7 @@ impl Desk {
 
     pub(super) fn remove(&self, name: &str) -> Result<(), ActError> {
         let path = self.path(name);
+        self.may_write(&path)?;
         match std::fs::remove_file(&path).and_then(|()| sync_folder(&path)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ActError::File(path, error)),
             Ok(()) | Err(_) => Ok(()),

@@ -1,8 +1,9 @@
 //! How the agent reaches its hand: by starting the program where the agent itself is root, or else through the socket on
 //! which systemd starts it.
 
-use super::{Answer, Ask};
-use std::io::{Read, Write};
+use super::{Answer, Ask, line};
+use std::io::Read;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -43,13 +44,23 @@ impl Hand {
     /// # Errors
     /// Any [`HandError`].
     pub fn ask(&self, ask: &Ask) -> Result<Answer, HandError> {
+        self.ask_with(ask, None)
+    }
+
+    /// The same, with a file that goes with the question, held open.
+    ///
+    /// # Errors
+    /// Any [`HandError`].
+    pub fn ask_with(&self, ask: &Ask, file: Option<BorrowedFd<'_>>) -> Result<Answer, HandError> {
         let failed = |error: &dyn std::fmt::Display| HandError::Failed(error.to_string());
         let text = serde_json::to_vec(ask).map_err(|error| failed(&error))?;
         let answer = match self {
-            Self::Program(program, arguments) => start(program, arguments, &text)?,
-            Self::Socket(path) => call(path, &text)?,
+            Self::Program(program, arguments) => start(program, arguments, (&text, file))?,
+            Self::Socket(path) => call(path, (&text, file))?,
             Self::Within(folder) => {
-                return super::answer(folder, ask, jiff::Timestamp::now()).map_err(|error| failed(&error));
+                let file = file.map(|file| file.try_clone_to_owned()).transpose()?;
+                let answer = super::answer_with(folder, ask, file, jiff::Timestamp::now());
+                return answer.map_err(|error| failed(&error));
             }
         };
         serde_json::from_slice(&answer).map_err(|_| {
@@ -58,30 +69,33 @@ impl Hand {
     }
 }
 
-fn start(program: &Path, arguments: &[String], text: &[u8]) -> Result<Vec<u8>, HandError> {
+/// The words of a question, and what goes with them.
+type Words<'a> = (&'a [u8], Option<BorrowedFd<'a>>);
+
+fn start(program: &Path, arguments: &[String], (text, file): Words<'_>) -> Result<Vec<u8>, HandError> {
+    // A file goes over a socket only.
+    let (own, its) = UnixStream::pair()?;
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
-        .stdin(Stdio::piped())
+        .stdin(Stdio::from(OwnedFd::from(its)))
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()?;
-    if let Some(mut pipe) = child.stdin.take() {
-        pipe.write_all(text)?;
-    }
+    let sent = line::send(own, text, file);
     let mut answer = Vec::new();
     if let Some(pipe) = child.stdout.take() {
         pipe.take(LONGEST_ANSWER).read_to_end(&mut answer)?;
     }
     let status = child.wait()?;
+    sent?;
     if status.success() { Ok(answer) } else { Err(HandError::Failed(format!("it ended with {status}"))) }
 }
 
-fn call(path: &Path, text: &[u8]) -> Result<Vec<u8>, HandError> {
-    let mut stream = UnixStream::connect(path)?;
+fn call(path: &Path, (text, file): Words<'_>) -> Result<Vec<u8>, HandError> {
+    let stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(text)?;
-    stream.shutdown(std::net::Shutdown::Write)?;
+    let stream = UnixStream::from(line::send(stream, text, file)?);
     let mut answer = Vec::new();
     stream.take(LONGEST_ANSWER).read_to_end(&mut answer)?;
     Ok(answer)

@@ -10,11 +10,11 @@ use yakujo_contract::order::{Order, Permit, Permitted, Work};
 use yakujo_contract::request::Trigger;
 use yakujo_ledger::note::{Note, SigningKey};
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).unwrap()
 }
 
-fn key(seed: u8) -> SigningKey {
+pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed("yakujo-orders/k-1", &[seed; 32]).unwrap()
 }
 
@@ -22,7 +22,7 @@ fn peers() -> Vec<SocketAddr> {
     vec!["192.0.2.10:8444".parse().unwrap()]
 }
 
-fn order(id: &str, work: Work) -> Order {
+pub(crate) fn order(id: &str, work: Work) -> Order {
     Order {
         order: id.parse().unwrap(),
         host: "web-1".parse().unwrap(),
@@ -33,19 +33,19 @@ fn order(id: &str, work: Work) -> Order {
     }
 }
 
-fn signed_by(key: &SigningKey, order: &Order) -> String {
+pub(crate) fn signed_by(key: &SigningKey, order: &Order) -> String {
     let mut note = Note::unsigned(&order.text().unwrap()).unwrap();
     key.sign(&mut note).unwrap();
     note.to_string()
 }
 
 /// A hand in a folder of its own that follows key 7.
-struct Own {
+pub(crate) struct Own {
     folder: tempfile::TempDir,
 }
 
 impl Own {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let own = Self { folder: tempfile::tempdir().unwrap() };
         let key = key(7).verifier().to_string();
         own.ask(&Ask::Pin { host: "web-1".parse().unwrap(), key }, 0);
@@ -63,16 +63,16 @@ impl Own {
         (root, vault, path, item)
     }
 
-    fn act(&self) -> PathBuf {
+    pub(crate) fn act(&self) -> PathBuf {
         self.folder.path().join("act")
     }
 
-    fn ask(&self, ask: &Ask, second: i64) -> Answer {
+    pub(crate) fn ask(&self, ask: &Ask, second: i64) -> Answer {
         answer(&self.act(), ask, at(second)).unwrap()
     }
 
     /// Hands an order over; what became of it.
-    fn hand(&self, note: &str, second: i64) -> OrderOutcome {
+    pub(crate) fn hand(&self, note: &str, second: i64) -> OrderOutcome {
         let answer = self.ask(&Ask::Order { note: note.to_owned(), peers: peers() }, second);
         let last = answer.told.last().unwrap();
         self.ask(&Ask::Kept { to: last.number }, second);
@@ -256,7 +256,7 @@ fn an_item_of_the_quarantine_is_removed_by_order_once_and_never_comes_back() {
     let remove = |id: &str| signed_by(&key(7), &order(id, Work::Remove { item: item.clone() }));
     assert_eq!(own.hand(&remove("o-1"), 10).result, OrderResult::Done);
     assert!(!root.join("agent/quarantine").join(&item).exists());
-    assert!(vault.note(&item).is_ok(), "what it was is still known");
+    assert!(vault.records.note(&item).is_ok(), "what it was is still known");
     assert_eq!(own.hand(&remove("o-2"), 20).result, OrderResult::Failed, "there is nothing to remove");
     let back = signed_by(&key(7), &order("o-3", Work::GiveBack { item }));
     assert_eq!(own.hand(&back, 30).result, OrderResult::Failed);
