@@ -12,6 +12,8 @@ pub mod c04_segment;
 pub mod c04_sessions;
 pub(crate) mod c05_lines;
 pub(crate) mod c05_logins;
+pub(crate) mod c05_records;
+pub(crate) mod c05_wtmpdb;
 pub mod c06_clocks;
 pub mod c07_stops;
 pub mod c08_jobs;
