@@ -10,6 +10,7 @@ pub mod c04_flows;
 pub mod c04_network;
 pub mod c04_segment;
 pub mod c04_sessions;
+pub mod c04_tls;
 pub(crate) mod c05_lines;
 pub(crate) mod c05_logins;
 pub(crate) mod c05_records;
