@@ -160,7 +160,8 @@ fn line(record: &utmp, tells: impl Fn(&utmp) -> Told) -> Result<Option<Line>, Da
 
 fn instant(record: &utmp) -> Option<Timestamp> {
     let second = i64::from(record.ut_tv.tv_sec);
-    let micros = i32::try_from(record.ut_tv.tv_usec).ok().filter(|micros| (0..1_000_000).contains(micros))?;
+    let micros = i64::from(record.ut_tv.tv_usec);
+    let micros = i32::try_from(micros).ok().filter(|micros| (0..1_000_000).contains(micros))?;
     // Before anything was logged: nobody writes that.
     let is_sane = second > 0;
     Timestamp::new(second, micros.saturating_mul(1_000)).ok().filter(|_| is_sane)
