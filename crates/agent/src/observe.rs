@@ -13,8 +13,8 @@ pub mod updates;
 
 use crate::collect::{
     c03_software, c03_support, c03_updates, c04_certificates, c04_network, c04_segment, c04_sessions,
-    c06_clocks, c07_stops, c08_jobs, c08_kernel, c08_schema, c09_capacity, c09_databases, c11_access,
-    c13_devices,
+    c04_tls, c06_clocks, c07_stops, c08_jobs, c08_kernel, c08_schema, c09_capacity, c09_databases,
+    c11_access, c13_devices,
 };
 use crate::malware::{self, Guard};
 use crate::outbox::Note;
@@ -105,7 +105,7 @@ pub struct Past {
 pub const MEMORY_KEY: &str = "observer";
 
 /// Name of a collector and seconds between its runs.
-const COLLECTORS: [(&str, i64); 24] = [
+const COLLECTORS: [(&str, i64); 25] = [
     // First: what it tells of the time of a change is as narrow as its own turn is early.
     ("files", 1),
     ("boots", 15),
@@ -132,6 +132,8 @@ const COLLECTORS: [(&str, i64); 24] = [
     ("stale", 300),
     ("support", 24 * 3600),
     ("test_data", 60),
+    // Doors log what they refuse: once a day is enough.
+    ("tls", 24 * 3600),
     ("updates", 60),
 ];
 
@@ -290,6 +292,10 @@ impl Observer {
                 }
                 None => Reading::failed("/etc/machine-id cannot be read"),
             },
+            "tls" => {
+                let listening = c04_network::tcp_ports();
+                self.changed(name, c04_tls::collect(&self.sources, &listening))
+            }
             _ => self.changed(name, c04_sessions::collect(&self.sources)),
         }
     }

@@ -6,4 +6,5 @@ pub mod actor;
 pub mod events;
 pub mod file;
 pub mod files;
+pub mod idle;
 pub mod packages;

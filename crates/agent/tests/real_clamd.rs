@@ -79,6 +79,37 @@ fn a_written_file_is_found_and_told_at_once_and_moved_only_with_a_permit() {
     assert!(second.exists() && !other.exists());
 }
 
+/// Everybody may write there, and nothing of it is left after the next start.
+#[test]
+fn what_is_put_into_memory_is_found_when_it_is_written_and_by_the_scan_of_everything() {
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    std::fs::write(memory.path().join("before"), eicar()).unwrap();
+    let mut host = Host::start(&Setup { memory: Some(memory.path().to_owned()), ..Setup::default() });
+    host.until("the watch and the scan", |host| host.is_watching() && host.count("av.scan") == 1);
+    std::fs::write(memory.path().join("after.sh"), eicar()).unwrap();
+    host.until("both", |host| host.count("av.detection") == 2);
+    let found = host.heard.iter().filter_map(Fact::detection);
+    let found: Vec<_> =
+        found.map(|it| (it.path.rsplit('/').next().unwrap(), it.trigger, it.program)).collect();
+    assert_eq!(found, [("before", Trigger::Scheduled, false), ("after.sh", Trigger::Access, true)]);
+}
+
+#[test]
+fn the_threads_that_scan_wait_for_everybody_else_at_the_disk() {
+    let mut host = Host::start(&Setup::default());
+    host.until("the watch and the scan", |host| host.is_watching() && host.count("av.scan") == 1);
+    let mut classes = std::collections::BTreeMap::new();
+    for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+        let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default().trim().to_owned();
+        if name.starts_with("malware-") {
+            let class = Command::new("/usr/bin/ionice").arg("-p").arg(task.file_name()).output().unwrap();
+            classes.insert(name, String::from_utf8_lossy(&class.stdout).trim().to_owned());
+        }
+    }
+    let expected = ["malware-round", "malware-written"].map(|name| (name.to_owned(), "idle".to_owned()));
+    assert_eq!(classes, expected.into());
+}
+
 #[test]
 fn the_sample_goes_the_whole_way_and_shows_that_detection_works() {
     let mut host = Host::start(&Setup::default());

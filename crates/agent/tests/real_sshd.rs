@@ -29,8 +29,9 @@ mount --rbind $d/dev /dev
 mount -t tmpfs none /run
 mkdir -p /run/sshd /run/systemd/journal /run/log/journal
 mount --bind $d/run/log/journal /run/log/journal
-mount -t tmpfs none /var/log
-: > /var/log/wtmp; : > /var/log/lastlog; (umask 077; : > /var/log/btmp)
+mkdir -p $d/var/log; mount --bind $d/var/log /var/log
+# Without utmp sshd records no end.
+: > /run/utmp; : > /var/log/wtmp; : > /var/log/lastlog; (umask 077; : > /var/log/btmp)
 /lib/systemd/systemd-journald > /dev/null 2>&1 &
 while [ ! -S /run/systemd/journal/dev-log ]; do sleep 0.1; done
 /usr/sbin/sshd -D -f $d/etc/ssh/sshd_config > /dev/null 2>&1 &
@@ -251,4 +252,56 @@ fn who_came_went_was_refused_or_used_sudo_is_told_of_a_real_journal_and_a_forged
     let later = Timestamp::now() + SignedDuration::from_secs(240);
     let told = again.look(&host.sources(), None, later).facts;
     assert!(told.is_empty(), "told twice: {told:?}");
+}
+
+/// Looks until something is told that is sought.
+fn told(logins: &mut Logins, sources: &Sources, kind: &str) -> Fact {
+    let began = Instant::now();
+    loop {
+        let later = Timestamp::now() + SignedDuration::from_secs(120);
+        let reading = logins.look(sources, None, later);
+        assert!(reading.reason.contains("install rsyslog"), "{}", reading.reason);
+        let mut facts = reading.facts;
+        facts.retain(|fact| fact.kind() != "log.source");
+        match facts.pop() {
+            Some(fact) if fact.kind() == kind && facts.is_empty() => return fact,
+            None => {}
+            other => panic!("{other:?} {facts:?}"),
+        }
+        assert!(began.elapsed() < WAIT, "{kind}");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
+
+#[test]
+fn where_no_log_is_kept_a_real_wtmp_and_btmp_tell_who_came_went_and_was_refused() {
+    let host = Host::start();
+    let without = tempfile::tempdir().unwrap();
+    for (place, source) in [("proc", "/proc".into()), ("etc", host.folder.path().join("etc"))] {
+        std::os::unix::fs::symlink(source, without.path().join(place)).unwrap();
+    }
+    std::fs::create_dir(without.path().join("var")).unwrap();
+    std::os::unix::fs::symlink(host.folder.path().join("var/log"), without.path().join("var/log")).unwrap();
+    let (sources, mut logins) = (Sources::under(without.path()), Logins::default());
+    // With a terminal: of others sshd records nothing.
+    let mut command = host.ssh(host.alive_port, "root", &["-tt"]);
+    let mut client = command.arg("sleep 300").stdin(Stdio::piped()).spawn().unwrap();
+    let Fact::LoginOpen(open) = told(&mut logins, &sources, "login.open") else { panic!("{logins:?}") };
+    assert_eq!((open.account.as_str(), open.from.as_str()), ("root", "127.0.0.1"));
+    assert_eq!((open.method.as_str(), open.key), ("not_told", None));
+    let later = Timestamp::now() + SignedDuration::from_secs(300);
+    assert!(logins.look(&sources, None, later).facts.is_empty(), "it goes on");
+    client.kill().unwrap();
+    client.wait().unwrap();
+    let Fact::LoginClose(close) = told(&mut logins, &sources, "login.close") else { panic!("{logins:?}") };
+    assert_eq!((close.session, close.reason), (open.session, LoginEnd::NotTold));
+    // Its prompt is no password of anybody.
+    let mut refused = Command::new("/usr/bin/ssh");
+    refused.args(["-F", "none", "-p", &host.alive_port.to_string(), "-o", "NumberOfPasswordPrompts=1"]);
+    refused.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
+    refused.args(["-o", "PubkeyAuthentication=no", "root@127.0.0.1", "true"]).stderr(Stdio::null());
+    refused.env("SSH_ASKPASS", "/bin/echo").env("SSH_ASKPASS_REQUIRE", "force");
+    assert!(!refused.status().unwrap().success());
+    let Fact::LoginFailure(told) = told(&mut logins, &sources, "login.failure") else { panic!("{logins:?}") };
+    assert_eq!((told.account.as_deref(), told.from.as_str(), told.count), (Some("root"), "127.0.0.1", 1));
 }

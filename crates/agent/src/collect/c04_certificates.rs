@@ -4,6 +4,7 @@
 //! fill its log with complaints.
 
 use crate::reading::{Items, Sources, hex, open_content};
+use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -45,15 +46,25 @@ pub fn collect(sources: &Sources, listening: &BTreeSet<u16>) -> Vec<Items> {
             Err(error) => all.missed(format!("{path}: {error}")),
         }
     }
-    if sources.is_live() {
-        for port in PORTS.iter().chain(&sources.settings.tls_ports).filter(|port| listening.contains(port)) {
-            // A socket that does not speak TLS, or not with us, shows no certificate.
-            if let Some(chain) = shown_at(*port) {
-                all.items.insert(format!("tls port {port}"), content(&chain));
-            }
+    for port in ports(sources, listening) {
+        // A socket that does not speak TLS, or not with us, shows no certificate.
+        if let Some(chain) = shown_at(port) {
+            all.items.insert(format!("tls port {port}"), content(&chain));
         }
     }
     vec![all]
+}
+
+/// Local ports that are asked.
+pub(super) fn ports(sources: &Sources, listening: &BTreeSet<u16>) -> BTreeSet<u16> {
+    let known = PORTS.iter().chain(&sources.settings.tls_ports).filter(|_| sources.is_live());
+    known.filter(|port| listening.contains(port)).copied().collect()
+}
+
+/// When a certificate ends.
+pub(super) fn ends(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    crate::reading::from_unix(certificate.validity().not_after.timestamp())
 }
 
 fn read_bounded(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
@@ -128,7 +139,7 @@ fn content(chain: &[CertificateDer<'_>]) -> Content {
 }
 
 /// The chain that a local socket shows.
-fn shown_at(port: u16) -> Option<Vec<CertificateDer<'static>>> {
+pub(super) fn shown_at(port: u16) -> Option<Vec<CertificateDer<'static>>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

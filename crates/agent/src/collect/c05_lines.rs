@@ -1,9 +1,11 @@
-//! 5.a: the lines of the system's log since the last look: the journal, asked by its own program, or `auth.log`.
+//! 5.a: the lines of the system's log since the last look: the journal, asked by its own program, or `auth.log`; where there
+//! is neither, the records of log-ons (`c05_records`).
 //!
 //! The journal knows who wrote a line. A line that calls itself sshd's and was written by another program is left out:
 //! everybody may write to the log.
 
 use super::c05_logins::{Line, PROGRAMS};
+use super::c05_records::{self, Records};
 use crate::command::first_lines;
 use crate::reading::Sources;
 use jiff::tz::TimeZone;
@@ -17,7 +19,7 @@ use std::time::Duration;
 /// Lines in one turn; the rest comes in the next.
 pub const MOST_LINES: usize = 2_000;
 /// Bytes of a file in one turn.
-const MOST_BYTES: u64 = 512 * 1024;
+pub(super) const MOST_BYTES: u64 = 512 * 1024;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 const FILES: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
@@ -29,10 +31,12 @@ pub enum Place {
     Journal(PathBuf),
     /// A file, by its name on the host.
     File(&'static str),
+    /// Records of log-ons alone.
+    Records(Records),
 }
 
 impl Place {
-    /// The journal where there is one, else the file.
+    /// The journal where there is one, else the file, else the records.
     #[must_use]
     pub fn of(sources: &Sources) -> Option<Self> {
         let has_journal = |folder: &PathBuf| newest_change(folder).is_some();
@@ -40,7 +44,8 @@ impl Place {
         let journal =
             JOURNALS.iter().map(|folder| sources.path(folder)).find(|folder| program && has_journal(folder));
         let file = || FILES.into_iter().find(|file| sources.path(file).exists());
-        journal.map(Self::Journal).or_else(|| file().map(Self::File))
+        let records = || Records::of(sources).map(Self::Records);
+        journal.map(Self::Journal).or_else(|| file().map(Self::File)).or_else(records)
     }
 
     /// Its name in facts.
@@ -49,6 +54,16 @@ impl Place {
         match self {
             Self::Journal(_) => "journal",
             Self::File(file) => file,
+            Self::Records(records) => records.name(),
+        }
+    }
+
+    /// What it does not tell; empty: nothing is missing.
+    #[must_use]
+    pub fn limits(&self, sources: &Sources) -> String {
+        match self {
+            Self::Journal(_) | Self::File(_) => String::new(),
+            Self::Records(records) => records.limits(sources),
         }
     }
 
@@ -58,6 +73,7 @@ impl Place {
         match self {
             Self::Journal(folder) => newest_change(folder),
             Self::File(file) => stamp_of(&sources.path(file)),
+            Self::Records(records) => records.files().filter_map(|file| stamp_of(&sources.path(&file))).max(),
         }
     }
 }
@@ -107,6 +123,7 @@ pub fn take(
     match place {
         Place::Journal(folder) => from_journal(folder, cursor, since),
         Place::File(file) => from_file(sources, file, cursor, since, now),
+        Place::Records(records) => c05_records::take(sources, *records, cursor, since, now),
     }
 }
 
@@ -163,10 +180,10 @@ fn line_of(entry: &Entry) -> Option<Line> {
         _ => entry.uid == "0",
     };
     let message = entry.message.as_str().filter(|_| is_own)?.to_owned();
-    Some(Line { at, program: entry.program.clone(), pid: entry.pid.parse().ok()?, message })
+    let pid = entry.pid.parse().ok()?;
+    Some(Line { at, program: entry.program.clone(), pid, message, record: None })
 }
 
-/// A cursor of a file: its inode, the bytes taken, and the instant of the last line.
 fn from_file(
     sources: &Sources,
     file: &str,
@@ -174,28 +191,9 @@ fn from_file(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Taken, String> {
-    let path = sources.path(file);
     let trouble = |error: std::io::Error| format!("{file}: {error}");
-    let metadata = std::fs::metadata(&path).map_err(trouble)?;
-    let (mut path, mut inode, mut offset, mut gap) = (path, metadata.ino(), 0_u64, None);
-    let mut is_behind = false;
-    if let Some((old_inode, old_offset)) = parse_cursor(cursor) {
-        let before = sources.path(&format!("{file}.1"));
-        let rotated = std::fs::metadata(&before).ok().filter(|old| old.ino() == old_inode);
-        match rotated {
-            _ if old_inode == inode && old_offset <= metadata.size() => offset = old_offset,
-            Some(old) if old.size() > old_offset => {
-                (path, inode, offset, is_behind) = (before, old_inode, old_offset, true);
-            }
-            Some(_) => {}
-            None => gap = Some("the file was replaced or cut before it was read to its end"),
-        }
-    }
-    let mut open = std::fs::File::open(&path).map_err(trouble)?;
-    open.seek(SeekFrom::Start(offset)).map_err(trouble)?;
-    let mut bytes = Vec::new();
-    open.take(MOST_BYTES).read_to_end(&mut bytes).map_err(trouble)?;
-    let is_full = u64::try_from(bytes.len()).is_ok_and(|length| length >= MOST_BYTES);
+    let part = Part::after(sources, file, cursor).map_err(trouble)?;
+    let (bytes, is_full) = part.read(MOST_BYTES).map_err(trouble)?;
     // Half a line is read when it is whole; a line longer than all is no line.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
     let whole = if whole == 0 && is_full { bytes.len() } else { whole };
@@ -204,8 +202,58 @@ fn from_file(
     let lines = text.lines().filter_map(|line| parse_line(line, now, &zone));
     let lines = lines.filter(|line| !cursor.is_empty() || line.at >= since);
     let taken = u64::try_from(whole).unwrap_or(0);
-    let cursor = format!("{inode}:{}", offset.saturating_add(taken));
-    Ok(Taken { lines: lines.collect(), cursor, bytes: taken, more: is_full || is_behind, gap })
+    let more = is_full || part.is_behind;
+    Ok(Taken { lines: lines.collect(), cursor: part.cursor(taken), bytes: taken, more, gap: part.gap })
+}
+
+/// Where to read on in a file that grows at its end and is put aside as `.1` now and then.
+#[derive(Debug)]
+pub(super) struct Part {
+    path: PathBuf,
+    inode: u64,
+    offset: u64,
+    /// It is the one that was put aside: the rest is in the new one.
+    pub is_behind: bool,
+    /// Something was lost before it.
+    pub gap: Option<&'static str>,
+}
+
+impl Part {
+    /// A cursor of a file is its inode and the bytes taken.
+    pub fn after(sources: &Sources, file: &str, cursor: &str) -> std::io::Result<Self> {
+        let path = sources.path(file);
+        let metadata = std::fs::metadata(&path)?;
+        let whole = Self { path, inode: metadata.ino(), offset: 0, is_behind: false, gap: None };
+        let Some((inode, offset)) = parse_cursor(cursor) else { return Ok(whole) };
+        if inode == whole.inode && offset <= metadata.size() {
+            return Ok(Self { offset, ..whole });
+        }
+        let before = sources.path(&format!("{file}.1"));
+        let rotated = std::fs::metadata(&before).ok().filter(|old| old.ino() == inode);
+        let gap = "the file was replaced or cut before it was read to its end";
+        Ok(match rotated {
+            Some(old) if old.size() > offset => {
+                Self { path: before, inode, offset, is_behind: true, gap: None }
+            }
+            Some(_) => whole,
+            None => Self { gap: Some(gap), ..whole },
+        })
+    }
+
+    /// At most so many bytes, and whether there may be more.
+    pub fn read(&self, most: u64) -> std::io::Result<(Vec<u8>, bool)> {
+        let mut open = std::fs::File::open(&self.path)?;
+        open.seek(SeekFrom::Start(self.offset))?;
+        let mut bytes = Vec::new();
+        open.take(most).read_to_end(&mut bytes)?;
+        let is_full = u64::try_from(bytes.len()).is_ok_and(|length| length >= most);
+        Ok((bytes, is_full))
+    }
+
+    /// Where to go on after so many bytes of it.
+    pub fn cursor(&self, taken: u64) -> String {
+        format!("{}:{}", self.inode, self.offset.saturating_add(taken))
+    }
 }
 
 fn parse_cursor(cursor: &str) -> Option<(u64, u64)> {
@@ -234,6 +282,7 @@ fn parse_line(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Line> {
         program: program.to_owned(),
         pid,
         message: message.to_owned(),
+        record: None,
     })
 }
 

@@ -24,6 +24,8 @@ pub struct Line {
     pub pid: u32,
     /// The text.
     pub message: String,
+    /// What it tells, where it comes from a record and no text has to be read.
+    pub record: Option<Event>,
 }
 
 /// What a line tells.
@@ -43,6 +45,19 @@ pub enum Event {
     GaveUp { account: Option<String>, from: String },
     /// Privilege was used or refused.
     Privilege { account: String, target: String, command: String, folder: String, allowed: bool },
+    /// A record tells of a seat.
+    Seat(Seat),
+}
+
+/// What records tell of seats (terminals). How somebody showed who they are, and how the connection ended, is not in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seat {
+    /// Somebody sits there from now on, and nobody else.
+    Taken { account: String, from: String, seat: String },
+    /// Whoever sat there has left.
+    Left { seat: String },
+    /// The host stopped or was started: whoever sat anywhere has left.
+    AllLeft,
 }
 
 /// How a connection ended, as far as sshd says.
@@ -59,6 +74,9 @@ pub enum Ending {
 /// What a line tells, if anything.
 #[must_use]
 pub fn event(line: &Line) -> Option<Event> {
+    if line.record.is_some() {
+        return line.record.clone();
+    }
     let message = line.message.as_str();
     match line.program.as_str() {
         "sshd" | "sshd-session" => sshd(message),
@@ -69,11 +87,11 @@ pub fn event(line: &Line) -> Option<Event> {
     }
 }
 
-fn cut(text: &str, most: usize) -> String {
+pub(super) fn cut(text: &str, most: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     cut(text, MOST_LETTERS)
 }
 
@@ -223,7 +241,7 @@ mod tests {
 
     fn line(program: &str, message: &str) -> Line {
         let (program, message) = (program.to_owned(), message.to_owned());
-        Line { at: jiff::Timestamp::UNIX_EPOCH, program, pid: 1, message }
+        Line { at: jiff::Timestamp::UNIX_EPOCH, program, pid: 1, message, record: None }
     }
 
     fn refused(account: Option<&str>, from: &str) -> Option<Event> {

@@ -2,7 +2,7 @@
 //! restarts of the agent. Where the log goes on lies beside the facts, in one step with them.
 
 use crate::collect::c05_lines::{self, Place, Taken};
-use crate::collect::c05_logins::{Ending, Event, Line, event};
+use crate::collect::c05_logins::{Ending, Event, Line, Seat, event};
 use crate::outbox::Note;
 use crate::reading::{Reading, Sources};
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +28,8 @@ const MOST_BURSTS: usize = 50;
 const MOST_REFUSED: usize = 500;
 /// Stands for many addresses.
 const MANY: &str = "many addresses";
+/// The host itself: where from, and how.
+const CONSOLE: &str = "console";
 
 /// What is known of people on the host.
 #[derive(Debug, Default)]
@@ -57,8 +59,12 @@ struct Open {
     session: String,
     from: String,
     port: u16,
+    /// 0: it is not known.
     pid: u32,
     at: Timestamp,
+    /// Where it sits; empty: a log tells of it, by its process.
+    #[serde(default)]
+    seat: String,
     /// The connection is over, since when and how.
     ended: Option<(Timestamp, LoginEnd)>,
 }
@@ -83,7 +89,7 @@ impl Logins {
     pub fn look(&mut self, sources: &Sources, booted: Option<Timestamp>, now: Timestamp) -> Reading {
         let Some(place) = Place::of(sources) else {
             return Reading::failed(
-                "there is neither a journal nor /var/log/auth.log: install rsyslog, or systemd's journal",
+                "there is neither a journal nor /var/log/auth.log, wtmp or wtmpdb: install rsyslog, or systemd's journal",
             );
         };
         if self.kept.source != place.name() {
@@ -94,6 +100,8 @@ impl Logins {
             self.stamp = None;
         }
         let mut facts = Vec::new();
+        // Before the log is read: what a process logged before it ended is in the log then.
+        let gone = self.gone(sources);
         let stamp = place.stamp(sources);
         if stamp.is_none() || stamp != self.stamp {
             let since = self.kept.since.unwrap_or(now);
@@ -104,11 +112,11 @@ impl Logins {
             self.stamp = stamp.filter(|_| !taken.more);
             self.enter(taken, &mut facts, now);
         }
-        self.end_what_is_over(sources, booted, now, &mut facts);
+        self.end_what_is_over(&gone, booted, now, &mut facts);
         self.tell_bursts(now, &mut facts);
         self.tell_source(now, &mut facts);
         self.is_noted &= facts.is_empty();
-        Reading::of(facts, String::new())
+        Reading::of(facts, place.limits(sources))
     }
 
     fn enter(&mut self, taken: Taken, facts: &mut Vec<Fact>, now: Timestamp) {
@@ -125,8 +133,8 @@ impl Logins {
     }
 
     fn count(&mut self, taken: &Taken, now: Timestamp) {
-        let first = taken.lines.first().map_or(now, |line| line.at);
-        let last = taken.lines.last().map_or(first, |line| line.at);
+        let first = taken.lines.iter().map(|line| line.at).min().unwrap_or(now);
+        let last = taken.lines.iter().map(|line| line.at).max().unwrap_or(first);
         let read = self.kept.read.get_or_insert_with(|| LogSource {
             source: self.kept.source.clone(),
             cursor: String::new(),
@@ -148,30 +156,33 @@ impl Logins {
         read.bytes = read.bytes.saturating_add(taken.bytes);
     }
 
-    fn happened(&mut self, line: &Line, event: Event) -> Option<Fact> {
+    fn happened(&mut self, line: &Line, event: Event) -> Vec<Fact> {
         let at = line.at;
-        match event {
+        let fact = match event {
             Event::Accepted { account, from, port, method, key } => {
                 Some(self.opened(line, (account, from, port), method, key))
             }
             Event::Opened { account } => {
-                Some(self.opened(line, (account, "console".to_owned(), 0), "console", None))
+                Some(self.opened(line, (account, CONSOLE.to_owned(), 0), CONSOLE, None))
             }
             Event::Closed => {
-                let place = self.kept.open.iter().position(|open| open.pid == line.pid)?;
-                let open = self.kept.open.remove(place);
-                let (at, reason) = open.ended.unwrap_or((at, ended_alone(&open)));
-                Some(closed(&open, at, reason))
+                let place = self.kept.open.iter().position(|open| open.pid == line.pid);
+                let open = place.map(|place| self.kept.open.remove(place));
+                open.map(|open| {
+                    let (at, reason) = open.ended.unwrap_or((at, ended_alone(&open)));
+                    closed(&open, at, reason)
+                })
             }
             Event::Ending { from, port, how } => {
                 let same = |open: &&mut Open| open.from == from && open.port == port;
-                let open = self.kept.open.iter_mut().find(same)?;
                 let reason = match how {
                     Ending::Left => LoginEnd::LoggedOut,
                     Ending::Idle => LoginEnd::Idle,
                     Ending::Lost => LoginEnd::Lost,
                 };
-                open.ended.get_or_insert((at, reason));
+                if let Some(open) = self.kept.open.iter_mut().find(same) {
+                    open.ended.get_or_insert((at, reason));
+                }
                 None
             }
             Event::Refused { account, from, method } => {
@@ -191,7 +202,31 @@ impl Logins {
             Event::Privilege { account, target, command, folder, allowed } => {
                 Some(Fact::PrivilegeUse(PrivilegeUse { account, target, command, folder, allowed, at }))
             }
+            Event::Seat(seat) => return self.seat(line, seat),
+        };
+        fact.into_iter().collect()
+    }
+
+    /// What a record tells: who took a seat before this one is gone, whether that was recorded or not.
+    fn seat(&mut self, line: &Line, told: Seat) -> Vec<Fact> {
+        let (seat, reason) = match &told {
+            Seat::Taken { seat, .. } => (Some(seat), LoginEnd::Inferred),
+            Seat::Left { seat } => (Some(seat), LoginEnd::NotTold),
+            Seat::AllLeft => (None, LoginEnd::Inferred),
+        };
+        let sat = |open: &mut Open| {
+            !open.seat.is_empty() && seat.is_none_or(|seat| *seat == open.seat) && open.at <= line.at
+        };
+        let left = self.kept.open.extract_if(.., sat);
+        let mut facts: Vec<Fact> = left.map(|open| closed(&open, line.at, reason)).collect();
+        if let Seat::Taken { account, from, seat } = told {
+            let session = format!("{}-{seat}-{}", line.program, line.at.as_second());
+            let method = if from == CONSOLE { CONSOLE } else { "not_told" };
+            let open =
+                Open { account, session, from, port: 0, pid: line.pid, at: line.at, seat, ended: None };
+            facts.push(self.follow(open, method, None));
         }
+        facts
     }
 
     fn opened(
@@ -203,7 +238,15 @@ impl Logins {
     ) -> Fact {
         self.kept.refused.remove(&line.pid);
         let session = format!("{}-{}-{}", line.program.trim_end_matches(']'), line.pid, line.at.as_second());
-        let open = Open { account, session, from, port, pid: line.pid, at: line.at, ended: None };
+        let seat = String::new();
+        self.follow(
+            Open { account, session, from, port, pid: line.pid, at: line.at, seat, ended: None },
+            method,
+            key,
+        )
+    }
+
+    fn follow(&mut self, open: Open, method: &str, key: Option<String>) -> Fact {
         let fact = LoginOpen {
             account: open.account.clone(),
             session: open.session.clone(),
@@ -252,20 +295,25 @@ impl Logins {
         }
     }
 
+    /// Processes of open sessions that are no more. Without a look at processes nothing is inferred.
+    fn gone(&self, sources: &Sources) -> BTreeSet<u32> {
+        let sees_processes = sources.path("/proc/self").exists();
+        let known = self.kept.open.iter().map(|open| open.pid).filter(|pid| sees_processes && *pid != 0);
+        known.filter(|pid| !sources.path(&format!("/proc/{pid}")).exists()).collect()
+    }
+
     /// Sessions whose connection is over, and those of which the log tells no end: their process is gone, or the host
     /// was started since.
     fn end_what_is_over(
         &mut self,
-        sources: &Sources,
+        gone: &BTreeSet<u32>,
         booted: Option<Timestamp>,
         now: Timestamp,
         facts: &mut Vec<Fact>,
     ) {
-        // Without a look at processes nothing is inferred.
-        let sees_processes = sources.path("/proc/self").exists();
         let mut going = Vec::new();
         for open in std::mem::take(&mut self.kept.open) {
-            let is_gone = sees_processes && !sources.path(&format!("/proc/{}", open.pid)).exists();
+            let is_gone = gone.contains(&open.pid);
             let is_of_before = booted.is_some_and(|booted| open.at < booted);
             match open.ended {
                 // `session closed` follows within the second where PAM is used.
@@ -440,5 +488,40 @@ mod tests {
         assert!(
             matches!(&facts[..], [Fact::LogSource(source)] if source.lines == 0 && source.source == "/var/log/auth.log")
         );
+    }
+
+    #[test]
+    fn by_records_alone_an_end_that_is_missing_is_inferred_and_what_they_do_not_tell_is_said() {
+        use crate::collect::c05_records::tests::record;
+        let mut host = Host::new();
+        let start = at(0).as_second();
+        let came = |pid: u32, seat: &str, second: i64| {
+            record(7, pid, ["hanako", seat, "192.0.2.5", "192.0.2.5"], start + second)
+        };
+        let boot = record(2, 0, ["reboot", "~", "6.1.0", "0.0.0.0"], start + 40);
+        let wtmp = host.tree.path().join("var/log/wtmp");
+        let sources = Sources::under(host.tree.path());
+        let write = |records: &[Vec<u8>]| std::fs::write(&wtmp, records.concat()).unwrap();
+        write(&[came(7, "pts/0", 1), came(7, "pts/1", 2)]);
+        let reading = host.logins.look(&sources, None, at(5));
+        assert_eq!(reading.outcome, yakujo_contract::fact::agent::RunOutcome::Partial);
+        for said in ["not how, sessions without a terminal, nor of su", "/var/log/btmp is missing"] {
+            assert!(reading.reason.contains(said), "{}", reading.reason);
+        }
+        let kinds: Vec<&str> = reading.facts.iter().map(Fact::kind).collect();
+        assert_eq!(kinds, ["login.open", "login.open", "log.source"]);
+        host.restart();
+        // The seat is taken again: whoever sat there has left.
+        write(&[came(7, "pts/0", 1), came(7, "pts/1", 2), came(7, "pts/0", 20)]);
+        let facts = host.look(25);
+        assert_eq!(end(&facts[..1]), (LoginEnd::Inferred, 19));
+        assert_eq!((facts[1].kind(), facts.len()), ("login.open", 2));
+        write(&[came(7, "pts/0", 1), came(7, "pts/1", 2), came(7, "pts/0", 20), boot]);
+        let facts = host.look(50);
+        assert_eq!(
+            (end(&facts[..1]), end(&facts[1..])),
+            ((LoginEnd::Inferred, 38), (LoginEnd::Inferred, 20))
+        );
+        assert!(host.look(200).is_empty());
     }
 }

@@ -242,6 +242,7 @@ impl Files {
 
     /// One turn: looks at what is due, within the budget, and tells what is not as it was.
     pub fn turn(&mut self, now: Timestamp) -> Vec<Fact> {
+        super::idle::wait_for_others();
         self.transactions.follow(&self.sources, now);
         self.hear(now);
         self.plan(now);

@@ -42,11 +42,13 @@ pub struct Setup {
     pub settings: &'static str,
     /// `agent.toml`.
     pub agent: &'static str,
+    /// What `/dev/shm` of the host is.
+    pub memory: Option<PathBuf>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { reload: "yes", settings: "", agent: "" }
+        Self { reload: "yes", settings: "", agent: "", memory: None }
     }
 }
 
@@ -71,6 +73,10 @@ impl Host {
         let tree = folder.path().canonicalize().unwrap();
         for name in ["db", "etc/clamav", "agent", "srv", "var/www"] {
             std::fs::create_dir_all(tree.join(name)).unwrap();
+        }
+        if let Some(memory) = &setup.memory {
+            std::fs::create_dir(tree.join("dev")).unwrap();
+            std::os::unix::fs::symlink(memory, tree.join("dev/shm")).unwrap();
         }
         definitions(&tree, Timestamp::now());
         let at = |name: &str| tree.join(name).display().to_string();

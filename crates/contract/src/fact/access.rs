@@ -116,6 +116,8 @@ pub enum LoginEnd {
     Lost,
     /// No end was logged; the next boot or login shows that it is over.
     Inferred,
+    /// An end was recorded, and not how it came.
+    NotTold,
 }
 
 /// `login.failure` (5.a, 5.b).

@@ -233,7 +233,7 @@ pub struct Interface {
     pub addresses: Vec<String>,
 }
 
-/// `tls.endpoint` (4.5.a).
+/// `tls.endpoint` (4.5.a). Told by an agent of its own host's doors, as attempts showed, when it is otherwise than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsEndpoint {
@@ -247,7 +247,7 @@ pub struct TlsEndpoint {
     /// Highest version it accepts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highest_minor: Option<u8>,
-    /// Suites it accepts.
+    /// Suites it accepts, where they were tried.
     pub suites: Vec<String>,
     /// Digest of the certificate chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -402,3 +402,12 @@ fn a_thousand_changed_files_come_in_parts_that_fit() {
     assert_eq!(told(&facts).len(), 1_001);
     assert!(facts.iter().all(|fact| serde_json::to_vec(fact).unwrap().len() < 62_000));
 }
+
+#[test]
+fn whoever_compares_files_waits_for_everybody_else_at_the_disk() {
+    let class = std::thread::spawn(|| {
+        drop(Place::new().run());
+        crate::watch::idle::tests::class()
+    });
+    assert_eq!(class.join().unwrap(), "idle");
+}
