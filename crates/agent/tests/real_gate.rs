@@ -7,16 +7,23 @@
 mod clam;
 
 use clam::{GATE, Host, Setup, eicar, sources};
-use std::os::fd::AsFd;
+use jiff::{SignedDuration, Timestamp};
+use std::io::Write as _;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use yakujo_agent::act::hand::Hand;
+use yakujo_agent::act::{Ask, answer, answer_with, line};
 use yakujo_agent::malware::vault::Vault;
 use yakujo_agent::malware::{Guard, Left};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::malware::{AvAction, AvDetection, AvGap, Done, GapCause};
-use yakujo_contract::id::ProposalId;
+use yakujo_contract::id::{HostId, ProposalId};
+use yakujo_contract::order::{Order, Permit, Permitted, Work};
+use yakujo_ledger::note::{Note, SigningKey};
 
 /// This program as the gate; a test of nothing otherwise.
 #[test]
@@ -24,6 +31,54 @@ fn the_gate() {
     if std::env::var_os(GATE).is_some() {
         yakujo_agent::malware::opens::gate::run(std::io::stdin().as_fd(), jiff::Timestamp::now).unwrap();
     }
+}
+
+/// What makes a test program the hand: its folder.
+const HAND: &str = "YAKUJO_TEST_HAND";
+
+/// This program as the hand; a test of nothing otherwise. What tests print goes elsewhere: the answer goes where the question
+/// came from.
+#[test]
+fn the_hand() {
+    let Some(folder) = std::env::var_os(HAND) else { return };
+    let (text, file) = line::receive(std::io::stdin()).unwrap();
+    let ask = serde_json::from_slice(&text).unwrap();
+    let answer = answer_with(Path::new(&folder), &ask, file, Timestamp::now()).unwrap();
+    let mut line = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    line.write_all(&serde_json::to_vec(&answer).unwrap()).unwrap();
+}
+
+/// A hand that is started behind a socket for each question, and holds a permit.
+fn hand(tree: &Path) -> Option<Hand> {
+    let (path, folder) = (tree.join("act.sock"), tree.join("act"));
+    let key = SigningKey::from_seed("yakujo-orders/k-1", &[7; 32]).unwrap();
+    let host: HostId = "web-1".parse().unwrap();
+    answer(&folder, &Ask::Pin { host: host.clone(), key: key.verifier().to_string() }, Timestamp::now())
+        .unwrap();
+    let (now, later) = (Timestamp::now(), Timestamp::now() + SignedDuration::from_hours(1));
+    let permit = Permit {
+        trigger: yakujo_contract::request::Trigger::MalwareSuspected,
+        acts: [Permitted::Quarantine].into(),
+        longest_min: 10,
+        uses: 1,
+        from: now,
+        until: later,
+    };
+    let (order, request) = ("o-1".parse().unwrap(), "q-1".parse().unwrap());
+    let order = Order { order, host, request, issued: now, expires: later, work: Work::Permit(permit) };
+    let mut note = Note::unsigned(&order.text().unwrap()).unwrap();
+    key.sign(&mut note).unwrap();
+    let ask = Ask::Order { note: note.to_string(), peers: vec!["192.0.2.10:8444".parse().unwrap()] };
+    assert!(answer(&folder, &ask, now).unwrap().quarantine.is_some());
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        for line in listener.incoming().flatten() {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command.args(["--exact", "the_hand", "--nocapture"]).env(HAND, &folder);
+            command.stdin(OwnedFd::from(line)).stdout(Stdio::null()).status().unwrap();
+        }
+    });
+    Some(Hand::Socket(path))
 }
 
 /// Where a test program that is the agent says what its gate is.
@@ -98,8 +153,12 @@ impl Holding {
     }
 
     fn with(agent: &'static str) -> Self {
+        Self::of(&Setup { agent, ..Setup::default() })
+    }
+
+    fn of(setup: &Setup) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let host = Host::start(&Setup { agent, ..Setup::default() });
+        let host = Host::start(setup);
         let mut holding = Self { host, _alone: alone };
         let bad = holding.lay("bad.com", &eicar());
         holding.until("the gate", |_| is_refused(&cat(&bad).0));
@@ -297,6 +356,26 @@ fn what_was_refused_goes_into_the_quarantine_and_may_be_opened_once_it_is_given_
     assert_eq!(vault.give_back(&item.unwrap(), "o-1", &approval).result, Done::Done);
     let (read, _) = cat(&second);
     assert!(read.status.success() && read.stdout == eicar(), "the city gave it back: {read:?}");
+}
+
+/// The hand is another process than the agent, whose opens alone are not held. It moves what nobody may open.
+#[test]
+fn a_hand_of_its_own_moves_what_is_not_opened() {
+    let agent = "[malware]\nhold_opens = [\"/srv\"]";
+    let mut holding = Holding::of(&Setup { agent, hand, ..Setup::default() });
+    let path = holding.lay("in/letter.com", &eicar());
+    holding.until("the folder", |_| is_refused(&cat(&path).0));
+    holding.host.allow();
+    holding.until("the quarantine", |_| !path.exists());
+    holding.until("the fact", |holding| holding.host.count("quarantine.item") >= 2);
+    let items = holding.host.heard.iter().filter_map(|fact| match fact {
+        Fact::QuarantineItem(item) => Some(item),
+        _ => None,
+    });
+    for item in items {
+        assert_eq!((item.result, item.reason.as_str()), (Done::Done, ""), "{item:?}");
+        assert!(holding.host.tree().join("agent/quarantine").join(&item.item).exists());
+    }
 }
 
 /// More opens at once than the gate takes: the others wait in the kernel, and none is refused.

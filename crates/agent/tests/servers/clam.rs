@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use yakujo_agent::act::QuarantinePermit;
+use yakujo_agent::act::hand::Hand;
 use yakujo_agent::malware::{Guard, Left};
 use yakujo_agent::reading::Sources;
 use yakujo_contract::fact::Fact;
@@ -44,11 +45,13 @@ pub struct Setup {
     pub agent: &'static str,
     /// What `/dev/shm` of the host is.
     pub memory: Option<PathBuf>,
+    /// The hand beside the agent of this tree.
+    pub hand: fn(&Path) -> Option<Hand>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { reload: "yes", settings: "", agent: "", memory: None }
+        Self { reload: "yes", settings: "", agent: "", memory: None, hand: |_| None }
     }
 }
 
@@ -104,7 +107,8 @@ impl Host {
             std::thread::sleep(Duration::from_millis(20));
         }
         let (permit, permitted) = watch::channel(None);
-        let guard = Guard::new(&Sources { permitted, ..sources(&tree, setup.agent) }, &Left::default());
+        let hand = (setup.hand)(&tree);
+        let guard = Guard::new(&Sources { permitted, hand, ..sources(&tree, setup.agent) }, &Left::default());
         let mut host = Self { child, folder, guard, permit, heard: Vec::new() };
         host.until("clamd judges", |host| {
             host.engine().is_some_and(|engine| engine.daemon == DaemonState::Scanning)
