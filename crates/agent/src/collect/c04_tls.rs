@@ -110,7 +110,9 @@ mod tests {
             (&["-no_tls1_3"], Some(vec![0, 1, 2])),
             (&["-no_tls1", "-no_tls1_1"], Some(vec![2, 3])),
             // It asks for a certificate: how it refuses is not clear.
-            (&["-tls1_2", "-Verify", "1"], None),
+            (&["-no_tls1", "-no_tls1_1", "-Verify", "1"], None),
+            // It finds no cipher for old versions, and does not say that it refuses them.
+            (&["-no_tls1_3", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384@SECLEVEL=0"], None),
         ] {
             let door = door(folder.path(), words);
             let told = accepted(door.1);
