@@ -27,6 +27,8 @@ use yakujo_contract::fact::malware::{AvDetection, Done, QuarantineItem};
 pub(crate) const NO_PERMIT: &str = "no standing approval permits the quarantine: agree on one (F-26)";
 /// The host does not start without them, or they hold no files: nothing in there is moved.
 const NEVER: [&str; 5] = ["/boot", "/dev", "/proc", "/run", "/sys"];
+/// But in there, where everybody may write.
+const ALWAYS: [&str; 3] = ["/dev/shm", "/run/lock", "/run/user"];
 /// Files that are moved in an hour.
 const MOST_AN_HOUR: usize = 500;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -219,7 +221,8 @@ impl Room<'_> {
         let beside = self.folder.parent().unwrap_or(self.folder).join(AGENT);
         let own = [self.folder, &beside].map(Path::to_owned);
         let vaults = self.vaults.iter().map(|vault| vault.records.path().to_owned());
-        let never = NEVER.iter().map(PathBuf::from).chain(own).chain(vaults);
+        let is_public = ALWAYS.iter().any(|always| path.starts_with(always));
+        let never = NEVER.iter().filter(|_| !is_public).map(PathBuf::from).chain(own).chain(vaults);
         never.into_iter().any(|never| path.starts_with(never))
     }
 }

@@ -329,8 +329,8 @@ mod tests {
         use std::io::{Read as _, Write as _};
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let (_end, ended) = oneshot::channel::<()>();
-        tokio::spawn(supervise(plan(folder.path(), "while :; do sleep 0.05; done"), ended));
+        let (end, ended) = oneshot::channel::<()>();
+        let running = tokio::spawn(supervise(plan(folder.path(), "while :; do sleep 0.05; done"), ended));
         until(&log, |text| text.contains("keep")).await;
         let held = Stream::connect(gate_socket(folder.path())).unwrap();
         let (_own, its) = line::pair().unwrap();
@@ -353,5 +353,7 @@ mod tests {
             answer
         });
         assert_eq!(asked.await.unwrap(), "may I?: yes\n");
+        drop(end);
+        running.await.unwrap().unwrap();
     }
 }

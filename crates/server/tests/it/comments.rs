@@ -50,8 +50,7 @@ fn everything(site: &Site, role: Role) -> Vec<String> {
     let routes = ROUTES.iter().filter(|route| route.verb == Verb::Get);
     let mut paths: Vec<String> = routes.map(|route| concrete(site, route.path)).collect();
     paths.extend(topics(site).map(|(_, page)| format!("/c/main/{page}")));
-    let all =
-        ["", "?lang=en", "?find=naibu", "?format=csv", "?format=csv932", "?format=xlsx", "?format=pdf"];
+    let all = ["", "?lang=en", "?find=naibu", "?format=csv", "?format=csv932", "?format=xlsx", "?format=pdf"];
     let mut asked = Vec::new();
     for path in paths {
         let queries = if path.ends_with("/pdf") { &all[..2] } else { &all[..] };

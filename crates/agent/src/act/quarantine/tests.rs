@@ -191,13 +191,23 @@ fn what_a_host_starts_from_and_the_hand_s_own_files_stay() {
     let path = scene.write("bad", "bad");
     let pinned = scene.own.act().canonicalize().unwrap().join("pinned");
     let own = scene.own.act().join("pinned");
-    for place in [Path::new("/boot/vmlinuz"), Path::new("/proc/1/mem"), Path::new("/run/lock/x"), &own] {
+    for place in [Path::new("/boot/vmlinuz"), Path::new("/proc/1/mem"), Path::new("/run/yakujo.pid"), &own] {
         let (mut ask, file) = Scene::asked(&path);
         let Ask::Quarantine { detection, .. } = &mut ask else { panic!() };
         detection.path = text_of(place);
         is_left(scene.moved((ask, file), 20), "not moved");
     }
     assert!(path.exists() && pinned.exists());
+}
+
+#[test]
+fn what_lies_in_memory_where_everybody_may_write_is_moved() {
+    let scene = Scene::new();
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = memory.path().join("bad");
+    std::fs::write(&path, "bad").unwrap();
+    assert_eq!(item(scene.moved(Scene::asked(&path), 20)).result, Done::Done);
+    assert!(!path.exists());
 }
 
 #[test]
