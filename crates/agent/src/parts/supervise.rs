@@ -272,7 +272,7 @@ mod tests {
             part: words(&format!(
                 "echo $$ $0 $3 >> {log}; trap 'echo $$ $0 ends >> {log}; exit' TERM; {then}"
             )),
-            gate: words(&format!("echo $$ gate >> {log}; sleep 60")),
+            gate: words(&format!("echo $$ gate >> {log}; exec sleep 60")),
             hand: Some(words("read question; echo \"$question: yes\"")),
         }
     }
