@@ -9,6 +9,7 @@ mod first_minutes;
 mod flows;
 mod losses;
 mod malware;
+mod outside;
 mod releases;
 mod stops;
 mod town_hall;

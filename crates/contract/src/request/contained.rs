@@ -4,6 +4,7 @@
 use super::auto::{Auto, Item, Known};
 use crate::entry::{Body, Entry};
 use crate::evidence::host::Host;
+use crate::evidence::outside::View;
 use crate::fact::Fact;
 use crate::fact::malware::{AvAction, AvDetection, Done};
 use jiff::Timestamp;
@@ -46,14 +47,22 @@ pub(super) fn cut_off(known: &Known<'_>, closed: Option<Timestamp>) -> Auto {
     }
 }
 
-/// Times a host was cut off that were not over at this instant, and had begun before the matter was closed.
+/// Times a host was cut off that were not over at this instant, and had begun before the matter was closed, each with what
+/// answered from outside and how it looked last.
 fn spans(host: &Host, at: Timestamp, closed: Option<Timestamp>) -> Vec<Item> {
-    let times =
-        host.cut_off().into_iter().map(|time| (time.from.observed, time.over.map(|(over, _)| over.observed)));
-    let later = times.filter(|(from, over)| {
-        over.is_none_or(|over| over >= at) && closed.is_none_or(|closed| *from <= closed)
-    });
-    later.map(|(from, to)| Item::CutOff(from, to)).collect()
+    let mut items = Vec::new();
+    for time in host.cut_off() {
+        let (from, over) = (time.from.observed, time.over.map(|(over, _)| over.observed));
+        if over.is_some_and(|over| over < at) || closed.is_some_and(|closed| from > closed) {
+            continue;
+        }
+        items.push(Item::CutOff(from, over));
+        let runs = host.seen_during(&time);
+        let last = runs.last().map(|run| run.first);
+        let told = runs.iter().filter(|run| run.view == View::Answers || last == Some(run.first));
+        items.extend(told.map(|run| Item::FromOutside(run.words(), run.first.observed)));
+    }
+    items
 }
 
 /// Whether it was put into the quarantine or removed, at once or later.
