@@ -103,7 +103,7 @@ fn next(view: View) -> Sentence {
 
 /// What outside views add to the words of a duty that is kept, and the entries they rest on.
 pub(super) fn confirmed(case: &Case<'_>) -> (Sentence, Vec<EntryNumber>) {
-    let (mut words, mut entries, mut unseen) = (Sentence::default(), Vec::new(), 0_u32);
+    let (mut words, mut entries, mut unseen, mut seen) = (Sentence::default(), Vec::new(), 0_u32, 0_u32);
     for (place, host) in case.hosts() {
         let Some(host) = host else { continue };
         for span in host.cut_off() {
@@ -113,17 +113,23 @@ pub(super) fn confirmed(case: &Case<'_>) -> (Sentence, Vec<EntryNumber>) {
                 unseen = unseen.saturating_add(1);
                 continue;
             };
+            seen = seen.saturating_add(1);
             let (id, said, since) = (&place.host, run.words(), jst(run.first.observed));
             entries.push(run.first.entry);
+            // The last of them is told, the others are counted.
             words = Sentence::new(
                 format!("{id} は、{}（{since} から）。", said.ja),
                 format!(" {id}: {} (since {since}).", said.en),
             );
         }
     }
+    if seen > 1 {
+        words.ja.push_str(&format!("外から届かないことは、遮断 {seen} 回で確かめています。"));
+        words.en.push_str(&format!(" {seen} isolations were seen to be silent from outside."));
+    }
     if unseen > 0 {
-        words.ja.push_str(&format!("遮断 {unseen} 回は、外からは確かめられないまま終わりました。"));
-        words.en.push_str(&format!(" {unseen} isolations ended without being seen from outside."));
+        words.ja.push_str(&format!("遮断 {unseen} 回では、外から届かないことは確かめられていません。"));
+        words.en.push_str(&format!(" {unseen} isolations were not seen to be silent from outside."));
     }
     (words, entries)
 }

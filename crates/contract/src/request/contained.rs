@@ -192,6 +192,37 @@ mod tests {
     }
 
     #[test]
+    fn how_it_looked_from_outside_is_said_beside_it() {
+        let seen = |minute: i64, what: Value| {
+            let mut entry = told(minute, what);
+            (entry.author, entry.seq) = (Author::Server, None);
+            entry
+        };
+        let silent = |minute| seen(minute, json!({ "kind": "isolation.seen", "tried": ["192.0.2.9:22"] }));
+        let answers = |minute| {
+            let door = ["192.0.2.9:22"];
+            seen(minute, json!({ "kind": "isolation.seen", "tried": door, "answered": door }))
+        };
+        let mut story = vec![found(10, "quarantined", "done"), isolated(11, true)];
+        let says = |entries: &[Entry]| match shown(entries).0 {
+            Auto::Known(items) => items
+                .into_iter()
+                .filter_map(|item| match item {
+                    Item::FromOutside(words, since) => Some((words.ja, since)),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        assert_eq!(says(&story), []);
+        story.extend([silent(12), silent(22), answers(32), silent(42), isolated(60, false), answers(61)]);
+        let said = says(&story);
+        let [(open, since), (dark, last)] = &said[..] else { panic!("{said:?}") };
+        assert!(open.contains("192.0.2.9:22") && *since == at(32), "an answer is not forgotten: {said:?}");
+        assert!(dark.contains("応答がありません") && *last == at(42), "{said:?}");
+    }
+
+    #[test]
     fn what_was_put_away_later_is_said_and_another_content_is_not() {
         let put = Item::Action(AvAction::Quarantined, Done::Done);
         let failed = Item::Action(AvAction::Quarantined, Done::Failed);
