@@ -161,6 +161,7 @@ pub static DUTIES: [DutyRow; 49] = [
         &[
             "av.detection",
             "isolation.state",
+            "isolation.seen",
             "life",
             "request.asked",
             "request.step",

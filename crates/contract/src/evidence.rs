@@ -13,6 +13,7 @@ pub mod latest;
 pub mod occurrences;
 pub mod offices;
 pub mod orders;
+pub mod outside;
 pub mod requests;
 pub mod usage;
 pub mod watching;

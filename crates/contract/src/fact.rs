@@ -132,6 +132,7 @@ facts! {
     "quarantine.item" QuarantineItem(malware::QuarantineItem) "隔離" "Quarantine";
     "quarantine.restore" QuarantineRestore(malware::QuarantineRestore) "隔離からの復元" "Restored from quarantine";
     "isolation.state" IsolationState(malware::IsolationState) "ネットワークからの遮断" "Isolation";
+    "isolation.seen" IsolationSeen(malware::IsolationSeen) "遮断中の外からの確認" "Isolation seen from outside";
     "integrity.baseline" IntegrityBaseline(integrity::IntegrityBaseline) "改ざん監視の基準" "Integrity baseline";
     "integrity.change" IntegrityChange(integrity::IntegrityChange) "ファイルの変化" "File change";
     "state.set" StateSet(state::StateSet) "構成の一覧" "Items of a host";

@@ -284,6 +284,10 @@ fn of_malware(finding: &Finding, (host, on): (&str, &str), name: &str, at: &Sent
         Object::Network => {
             (format!("不正プログラム検知 {name} の後の遮断"), format!("The isolation after malware {name}"))
         }
+        Object::Listener => (
+            format!("遮断中の外からの応答 {name}"),
+            format!("The answer of {name} from outside while cut off"),
+        ),
         Object::Firewall if name == RELEASE => {
             ("遮断の解除".to_owned(), "The end of the isolation".to_owned())
         }

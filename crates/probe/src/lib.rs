@@ -7,10 +7,11 @@
 //! [`plan`] decides what is tried when and what is worth a fact; [`own`] decides whether the probe's own network is cut;
 //! [`sights`] decides
 //! which looks at what users rely on are worth a fact; all are plain functions of what they are given. [`attempt`] tries,
-//! [`look`] looks, [`run`] keeps the time.
+//! [`look`] looks, [`run`] keeps the time. [`doors`] tries the doors of a host that was cut off, for the server.
 
 pub mod attempt;
 mod dial;
+pub mod doors;
 mod http;
 pub mod look;
 pub mod own;

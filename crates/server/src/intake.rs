@@ -9,7 +9,7 @@ use crate::server::House;
 use crate::tls::PeerCertificate;
 use crate::watch::Sign;
 use crate::writer::{NotTaken, NumberedFact};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use yakujo_contract::act::Act;
 use yakujo_contract::fact::Fact;
@@ -238,6 +239,7 @@ async fn sign_of_life(office: &Office, device: &Device, epoch: &str) -> Result<(
 pub async fn facts(
     State(house): State<Arc<House>>,
     Extension(peer): Extension<PeerCertificate>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
     Json(request): Json<FactsRequest>,
 ) -> Result<Response, Refused> {
     let (office, device) = who(&house, &peer).await?;
@@ -257,6 +259,7 @@ pub async fn facts(
         return Err(Refused::Unprocessable("a fact is larger than 64,000 bytes: send it in parts"));
     }
     sign_of_life(&office, &device, &request.epoch).await?;
+    office.watch.came_from(&device.host, from.ip());
     let stored_to = office.store_facts(device.host, request.lowest, request.facts).await?;
     Ok(Json(Stored { stored_to, now: office.now() }).into_response())
 }
@@ -268,6 +271,7 @@ pub async fn facts(
 pub async fn pulse(
     State(house): State<Arc<House>>,
     Extension(peer): Extension<PeerCertificate>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
     Json(request): Json<PulseRequest>,
 ) -> Result<Response, Refused> {
     let (office, device) = who(&house, &peer).await?;
@@ -275,6 +279,7 @@ pub async fn pulse(
         return Err(Refused::TooMany);
     }
     sign_of_life(&office, &device, &request.epoch).await?;
+    office.watch.came_from(&device.host, from.ip());
     let stored_to = office.store_facts(device.host, 1, Vec::new()).await?;
     Ok(Json(Stored { stored_to, now: office.now() }).into_response())
 }

@@ -13,6 +13,7 @@ pub mod monthly;
 pub mod notices;
 pub mod office;
 pub mod orders;
+pub mod outside;
 pub mod pages;
 pub mod people;
 pub mod probing;

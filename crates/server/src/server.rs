@@ -134,6 +134,7 @@ impl Running {
         for office in house.offices() {
             begin_watch(&office).await;
             tasks.spawn(crate::probing::probe(office.clone(), settings.clock.clone(), ended.clone()));
+            tasks.spawn(crate::outside::look(office.clone(), ended.clone()));
             tasks.spawn(crate::notices::tell(office.clone(), ended.clone()));
             tasks.spawn(crate::notices::mail::send_until(office.clone(), ended.clone()));
             tasks.spawn(crate::notices::webhook::send_until(office.clone(), ended.clone()));

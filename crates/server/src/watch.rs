@@ -2,11 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use yakujo_contract::id::HostId;
 
 /// An agent sends a pulse every 15 s.
 pub const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(45);
+/// Heard within so long is heard at this moment: one pulse, and some patience.
+const JUST_NOW: SignedDuration = SignedDuration::from_secs(20);
 /// That two agents use one certificate is told again so often while they do.
 const TWIN_TOLD_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -17,11 +20,13 @@ struct Heard {
     /// The newest run of the agent, and when it was last heard.
     epoch: String,
     twin_told: Option<Timestamp>,
+    /// Where the last sign of life came from.
+    from: Option<IpAddr>,
 }
 
 impl Heard {
     fn at(now: Timestamp, silent: Option<Timestamp>) -> Self {
-        Self { last: now, silent, epoch: String::new(), twin_told: None }
+        Self { last: now, silent, epoch: String::new(), twin_told: None, from: None }
     }
 }
 
@@ -70,6 +75,21 @@ impl Watch {
         epoch.clone_into(&mut known.epoch);
         known.last = now;
         known.silent.map_or(Sign::Regular, Sign::AfterSilence)
+    }
+
+    /// The sign of life came from here.
+    pub fn came_from(&self, host: &HostId, address: IpAddr) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hosts.get_mut(host) {
+            known.from = Some(address.to_canonical());
+        }
+    }
+
+    /// Where the host was heard from, and whether that was just now.
+    pub fn place(&self, host: &HostId, now: Timestamp) -> Option<(IpAddr, bool)> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = hosts.get(host)?;
+        Some((known.from?, now.duration_since(known.last) <= JUST_NOW))
     }
 
     /// The end of the silence stands in the ledger.
@@ -126,6 +146,19 @@ mod tests {
         }
         watch.is_heard(&host);
         assert_eq!(watch.heard(&host, "e1", at(63)), Sign::Regular);
+    }
+
+    #[test]
+    fn where_a_host_was_heard_from_is_known_and_whether_it_still_speaks() {
+        let (watch, host): (Watch, HostId) = (Watch::default(), "web-1".parse().unwrap());
+        let at = |second: i64| Timestamp::from_second(1_795_000_000 + second).unwrap();
+        watch.expect(&host, at(0), None);
+        assert_eq!(watch.place(&host, at(1)), None);
+        watch.heard(&host, "e1", at(2));
+        watch.came_from(&host, "::ffff:192.0.2.9".parse().unwrap());
+        let address = "192.0.2.9".parse().unwrap();
+        assert_eq!(watch.place(&host, at(22)), Some((address, true)));
+        assert_eq!(watch.place(&host, at(23)), Some((address, false)));
     }
 
     #[test]

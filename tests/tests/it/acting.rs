@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::Duration;
 use yakujo_contract::act::Act;
+use yakujo_contract::evidence::outside::View;
 use yakujo_contract::fact::agent::OrderResult;
-use yakujo_contract::fact::malware::IsolationCause;
+use yakujo_contract::fact::malware::{IsolationCause, Untried};
 use yakujo_contract::id::{Digest, HostId, RequestId};
 use yakujo_contract::order::Work;
 use yakujo_contract::request::form::{Ask, Form, Kind, Part};
@@ -116,6 +117,14 @@ pub fn isolation(city: &City) -> anyhow::Result<Option<(bool, Option<IsolationCa
     Ok(newest.map(|(_, state)| (state.isolated, state.cause)))
 }
 
+/// How this host looks from outside.
+fn from_outside(city: &City) -> anyhow::Result<Option<View>> {
+    let office = city.office()?;
+    let court = office.court();
+    let host = court.evidence().hosts.get(&"this-host".parse::<HostId>()?);
+    Ok(host.and_then(|host| host.seen_from_outside()).map(|run| run.view))
+}
+
 #[test]
 fn an_order_goes_the_whole_way_and_only_with_the_city() -> anyhow::Result<()> {
     alone("acting::an_order_goes_the_whole_way_and_only_with_the_city", || async {
@@ -139,6 +148,10 @@ fn an_order_goes_the_whole_way_and_only_with_the_city() -> anyhow::Result<()> {
         let until = city.office()?.now().checked_add(SignedDuration::from_mins(10))?;
         give(&city, &standing, Work::Isolate { until }).await?;
         is_done(&city, &standing).await?;
+        city.until(PATIENCE, "whoever stands on the host does not see it from outside", |city| {
+            Ok(from_outside(city)? == Some(View::Untried(Untried::SameMachine)))
+        })
+        .await?;
         let rules = std::process::Command::new("/usr/sbin/nft").args(["list", "tables"]).output()?;
         ensure!(String::from_utf8_lossy(&rules.stdout).contains("yakujo_isolate"), "{rules:?}");
         let local = TcpListener::bind("127.0.0.1:0")?;

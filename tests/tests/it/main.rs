@@ -10,6 +10,7 @@ mod flows;
 mod idle;
 mod losses;
 mod malware;
+mod outside;
 mod parts;
 mod releases;
 mod stops;

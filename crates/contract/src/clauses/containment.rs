@@ -1,6 +1,7 @@
 //! What has to happen to malware that was detected (2.1.c, 2.1.e): into the quarantine at once, off the network where it may
 //! have run, and back only with the city's consent. R-05 for what came too late, or stands on no approval.
 
+use super::outside;
 use crate::case::{Case, HostCase};
 use crate::entry::Party;
 use crate::evidence::host::{CutOff, Host};
@@ -107,7 +108,7 @@ pub(super) fn not_held(case: &Case<'_>) -> Vec<Finding> {
     found.collect()
 }
 
-fn finding(
+pub(super) fn finding(
     case: &Case<'_>,
     host: &HostId,
     (object, name): (Object, &str),
@@ -210,6 +211,7 @@ pub(super) fn isolation<'a>(
     for one in detections(case).iter().filter(|one| one.suspected) {
         not_cut(case, one, limit, &mut found, &mut waits);
     }
+    found.extend(outside::answered(case));
     for (place, host) in case.hosts() {
         for span in host.map(Host::cut_off).unwrap_or_default() {
             without_approval(case, &place.host, &span, report_bd, &mut found, &mut waits);

@@ -20,4 +20,5 @@ mod detection;
 pub(crate) mod flows;
 mod login_methods;
 mod measures;
+mod outside;
 pub(crate) mod reviews;

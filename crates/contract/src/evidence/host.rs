@@ -4,6 +4,7 @@ use super::backups::Backups;
 use super::clocks::Clocks;
 use super::flows::Flows;
 use super::latest::{Latest, Stamp, keep_newer};
+use super::outside::{Outside, Run};
 use super::usage::Usage;
 use crate::act::WorkType;
 use crate::entry::Author;
@@ -17,15 +18,18 @@ use crate::fact::malware::{
     AvDetection, AvEngine, AvGap, AvScan, AvSelfTest, Done, IsolationCause, IsolationState, QuarantineItem,
     QuarantineRestore,
 };
-use crate::fact::network::Listener;
+use crate::fact::network::{Listener, NetInterfaces};
 use crate::fact::server::{AgentGap, HostHeard, HostSilence, HostTwin};
 use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
 use crate::fact::{Coverage, Fact, Part};
 use crate::id::{Digest, EntryNumber};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
+/// The end of an isolation and what was seen just before it may be told in any order.
+const TOGETHER: SignedDuration = SignedDuration::from_secs(5);
 /// Work events kept per host, newest first to be dropped last.
 const WORK_KEPT: usize = 200;
 
@@ -69,6 +73,12 @@ pub struct Host {
     /// Whether it was cut off from the network, newest kept.
     #[serde(with = "super::latest::pairs")]
     pub isolations: BTreeMap<Stamp, IsolationState>,
+    /// How it looked from outside while it was.
+    #[serde(default)]
+    pub outside: Outside,
+    /// The addresses of its interfaces.
+    #[serde(default)]
+    pub addresses: Option<Latest<BTreeSet<IpAddr>>>,
     /// The last harmless sample that was laid out.
     pub selftest: Option<Latest<AvSelfTest>>,
     /// The last scan of everything.
@@ -152,6 +162,41 @@ impl Host {
         times
     }
 
+    /// The time it is cut off that is not over; none where it is connected.
+    pub(crate) fn cut_off_now(&self) -> Option<CutOff> {
+        self.cut_off().pop().filter(|time| time.over.is_none())
+    }
+
+    /// Whether it is cut off from the network, as its agent says.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.isolations.values().next_back().is_some_and(|state| state.isolated)
+    }
+
+    /// How it looks from outside since it was cut off; none where it is connected, or nobody looked yet.
+    #[must_use]
+    pub fn seen_from_outside(&self) -> Option<Run<'_>> {
+        self.seen_during(&self.cut_off_now()?).pop()
+    }
+
+    /// How it looked from outside in one time it was cut off. What answered when it was about to be connected again is left
+    /// out: the instant of that is the host's word, and may be told in any order with the answer.
+    pub(crate) fn seen_during(&self, time: &CutOff) -> Vec<Run<'_>> {
+        let to = time.over.map_or(Timestamp::MAX, |(over, _)| {
+            let before = self.clocks.tolerance(over).saturating_add(TOGETHER);
+            over.observed.saturating_sub(before).unwrap_or(Timestamp::MIN)
+        });
+        self.outside.runs(time.from.received, to)
+    }
+
+    /// The looks from outside of which one is in this entry.
+    #[must_use]
+    pub fn looks_around(&self, entry: EntryNumber) -> Option<Run<'_>> {
+        let times = self.cut_off();
+        let runs = times.iter().flat_map(|time| self.seen_during(time));
+        runs.into_iter().find(|run| run.first.entry <= entry && entry <= run.last.entry)
+    }
+
     /// What brought an isolation about or ended it is kept longer than the looks in between, one every few minutes: however
     /// long it lasts, its beginning is known.
     fn isolation(&mut self, stamp: Stamp, state: &IsolationState) {
@@ -182,6 +227,8 @@ impl Host {
             Fact::QuarantineItem(item) => keep(&mut self.quarantined, stamp, item),
             Fact::QuarantineRestore(restored) => keep(&mut self.released, stamp, restored),
             Fact::IsolationState(state) => self.isolation(stamp, state),
+            Fact::IsolationSeen(seen) if *author == Author::Server => self.outside.enter(stamp, seen),
+            Fact::NetInterfaces(found) => keep_newer(&mut self.addresses, stamp, addresses(found)),
             Fact::AvSelfTest(test) => keep_newer(&mut self.selftest, stamp, test.clone()),
             Fact::AvScan(scan) => keep_newer(&mut self.scan, stamp, scan.clone()),
             Fact::AvGap(gap) => keep_newer(&mut self.not_scanned, stamp, gap.clone()),
@@ -278,6 +325,12 @@ impl Host {
             self.work.pop_first();
         }
     }
+}
+
+/// The addresses without their prefix lengths.
+fn addresses(found: &NetInterfaces) -> BTreeSet<IpAddr> {
+    let all = found.interfaces.iter().flat_map(|interface| &interface.addresses);
+    all.filter_map(|text| text.split('/').next()?.parse().ok()).collect()
 }
 
 fn newest_received(known: Stamp, stamp: Stamp) -> Stamp {

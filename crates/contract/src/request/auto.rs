@@ -14,6 +14,7 @@ use crate::fact::host::CapacitySample;
 use crate::fact::malware::{AvAction, Done};
 use crate::id::{Digest, HostId};
 use crate::request::Window;
+use crate::standing::Sentence;
 use crate::thing::{Object, Thing};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -40,6 +41,8 @@ pub enum Item {
     Action(AvAction, Done),
     /// The machine was cut off from the network: since when, and until when, where it is over.
     CutOff(Timestamp, Option<Timestamp>),
+    /// How it looked from outside meanwhile, since when.
+    FromOutside(Sentence, Timestamp),
     /// An agreed limit.
     Limit(LimitLine),
     /// Use of a resource of a host over these days.

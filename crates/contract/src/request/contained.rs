@@ -4,6 +4,7 @@
 use super::auto::{Auto, Item, Known};
 use crate::entry::{Body, Entry};
 use crate::evidence::host::Host;
+use crate::evidence::outside::View;
 use crate::fact::Fact;
 use crate::fact::malware::{AvAction, AvDetection, Done};
 use jiff::Timestamp;
@@ -46,14 +47,22 @@ pub(super) fn cut_off(known: &Known<'_>, closed: Option<Timestamp>) -> Auto {
     }
 }
 
-/// Times a host was cut off that were not over at this instant, and had begun before the matter was closed.
+/// Times a host was cut off that were not over at this instant, and had begun before the matter was closed, each with what
+/// answered from outside and how it looked last.
 fn spans(host: &Host, at: Timestamp, closed: Option<Timestamp>) -> Vec<Item> {
-    let times =
-        host.cut_off().into_iter().map(|time| (time.from.observed, time.over.map(|(over, _)| over.observed)));
-    let later = times.filter(|(from, over)| {
-        over.is_none_or(|over| over >= at) && closed.is_none_or(|closed| *from <= closed)
-    });
-    later.map(|(from, to)| Item::CutOff(from, to)).collect()
+    let mut items = Vec::new();
+    for time in host.cut_off() {
+        let (from, over) = (time.from.observed, time.over.map(|(over, _)| over.observed));
+        if over.is_some_and(|over| over < at) || closed.is_some_and(|closed| from > closed) {
+            continue;
+        }
+        items.push(Item::CutOff(from, over));
+        let runs = host.seen_during(&time);
+        let last = runs.last().map(|run| run.first);
+        let told = runs.iter().filter(|run| run.view == View::Answers || last == Some(run.first));
+        items.extend(told.map(|run| Item::FromOutside(run.words(), run.first.observed)));
+    }
+    items
 }
 
 /// Whether it was put into the quarantine or removed, at once or later.
@@ -180,6 +189,37 @@ mod tests {
         let first = cut(11, Some(at(2_000)));
         assert_eq!(shown(&entries).0, Auto::Known(vec![first.clone(), cut(3_000, None)]));
         assert_eq!(shown_until(&entries, Some(at(2_500))).0, Auto::Known(vec![first]));
+    }
+
+    #[test]
+    fn how_it_looked_from_outside_is_said_beside_it() {
+        let seen = |minute: i64, what: Value| {
+            let mut entry = told(minute, what);
+            (entry.author, entry.seq) = (Author::Server, None);
+            entry
+        };
+        let silent = |minute| seen(minute, json!({ "kind": "isolation.seen", "tried": ["192.0.2.9:22"] }));
+        let answers = |minute| {
+            let door = ["192.0.2.9:22"];
+            seen(minute, json!({ "kind": "isolation.seen", "tried": door, "answered": door }))
+        };
+        let mut story = vec![found(10, "quarantined", "done"), isolated(11, true)];
+        let says = |entries: &[Entry]| match shown(entries).0 {
+            Auto::Known(items) => items
+                .into_iter()
+                .filter_map(|item| match item {
+                    Item::FromOutside(words, since) => Some((words.ja, since)),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        assert_eq!(says(&story), []);
+        story.extend([silent(12), silent(22), answers(32), silent(42), isolated(60, false), answers(61)]);
+        let said = says(&story);
+        let [(open, since), (dark, last)] = &said[..] else { panic!("{said:?}") };
+        assert!(open.contains("192.0.2.9:22") && *since == at(32), "an answer is not forgotten: {said:?}");
+        assert!(dark.contains("応答がありません") && *last == at(42), "{said:?}");
     }
 
     #[test]

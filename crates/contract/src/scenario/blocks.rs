@@ -97,6 +97,7 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "asset" => asset(&line),
         "backup" | "checked" | "restored" => backup(&line),
         "engine" | "scanned" | "missed" => protection::protection(&line),
+        "outside" => protection::outside(&line),
         "ask" => ask(&line),
         "approve" | "refuse" | "return" | "revoke" | "consult" | "confirm" | "phone" | "use" | "report"
         | "withdraw" | "done" => step(&line),

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use yakujo_contract::act::Act;
 use yakujo_contract::court::Court;
 use yakujo_contract::entry::{Author, Body, Entry, Party};
+use yakujo_contract::evidence::outside::View;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::OrderResult;
 use yakujo_contract::fact::malware::{AvDetection, IsolationCause};
-use yakujo_contract::id::{HostId, RequestId};
+use yakujo_contract::id::{EntryNumber, HostId, RequestId};
 use yakujo_contract::request::form::Form;
 use yakujo_contract::request::{Filled, Step};
 use yakujo_contract::standing::{Sentence, Standing};
@@ -167,6 +168,7 @@ pub fn of_entry(court: &Court, number: u64, entry: &Entry) -> Vec<Notice> {
             let told = Telling { court, number, at: entry.received, to: Party::Contractor };
             vec![told.notice("silence", Kind::Silence, Urgency::Urgent, sentence, format!("/hosts/{host}"))]
         }
+        Body::Fact(Fact::IsolationSeen(_)) => from_outside(court, number, entry),
         Body::Fact(fact) => of_fact(number, entry, fact),
     }
 }
@@ -205,6 +207,29 @@ fn of_fact(number: u64, entry: &Entry, fact: &Fact) -> Vec<Notice> {
             link,
             at: entry.received,
         }
+    };
+    [Party::City, Party::Contractor].map(notice).into()
+}
+
+/// A host that is cut off answered from outside: told once, until it is silent again.
+fn from_outside(court: &Court, number: u64, entry: &Entry) -> Vec<Notice> {
+    let Some(host) = &entry.host else { return Vec::new() };
+    let known = court.evidence().hosts.get(host);
+    let run = known.and_then(|known| known.looks_around(EntryNumber(number)));
+    let Some(run) = run.filter(|run| run.view == View::Answers) else { return Vec::new() };
+    let sentence = Sentence::new(
+        format!("遮断中のホスト {host} が外から応答しました。"),
+        format!("The host {host}, which is cut off, answers from outside."),
+    );
+    let notice = |party: Party| Notice {
+        key: format!("outside/{}", run.first.entry.0),
+        party,
+        circle: Circle::All,
+        kind: Kind::Incident,
+        urgency: Urgency::Urgent,
+        sentence: sentence.clone(),
+        link: format!("/ledger/{}", run.first.entry.0),
+        at: entry.received,
     };
     [Party::City, Party::Contractor].map(notice).into()
 }

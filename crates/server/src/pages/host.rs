@@ -2,10 +2,11 @@
 
 use super::block::{self, Block, Cell, Link, Table, Tone};
 use super::duty;
+use super::era;
 use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
-use super::words;
+use super::words::{self, Lang};
 use crate::audience::Audience;
 use yakujo_contract::act::Matter;
 use yakujo_contract::court::Court;
@@ -125,7 +126,26 @@ fn isolation(visit: &Visit, host: &Host) -> Cell {
         Cell::link(format!("{}/requests/{request}", visit.base()), label)
     }));
     cells.push(block::entries(&visit.base(), &[stamp.entry]));
+    if state.isolated {
+        cells.extend(from_outside(visit, host));
+    }
     Cell::Many(cells)
+}
+
+/// How a host that is cut off looks from outside: since when, and as of when.
+fn from_outside(visit: &Visit, host: &Host) -> Vec<Cell> {
+    let Some(run) = host.seen_from_outside() else {
+        let not_yet = visit.of("外からはまだ確かめていません。", "Nobody has tried it from outside yet.");
+        return vec![Cell::text(not_yet)];
+    };
+    let (since, last) =
+        (era::wareki(visit.lang, run.first.observed), era::wareki(visit.lang, run.last.observed));
+    let words = visit.lang.say(&run.words());
+    let text = match visit.lang {
+        Lang::Ja => format!("外からの確認：{words}（{since}から。最後の記録は{last}）"),
+        Lang::En => format!("From outside: {words} (since {since}; last on record {last})"),
+    };
+    vec![Cell::text(text), block::entries(&visit.base(), &[run.first.entry, run.last.entry])]
 }
 
 type Listed = (Table, Option<String>);

@@ -410,6 +410,13 @@ fn of_item(visit: &Visit, item: &Item) -> Cell {
             Cell::text(format!("{action}（{done}）"))
         }
         Item::CutOff(from, to) => Cell::text(cut_off(lang, *from, *to)),
+        Item::FromOutside(words, since) => {
+            let since = era::wareki(lang, *since);
+            Cell::text(match lang {
+                Lang::Ja => format!("遮断中の外からの確認：{}（{since}から）", words.ja),
+                Lang::En => format!("From outside: {} (since {since})", words.en),
+            })
+        }
         Item::Limit(line) => {
             let limit = words::amount(&line.resource, line.limit);
             let host = line.host.as_ref().map_or("", yakujo_contract::id::HostId::as_str);

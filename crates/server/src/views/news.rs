@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 impl Views {
-    /// Numbers of the entries from this one on that people made, or that tell of a silence, of malware, or of what an agent
-    /// did by itself or by an order; lowest first.
+    /// Numbers of the entries from this one on that people made, or that tell of a silence, of malware, of a host that is cut off, or of what an
+    /// agent did by itself or by an order; lowest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -14,7 +14,7 @@ impl Views {
         let from = i64::try_from(from).map_err(damaged)?;
         let rows = sqlx::query(
             "SELECT number FROM entry WHERE number >= ?1 AND party IS NOT NULL UNION
-             SELECT number FROM entry WHERE kind IN ('host.silence', 'av.detection', 'isolation.state', 'order.outcome')
+             SELECT number FROM entry WHERE kind IN ('host.silence', 'av.detection', 'isolation.state', 'isolation.seen', 'order.outcome')
              AND number >= ?1 ORDER BY number LIMIT ?2",
         );
         let rows = rows.bind(from).bind(limit).fetch_all(&self.pool).await?;

@@ -216,3 +216,47 @@ async fn the_citys_quarterly_review_of_accounts_is_told_before_it_is_due_and_cou
     assert!(over.iter().any(|text| text.contains("過ぎました（市の番）")), "{over:?}");
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_a_host_that_is_cut_off_is_told_once_to_both_and_again_after_a_silence() {
+    let site = Site::start().await;
+    let (office, host): (_, yakujo_contract::id::HostId) = (site.office("main"), "web-1".parse().unwrap());
+    let fact =
+        |value: serde_json::Value| serde_json::from_value::<yakujo_contract::fact::Fact>(value).unwrap();
+    let isolated =
+        fact(serde_json::json!({ "kind": "isolation.state", "isolated": true, "allowed_peers": [],
+        "ruleset": "ab".repeat(32), "blocked_packets": 0, "verified_at": site.clock.now(),
+        "unreachable_from_outside": "unsaid" }));
+    let told = NumberedFact { seq: 1, observed: site.clock.now(), fact: isolated };
+    office.store_facts(host.clone(), 1, vec![told]).await.unwrap();
+    // The server itself knows no address of this host, and says so once.
+    for _ in 0..200 {
+        let looked =
+            office.court().evidence().hosts.get(&host).is_some_and(|it| it.seen_from_outside().is_some());
+        if looked {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let door = ["192.0.2.9:22"];
+    let silent = || fact(serde_json::json!({ "kind": "isolation.seen", "tried": door }));
+    let answers = || fact(serde_json::json!({ "kind": "isolation.seen", "tried": door, "answered": door }));
+    for seen in [silent(), answers(), answers(), silent(), answers()] {
+        site.clock.pass(jiff::SignedDuration::from_mins(1));
+        office.state(Some(host.clone()), seen).await.unwrap();
+    }
+    let words = "遮断中のホスト web-1 が外から応答しました";
+    let city = site.person("main", Role::CityStaff).await;
+    for mut browser in [site.sign_in(&city).await, site.contractor().await] {
+        let mut count = 0;
+        for _ in 0..100 {
+            count = browser.get("/c/main/notices").await.body.matches(words).count();
+            if count == 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(count, 2);
+    }
+    site.stop().await;
+}

@@ -1,6 +1,7 @@
 //! Blocks of malware protection.
 
 use super::{Line, Read, fact};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// `engine HOST TIME [product=none] [daemon=blind] [real=off] [made=TIME] [excluded=/srv/www] [instead=osquery]`: the
@@ -26,4 +27,29 @@ pub(super) fn protection(line: &Line<'_>) -> Read<Vec<Value>> {
         _ => json!({ "kind": "av.gap", "why": "events_lost", "from": at, "to": at, "files": 0 }),
     };
     Ok(vec![fact(host, at, at, told)])
+}
+
+/// The server says so often how a host looks from outside.
+const SEEN: SignedDuration = SignedDuration::from_mins(10);
+
+/// `outside HOST silent|answers|refuses|REASON TIME [to=TIME] [door=192.0.2.9:443]`: how a host that is cut off looks from
+/// outside, told again every ten minutes; a reason is why it could not be tried (`no_network`).
+pub(super) fn outside(line: &Line<'_>) -> Read<Vec<Value>> {
+    let (host, what, from) = (line.word(1)?, line.word(2)?, line.when(3)?);
+    let doors = [line.pair("door").unwrap_or("192.0.2.9:443")];
+    let told = match what {
+        "silent" => json!({ "kind": "isolation.seen", "tried": doors }),
+        "answers" => json!({ "kind": "isolation.seen", "tried": doors, "answered": doors }),
+        "refuses" => json!({ "kind": "isolation.seen", "tried": doors, "refused": doors }),
+        why => json!({ "kind": "isolation.seen", "tried": [], "untried": why }),
+    };
+    let (mut all, mut at) = (Vec::new(), from);
+    let to = line.time("to")?.unwrap_or(from);
+    while at <= to && all.len() <= super::MOST {
+        all.push(
+            json!({ "v": 1, "author": "server", "host": host, "observed": at, "received": at, "fact": told }),
+        );
+        at = at.checked_add(SEEN).map_err(|error| error.to_string())?;
+    }
+    Ok(all)
 }
