@@ -145,6 +145,8 @@ enum Said {
 fn one(jobs: &Jobs, job: &BackupJob, work: Work, ended: &watch::Receiver<()>) -> Option<Said> {
     let mut command = Command::new(&jobs.program);
     command.args(["backup-job", "--folder"]).arg(&jobs.folder).args([work.word(), &job.name]);
+    // It ends with this process: its result would go to nobody, and the next one starts it again.
+    command.arg("--parent").arg(std::process::id().to_string());
     // A group of its own, so that what it started ends with it.
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = match command.spawn() {

@@ -78,6 +78,9 @@ pub enum StartError {
         "the parts of the agent cannot reach each other in {0}: use a shorter path, and check its rights"
     )]
     Socket(PathBuf, #[source] std::io::Error),
+    /// The loop of the collectors ended.
+    #[error("nothing is observed any more: what was wrong stands above")]
+    Observing,
     /// Rights that are not needed could not be given up.
     #[error("the agent does not start with rights it cannot give up: {0}")]
     Confine(std::io::Error),

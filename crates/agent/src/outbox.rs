@@ -103,6 +103,8 @@ impl Outbox {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // There is no folder for temporary files where the agent may write.
+            .pragma("temp_store", "memory")
             .busy_timeout(Duration::from_secs(5));
         // One connection: the numbers are given one after the other.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;

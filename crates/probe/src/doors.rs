@@ -14,6 +14,8 @@ pub enum Door {
     Refused,
     /// Nothing came back.
     Silent,
+    /// Somebody said that there is no way: the host itself, a device before it, or this machine.
+    NoWay,
     /// The prober's own machine has no way out.
     NoNetwork,
 }
@@ -35,10 +37,9 @@ async fn knock(at: SocketAddr) -> Door {
     match dial::connect(&endpoint).await {
         Ok(_) => Door::Open,
         Err(DialError::Refused) => Door::Refused,
+        Err(DialError::Unreachable(_)) => Door::NoWay,
         Err(DialError::NoNetwork(_)) => Door::NoNetwork,
-        Err(DialError::Name | DialError::Forbidden(_) | DialError::Timeout | DialError::Unreachable(_)) => {
-            Door::Silent
-        }
+        Err(DialError::Name | DialError::Forbidden(_) | DialError::Timeout) => Door::Silent,
     }
 }
 

@@ -210,13 +210,19 @@ async fn tried(plan: &Plan) -> IsolationSeen {
         return IsolationSeen { left, ..nothing(Untried::NoDoor) };
     }
     let found = knock_all(plan.address, &ports).await;
-    let those = |wanted: Door| found.iter().filter(|(_, door)| *door == wanted).map(|(at, _)| *at).collect();
-    let (answered, refused): (Vec<_>, Vec<_>) = (those(Door::Open), those(Door::Refused));
+    let those = |wanted: Door| {
+        found.iter().filter(|(_, door)| *door == wanted).map(|(at, _)| *at).collect::<Vec<_>>()
+    };
+    let (answered, mut refused) = (those(Door::Open), those(Door::Refused));
     let untried = if answered.is_empty() && refused.is_empty() {
         own_fault(plan, found.iter().any(|(_, door)| *door == Door::NoNetwork)).await
     } else {
         None
     };
+    if untried.is_none() {
+        // Not this machine's own word: whoever says so, this is not the darkness of a host that is cut off.
+        refused.extend(those(Door::NoWay));
+    }
     IsolationSeen { tried: found.iter().map(|(at, _)| *at).collect(), answered, refused, left, untried }
 }
 

@@ -27,6 +27,7 @@ pub fn run(data: &Path, arguments: &Agent) -> anyhow::Result<ExitCode> {
             "this host is not enrolled: get a code with `yakujo host enrol NAME` on the server, then \
              `yakujo agent --server https://SERVER:8443 --code-file FILE`"
         );
+        parts::confine::unreadable()?;
         let end = crate::up::ended();
         supervise(plan(data, folder)?, end).await.context("the agent has ended")?;
         Ok(ExitCode::SUCCESS)
@@ -47,7 +48,7 @@ fn plan(data: &Path, folder: PathBuf) -> anyhow::Result<Plan> {
 /// Runs one part until it is told to end.
 pub fn part(data: &Path, arguments: &PartOf) -> anyhow::Result<ExitCode> {
     let folder = data.join("agent");
-    let part = arguments.part.into();
+    let part: Part = arguments.part.into();
     yakujo_agent::parts::end_with(arguments.parent)
         .context("a part is started by `yakujo agent`, not by hand")?;
     yakujo_agent::parts::confine::confine(part, &folder)?;

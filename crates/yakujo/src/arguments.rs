@@ -415,6 +415,9 @@ pub struct BackupJob {
     /// Hand the result to the agent, by this file named in its `backup_results`
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
+    /// The agent's process that starts it, and with which it ends
+    #[arg(long, value_name = "PID", hide = true)]
+    pub parent: Option<u32>,
 }
 
 /// What is done with a job.

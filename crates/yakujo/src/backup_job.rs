@@ -15,6 +15,9 @@ use yakujo_contract::fact::Fact;
 
 /// Runs the command. A job that failed is a fact, too: the exit code says whether there is one.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(parent) = arguments.parent {
+        yakujo_agent::parts::end_with(parent)?;
+    }
     let file = settings::load(&arguments.folder)?;
     let own = file.backups.iter().find(|job| job.name == arguments.job).with_context(|| {
         let known: Vec<&str> = file.backups.iter().map(|job| job.name.as_str()).collect();

@@ -191,7 +191,8 @@ impl Room<'_> {
     /// Whether a file that was asked for before came in.
     fn came_in(&self, id: (u64, u64), detection: &AvDetection) -> Moved {
         for (item, note) in self.vaults.iter().flat_map(|vault| vault.records.items()) {
-            if note.place == Place::Held && note.inode == id && note.from == detection.path {
+            let is_it = note.inode == id && note.from == detection.path && note.digest == detection.digest;
+            if note.place == Place::Held && is_it {
                 return Moved::Tried(Box::new(note.told(item)));
             }
         }

@@ -36,8 +36,12 @@ pub async fn run(mut settings: Settings, turn: Turn, end: impl Future) -> Result
         let epoch = link.recall(EPOCH_KEY).await?.unwrap_or_default();
         link.put_with((settings.clock)(), &[started(epoch)], &[]).await?;
     }
-    let observing = observing::start(settings, Notebook::Keeper(link), ended)?;
-    end.await;
+    let mut observing = observing::start(settings, Notebook::Keeper(link), ended)?;
+    tokio::select! {
+        _ = end => {}
+        // A collector that observes nothing must not look like one that does.
+        _ = &mut observing => return Err(StartError::Observing),
+    }
     // Nobody listening means that all have ended.
     let _ = tell_end.send(());
     all_end(vec![following, observing]).await;

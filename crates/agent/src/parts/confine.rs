@@ -12,6 +12,7 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetError, RulesetStatus, path_beneath_rules,
 };
+use rustix::process::DumpableBehavior;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::collections::BTreeMap;
 use std::io::{Error, Result as IoResult};
@@ -41,12 +42,13 @@ pub fn confine(part: Part, folder: &Path) -> Result<(), StartError> {
     let confined = match part {
         Part::Keep => keeper(folder),
         Part::Collect => collect(),
-        Part::Save => keep(SAVES),
+        Part::Save => keep(SAVES).and_then(|()| refuse(&[])),
     };
     confined.map_err(StartError::Confine)
 }
 
 fn keeper(folder: &Path) -> IoResult<()> {
+    unreadable()?;
     keep(CapabilitySet::empty())?;
     match restrict(folder).map_err(Error::other)? {
         RulesetStatus::FullyEnforced => {}
@@ -63,6 +65,14 @@ fn collect() -> IoResult<()> {
     events::prepare();
     keep(COLLECTS)?;
     refuse(&[libc::SYS_listen, libc::SYS_fanotify_init])
+}
+
+/// Nobody of the same account reads or writes the memory of this process.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn unreadable() -> IoResult<()> {
+    Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 /// Keeps these rights, where they were there, for this process and what it starts.
@@ -83,6 +93,8 @@ fn restrict(folder: &Path) -> Result<RulesetStatus, RulesetError> {
         .create()?
         .add_rules(path_beneath_rules(KEEPER_READS, read & !AccessFs::Execute))?
         .add_rules(path_beneath_rules(["/dev/null"], AccessFs::WriteFile))?
+        // Whether it is another version than before is read from the program.
+        .add_rules(path_beneath_rules(std::env::current_exe(), AccessFs::ReadFile))?
         .add_rules(path_beneath_rules([folder], all & !AccessFs::Execute))?
         .restrict_self()?;
     Ok(status.ruleset)
@@ -109,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_core_has_its_folder_and_the_network_and_nothing_else() {
+    fn the_keeper_has_its_folder_and_the_network_and_nothing_else() {
         let own = tempfile::tempdir().unwrap();
         let folder = own.path().join("agent");
         std::fs::create_dir(&folder).unwrap();
@@ -129,6 +141,29 @@ mod tests {
             std::fs::write(folder.join("own"), "own").unwrap();
             std::os::unix::net::UnixListener::bind(folder.join("keep.sock")).unwrap();
             assert!(rustix::thread::capabilities(None).unwrap().permitted.is_empty());
+        });
+    }
+
+    #[test]
+    fn an_outbox_that_is_full_gives_way_where_nothing_else_may_be_written() {
+        let own = tempfile::tempdir().unwrap();
+        let beat = |number: u32| {
+            let job = yakujo_contract::fact::agent::AgentStop { reason: format!("{number:0200}") };
+            yakujo_contract::fact::Fact::AgentStop(job)
+        };
+        within(Part::Keep, own.path(), || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let outbox = crate::outbox::Outbox::open(own.path(), "run".to_owned(), Default::default());
+                let outbox = outbox.await.unwrap();
+                for batch in 0..20 {
+                    let facts: Vec<_> = (0..500).map(|number| beat(batch * 500 + number)).collect();
+                    outbox.put(jiff::Timestamp::UNIX_EPOCH, &facts).await.unwrap();
+                }
+                // All of them get new numbers, which SQLite sorts somewhere.
+                outbox.move_behind(0, 1_000_000).await.unwrap();
+                assert!(outbox.depth().await.unwrap().0 >= 10_000);
+            });
         });
     }
 

@@ -166,7 +166,8 @@ impl Link {
     /// Asks until there is an answer.
     async fn ask(&self, line: &mut Line, question: &Question) -> Result<Reply, OutboxError> {
         let bytes = framed(question).map_err(OutboxError::Folder)?;
-        let mut ended = self.ended.clone();
+        // Never marked as seen, so that it stays true.
+        let is_over = || self.ended.has_changed().unwrap_or(true);
         let mut last = None;
         let (began, mut is_told) = (Instant::now(), false);
         loop {
@@ -183,13 +184,10 @@ impl Link {
                     }
                 }
             }
-            if last.is_none() && ended.has_changed().unwrap_or(true) {
-                last = Some(Instant::now() + LAST);
+            if is_over() {
+                last.get_or_insert(Instant::now() + LAST);
             }
-            tokio::select! {
-                _ = ended.changed(), if last.is_none() => {}
-                () = tokio::time::sleep(AGAIN) => {}
-            }
+            tokio::time::sleep(AGAIN).await;
         }
     }
 
@@ -290,6 +288,18 @@ mod tests {
         assert_eq!(link.waiting().await.unwrap(), 1);
         // Who could say something is gone: nothing is waited for.
         assert_eq!(link.permit().await.unwrap(), Permit { is_heard: true, quarantine: None });
+    }
+
+    #[tokio::test]
+    async fn a_keeper_that_stays_away_is_not_asked_for_ever_once_the_agent_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let (end, ended) = watch::channel(());
+        let link = Link::new(folder.path(), Part::Collect, ended).unwrap();
+        let asks = tokio::spawn(async move { link.waiting().await });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        end.send(()).unwrap();
+        let failed = tokio::time::timeout(LAST * 2, asks).await.unwrap().unwrap();
+        assert!(failed.is_err());
     }
 
     #[tokio::test]

@@ -5,11 +5,15 @@ use super::{Part, gate_socket, hand_socket, listen};
 use crate::malware::opens::line;
 use crate::settings::{self, AgentFile};
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{UnixListener, UnixStream};
@@ -69,7 +73,8 @@ struct Running {
 pub async fn supervise(plan: Plan, end: impl Future) -> Result<(), Failed> {
     let file = settings::load(&plan.folder)?;
     let gate = listen::open(&gate_socket(&plan.folder))?;
-    tokio::spawn(accept(gate, plan.gate.clone(), Serves::Gate));
+    let collector = Arc::new(AtomicU32::new(0));
+    tokio::spawn(accept(gate, plan.gate.clone(), Serves::Gate(collector.clone())));
     let hand = listen::open(&hand_socket(&plan.folder))?;
     match plan.hand.clone() {
         Some(words) => drop(tokio::spawn(accept(hand, words, Serves::Hand))),
@@ -77,7 +82,8 @@ pub async fn supervise(plan: Plan, end: impl Future) -> Result<(), Failed> {
         None => std::fs::remove_file(hand_socket(&plan.folder))?,
     }
     let (tell, mut due) = mpsc::unbounded_channel();
-    let mut parts = Parts { plan, tell, running: Vec::new(), pause: PAUSES[0] };
+    let (running, pauses) = (Vec::new(), BTreeMap::new());
+    let mut parts = Parts { plan, tell, running, pauses, collector };
     let result = tokio::select! {
         _ = end => Ok(()),
         failed = parts.run(&file, &mut due) => failed,
@@ -91,7 +97,9 @@ struct Parts {
     /// Tells which part is to be started again.
     tell: mpsc::UnboundedSender<Part>,
     running: Vec<Running>,
-    pause: Duration,
+    pauses: BTreeMap<Part, Duration>,
+    /// The process that may have a gate started.
+    collector: Arc<AtomicU32>,
 }
 
 impl Parts {
@@ -118,6 +126,9 @@ impl Parts {
         let mut command = command(&self.plan.part)?;
         command.arg(part.word()).arg("--parent").arg(std::process::id().to_string()).args(further);
         let child = command.stdin(Stdio::null()).spawn()?;
+        if part == Part::Collect {
+            self.collector.store(child.id(), Ordering::Relaxed);
+        }
         self.running.push(Running { part, child, since: Instant::now() });
         Ok(())
     }
@@ -132,10 +143,11 @@ impl Parts {
             return Err(Failed::Ended { part: part.word(), status });
         }
         let [first, longest] = PAUSES;
-        self.pause = if gone.since.elapsed() >= LASTED { first } else { self.pause };
+        let pause =
+            self.pauses.get(&part).filter(|_| gone.since.elapsed() < LASTED).copied().unwrap_or(first);
+        self.pauses.insert(part, pause.saturating_mul(2).min(longest));
         tracing::warn!("the part `{}` of the agent ended with {status} and is started again", part.word());
-        let (tell, pause) = (self.tell.clone(), self.pause);
-        self.pause = pause.saturating_mul(2).min(longest);
+        let tell = self.tell.clone();
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;
             // Nobody listening means that the agent ends.
@@ -146,6 +158,10 @@ impl Parts {
 
     /// Ends what observes, then the keeper.
     async fn end(&mut self) {
+        let keeps = self.running.iter().any(|running| running.part == Part::Keep);
+        if !keeps && let Err(error) = self.start(Part::Keep, &["--again"]) {
+            tracing::error!("what was seen last cannot be kept: {error}");
+        }
         let (keeper, others): (Vec<_>, Vec<_>) =
             self.running.drain(..).partition(|running| running.part == Part::Keep);
         for group in [others, keeper] {
@@ -182,29 +198,44 @@ fn pid_of(child: &Child) -> Option<Pid> {
     Pid::from_raw(i32::try_from(child.id()).ok()?)
 }
 
-#[derive(Debug, Clone, Copy)]
+/// What is started for whom.
+#[derive(Debug, Clone)]
 enum Serves {
+    /// The part that acts, for any part: it believes orders alone.
     Hand,
-    Gate,
+    /// The gate, for the collector alone.
+    Gate(Arc<AtomicU32>),
+}
+
+impl Serves {
+    fn may_ask(&self, stream: &UnixStream) -> bool {
+        let pid =
+            stream.peer_cred().ok().and_then(|other| other.pid()).and_then(|pid| u32::try_from(pid).ok());
+        listen::is_own(stream)
+            && match self {
+                Self::Hand => true,
+                Self::Gate(collector) => pid == Some(collector.load(Ordering::Relaxed)),
+            }
+    }
 }
 
 /// Starts a process for everybody who connects.
 async fn accept(listener: UnixListener, words: Vec<OsString>, serves: Serves) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if listen::is_own(&stream) => {
-                let words = words.clone();
+            Ok((stream, _)) if serves.may_ask(&stream) => {
+                let (words, serves) = (words.clone(), serves.clone());
                 tokio::spawn(async move {
                     let served = match serves {
                         Serves::Hand => hand(stream, &words).await,
-                        Serves::Gate => gate(stream, &words).await,
+                        Serves::Gate(_) => gate(stream, &words).await,
                     };
                     if let Err(error) = served {
                         tracing::error!("what was asked for could not be started: {error}");
                     }
                 });
             }
-            Ok(_) => tracing::warn!("somebody else than a part of the agent was refused"),
+            Ok(_) => tracing::warn!("somebody who may not ask for it was refused"),
             Err(error) => {
                 tracing::warn!("a part of the agent cannot connect: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -218,7 +249,8 @@ fn command(words: &[OsString]) -> std::io::Result<Command> {
         return Err(std::io::Error::other("no command starts it"));
     };
     let mut command = Command::new(program);
-    command.args(words);
+    // A group of its own: Ctrl-C in a terminal is for this process, which ends the others in order.
+    command.arg0("yakujo").args(words).process_group(0);
     Ok(command)
 }
 
@@ -332,7 +364,10 @@ mod tests {
         let (end, ended) = oneshot::channel::<()>();
         let running = tokio::spawn(supervise(plan(folder.path(), "while :; do sleep 0.05; done"), ended));
         until(&log, |text| text.contains("keep")).await;
-        let held = Stream::connect(gate_socket(folder.path())).unwrap();
+        let listener = listen::open(&folder.path().join("gates")).unwrap();
+        let own = Arc::new(AtomicU32::new(std::process::id()));
+        let gates = tokio::spawn(accept(listener, plan(folder.path(), "").gate, Serves::Gate(own.clone())));
+        let held = Stream::connect(folder.path().join("gates")).unwrap();
         let (_own, its) = line::pair().unwrap();
         line::hand_over(held.as_fd(), its.as_fd()).unwrap();
         let gate = pid_of_line(&until(&log, |text| text.contains("gate")).await, "gate");
@@ -344,6 +379,11 @@ mod tests {
             assert!(turn < 100, "the gate outlives the line");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        own.store(1, Ordering::Relaxed);
+        let mut other = Stream::connect(folder.path().join("gates")).unwrap();
+        let refused = tokio::task::spawn_blocking(move || other.read(&mut [0]).unwrap());
+        assert_eq!(refused.await.unwrap(), 0, "only the collector has gates started");
+        gates.abort();
         let socket = hand_socket(folder.path());
         let asked = tokio::task::spawn_blocking(move || {
             let mut hand = Stream::connect(socket).unwrap();
