@@ -60,52 +60,26 @@ const fn example(package: &'static str, name: &'static str) -> [&'static str; 7]
     ["run", "--release", "--locked", "--package", package, "--example", name]
 }
 
+/// A story, optimised: with the features of the whole workspace, as the story itself builds the programs it starts.
+const fn story(name: &'static str) -> [&'static str; 9] {
+    ["test", "--release", "--locked", "--workspace", "--test", "it", "--", name, "--nocapture"]
+}
+
 const SOAKS: &[Named] = &[
     Named {
         name: "kills",
         what: "facts sent = stored + declared lost: 100 runs (or YAKUJO_RUNS) of kills, cuts, full disks, replays",
-        // With the features of the whole workspace, as the story itself builds what it kills.
-        commands: &[&[
-            "test",
-            "--release",
-            "--locked",
-            "--workspace",
-            "--test",
-            "it",
-            "--",
-            "losses::",
-            "--nocapture",
-        ]],
+        commands: &[&story("losses::")],
     },
     Named {
         name: "parts",
         what: "kill -9 of every process of agent and server, 1,000 times (or YAKUJO_KILLS): all told once, no gap",
-        commands: &[&[
-            "test",
-            "--release",
-            "--locked",
-            "--workspace",
-            "--test",
-            "it",
-            "--",
-            "parts::",
-            "--nocapture",
-        ]],
+        commands: &[&story("parts::")],
     },
     Named {
         name: "idle",
         what: "what the agent costs a quiet host: 10 minutes (or YAKUJO_SECONDS) within 1 % of a core, each part in its memory",
-        commands: &[&[
-            "test",
-            "--release",
-            "--locked",
-            "--workspace",
-            "--test",
-            "it",
-            "--",
-            "idle::",
-            "--nocapture",
-        ]],
+        commands: &[&story("idle::")],
     },
     Named {
         name: "day",

@@ -21,6 +21,7 @@ use act::hand::Hand;
 use deliver::{DeliverError, Line};
 use jiff::Timestamp;
 use outbox::{Outbox, OutboxError};
+use parts::Notebook;
 use parts::keep::Keeper;
 use reading::Sources;
 use std::net::SocketAddr;
@@ -86,7 +87,7 @@ pub enum StartError {
     Confine(std::io::Error),
 }
 
-/// A running agent in one process.
+/// What runs in one process until it is stopped.
 pub struct Handle {
     end: signal::Sender<()>,
     tasks: Vec<JoinHandle<()>>,
@@ -97,15 +98,10 @@ impl Handle {
     pub async fn stop(self) {
         // Nobody listening means that all have ended.
         let _ = self.end.send(());
-        all_end(self.tasks).await;
-    }
-}
-
-/// Waits until these have ended.
-async fn all_end(tasks: Vec<JoinHandle<()>>) {
-    for task in tasks {
-        if let Err(error) = task.await {
-            tracing::error!("a part of the agent failed: {error}");
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!("a part of the agent failed: {error}");
+            }
         }
     }
 }
@@ -117,7 +113,8 @@ async fn all_end(tasks: Vec<JoinHandle<()>>) {
 pub async fn start(mut settings: Settings) -> Result<Handle, StartError> {
     settings.load()?;
     let (end, ended) = signal::channel(());
-    let Keeper { notebook, permitted, mut tasks } = Keeper::start(&settings, &ended).await?;
+    let Keeper { outbox, news, permitted, mut tasks } = Keeper::start(&settings, &ended).await?;
+    let notebook = Notebook::Outbox(outbox, news);
     settings.sources.permitted = permitted;
     tasks.extend(parts::save::start(&settings, &notebook, &ended));
     tasks.push(observing::start(settings, notebook, ended)?);

@@ -294,13 +294,7 @@ impl Outbox {
     /// # Errors
     /// When the data base does not answer.
     pub async fn recall_all(&self, prefix: &str) -> Result<Vec<(String, String)>, OutboxError> {
-        let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT substr(key, length(?1) + 1), value FROM memory WHERE substr(key, 1, length(?1)) = ?1",
-        )
-        .bind(prefix)
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows)
+        self.recall_some(prefix, "", i64::MAX).await
     }
 
     /// As [`Outbox::recall_all`], at most so many, in the order of their keys, behind the one that is named.

@@ -72,14 +72,19 @@ pub fn gate_socket(folder: &Path) -> PathBuf {
     folder.join("gate.sock")
 }
 
+/// The process that started this one; none where that has no number here.
+#[must_use]
+pub fn parent() -> Option<u32> {
+    rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
+}
+
 /// Ends this process when the one that started it ends, however that came about.
 ///
 /// # Errors
 /// When that one has ended already, or the kernel refuses.
 pub fn end_with(parent: u32) -> std::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
-    if now == Some(parent) {
+    if self::parent() == Some(parent) {
         Ok(())
     } else {
         Err(std::io::Error::other("the process that started this one has ended"))

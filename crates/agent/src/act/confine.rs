@@ -75,14 +75,10 @@ pub fn confine(folder: &Path, ask: &Ask, now: Timestamp) -> Result<(), ActError>
     };
     refuse_calls(BTreeMap::new())
         .map_err(|error| ActError::File(folder.to_owned(), std::io::Error::other(error)))?;
-    match restrict(folder, &reach) {
-        Ok(RulesetStatus::FullyEnforced) => Ok(()),
-        Ok(RulesetStatus::PartiallyEnforced | RulesetStatus::NotEnforced) => {
-            tracing::warn!("this kernel confines the part that acts less than it could: use a newer one");
-            Ok(())
-        }
-        Err(error) => Err(ActError::File(folder.to_owned(), std::io::Error::other(error))),
-    }
+    let status = restrict(folder, &reach)
+        .map_err(|error| ActError::File(folder.to_owned(), std::io::Error::other(error)))?;
+    say_where_less(&status, "the part that acts");
+    Ok(())
 }
 
 fn reach(folder: &Path, ask: &Ask, pinned: Option<&Pinned>) -> Reach {
@@ -130,6 +126,16 @@ fn restrict(folder: &Path, reach: &Reach) -> Result<RulesetStatus, RulesetError>
         .add_rules(path_beneath_rules(&reach.writes, all & !AccessFs::Execute))?
         .restrict_self()?;
     Ok(status.ruleset)
+}
+
+/// Says in the log where this kernel confines something less than it was asked to.
+pub(crate) fn say_where_less(status: &RulesetStatus, what: &str) {
+    match status {
+        RulesetStatus::FullyEnforced => {}
+        RulesetStatus::PartiallyEnforced | RulesetStatus::NotEnforced => {
+            tracing::warn!("this kernel confines {what} less than it could: use a newer one");
+        }
+    }
 }
 
 /// Gives up the calls with which root changes the kernel, and further ones.

@@ -44,7 +44,12 @@ pub fn receive(from: impl AsFd) -> IoResult<(Vec<u8>, Option<OwnedFd>)> {
     }
 }
 
-fn take(from: BorrowedFd<'_>, buffer: &mut [u8], file: &mut Option<OwnedFd>) -> Result<usize, Errno> {
+/// Takes some bytes, and the first file that comes with them where none came before.
+pub(crate) fn take(
+    from: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    file: &mut Option<OwnedFd>,
+) -> Result<usize, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut beside = RecvAncillaryBuffer::new(&mut space);
     let slices = &mut [IoSliceMut::new(buffer)];

@@ -211,11 +211,7 @@ impl Room<'_> {
         let Some(vault) = Vault::nearest(&self.vaults, &target) else {
             return Moved::NotTried("there is no folder for the quarantine".to_owned());
         };
-        let item = vault.hold(&target, None, None);
-        if item.result == Done::Done {
-            vault.forget(&item.item);
-        }
-        Moved::Tried(Box::new(item))
+        Moved::Tried(Box::new(vault.try_with(&target)))
     }
 
     fn is_never_moved(&self, path: &Path) -> bool {

@@ -4,7 +4,7 @@ use super::keep::{EPOCH_KEY, started};
 use super::link::Link;
 use super::{Notebook, Part};
 use crate::act::QuarantinePermit;
-use crate::{Settings, StartError, all_end, observing};
+use crate::{Handle, Settings, StartError, observing};
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::watch as signal;
@@ -42,9 +42,7 @@ pub async fn run(mut settings: Settings, turn: Turn, end: impl Future) -> Result
         // A collector that observes nothing must not look like one that does.
         _ = &mut observing => return Err(StartError::Observing),
     }
-    // Nobody listening means that all have ended.
-    let _ = tell_end.send(());
-    all_end(vec![following, observing]).await;
+    Handle { end: tell_end, tasks: vec![following, observing] }.stop().await;
     Ok(())
 }
 

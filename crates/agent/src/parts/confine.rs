@@ -7,6 +7,7 @@
 
 use super::Part;
 use crate::StartError;
+use crate::act::confine::{refuse_calls, say_where_less};
 use crate::watch::events;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
@@ -50,14 +51,7 @@ pub fn confine(part: Part, folder: &Path) -> Result<(), StartError> {
 fn keeper(folder: &Path) -> IoResult<()> {
     unreadable()?;
     keep(CapabilitySet::empty())?;
-    match restrict(folder).map_err(Error::other)? {
-        RulesetStatus::FullyEnforced => {}
-        RulesetStatus::PartiallyEnforced | RulesetStatus::NotEnforced => {
-            tracing::warn!(
-                "this kernel confines the keeper of the agent less than it could: use a newer one"
-            );
-        }
-    }
+    say_where_less(&restrict(folder).map_err(Error::other)?, "the keeper of the agent");
     refuse(&[libc::SYS_execve, libc::SYS_execveat, libc::SYS_fanotify_init, libc::SYS_fanotify_mark])
 }
 
@@ -102,7 +96,7 @@ fn restrict(folder: &Path) -> Result<RulesetStatus, RulesetError> {
 
 fn refuse(further: &[libc::c_long]) -> IoResult<()> {
     let further: BTreeMap<_, _> = further.iter().map(|call| (*call, Vec::new())).collect();
-    crate::act::confine::refuse_calls(further).map_err(Error::other)
+    refuse_calls(further).map_err(Error::other)
 }
 
 #[cfg(test)]

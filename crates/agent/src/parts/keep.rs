@@ -7,7 +7,7 @@ use crate::act::Permitted;
 use crate::act::follow::Follower;
 use crate::deliver::Line;
 use crate::outbox::{Bound, Outbox, OutboxError};
-use crate::{Settings, StartError, all_end, deliver_until, probing, reading, settings};
+use crate::{Handle, Settings, StartError, deliver_until, probing, reading, settings};
 use sha2::{Digest as _, Sha256};
 use std::future::Future;
 use std::io::Read as _;
@@ -26,8 +26,10 @@ pub(super) const EPOCH_KEY: &str = "agent.epoch";
 
 /// A running keeper.
 pub(crate) struct Keeper {
-    /// Where to keep what is seen.
-    pub notebook: Notebook,
+    /// Where what is seen is kept.
+    pub outbox: Arc<Outbox>,
+    /// Tells that there is something to deliver.
+    pub news: signal::Sender<u64>,
     /// Under which permit malware may be moved.
     pub permitted: Permitted,
     /// What runs until the end.
@@ -42,15 +44,12 @@ pub async fn run(mut settings: Settings, end: impl Future) -> Result<(), StartEr
     settings.load()?;
     let (tell_end, ended) = signal::channel(());
     let socket = keep_socket(&settings.folder);
-    let Keeper { notebook, permitted, mut tasks } = Keeper::start(&settings, &ended).await?;
-    if let Notebook::Outbox(outbox, news) = notebook {
-        let listener = listen::open(&socket).map_err(|error| StartError::Socket(socket, error))?;
-        tasks.push(tokio::spawn(listen::listen_until(listener, Desk { outbox, news, permitted }, ended)));
-    }
+    let Keeper { outbox, news, permitted, mut tasks } = Keeper::start(&settings, &ended).await?;
+    let listener = listen::open(&socket).map_err(|error| StartError::Socket(socket, error))?;
+    let notebook = Notebook::Outbox(outbox.clone(), news);
+    tasks.push(tokio::spawn(listen::listen_until(listener, Desk { outbox, notebook, permitted }, ended)));
     end.await;
-    // Nobody listening means that all have ended.
-    let _ = tell_end.send(());
-    all_end(tasks).await;
+    Handle { end: tell_end, tasks }.stop().await;
     Ok(())
 }
 
@@ -87,7 +86,7 @@ impl Keeper {
             tasks.push(tokio::spawn(follower.follow_until(ended.clone())));
         }
         tasks.push(tokio::spawn(deliver_until(line, outbox.clone(), news, ended.clone())));
-        Ok(Self { notebook: Notebook::Outbox(outbox, observed), permitted, tasks })
+        Ok(Self { outbox, news: observed, permitted, tasks })
     }
 }
 

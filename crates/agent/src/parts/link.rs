@@ -245,6 +245,7 @@ pub(super) async fn hear<T: DeserializeOwned>(stream: &mut UnixStream) -> IoResu
 
 #[cfg(test)]
 mod tests {
+    use super::super::Notebook;
     use super::super::listen::{Desk, listen_until, open};
     use super::*;
     use crate::outbox::{Bound, Outbox};
@@ -254,8 +255,8 @@ mod tests {
     async fn keeper(folder: &Path) -> (Arc<Outbox>, watch::Sender<()>, tokio::task::JoinHandle<()>) {
         let outbox = Arc::new(Outbox::open(folder, "run".to_owned(), Bound::default()).await.unwrap());
         let (end, ended) = watch::channel(());
-        let desk =
-            Desk { outbox: outbox.clone(), news: watch::channel(0).0, permitted: watch::channel(None).1 };
+        let notebook = Notebook::Outbox(outbox.clone(), watch::channel(0).0);
+        let desk = Desk { outbox: outbox.clone(), notebook, permitted: watch::channel(None).1 };
         let listener = open(&keep_socket(folder)).unwrap();
         (outbox, end, tokio::spawn(listen_until(listener, desk, ended)))
     }

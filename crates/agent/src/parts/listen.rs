@@ -1,7 +1,7 @@
 //! What the keeper answers the other parts.
 
-use super::Part;
 use super::link::{Permit, Put, Question, Reply, hear, say};
+use super::{Notebook, Part};
 use crate::act::Permitted;
 use crate::outbox::{Outbox, OutboxError};
 use std::os::unix::fs::PermissionsExt as _;
@@ -18,8 +18,8 @@ const AT_ONCE: i64 = 2_000;
 #[derive(Debug, Clone)]
 pub(super) struct Desk {
     pub outbox: Arc<Outbox>,
-    /// Tells that there is something to deliver.
-    pub news: watch::Sender<u64>,
+    /// Over it.
+    pub notebook: Notebook,
     /// Never marked as seen: whether anything was ever said is to be read from it.
     pub permitted: Permitted,
 }
@@ -94,7 +94,7 @@ impl Desk {
             Question::RecallAll { prefix, after } => {
                 Reply::Some(self.outbox.recall_some(&prefix, &after, AT_ONCE).await?)
             }
-            Question::Waiting => Reply::Waiting(self.outbox.depth().await?.0),
+            Question::Waiting => Reply::Waiting(self.notebook.waiting().await?),
             Question::Permit => Reply::Permit(Permit {
                 is_heard: self.permitted.has_changed().unwrap_or(true),
                 quarantine: self.permitted.borrow().clone(),
@@ -108,9 +108,8 @@ impl Desk {
             return Ok(Reply::Kept);
         }
         put.notes.push((key, Some(put.number)));
-        let kept = self.outbox.put_with(put.observed, &put.facts, &put.notes).await;
-        self.news.send_modify(|count| *count = count.wrapping_add(1));
-        kept.map(|()| Reply::Kept)
+        self.notebook.put_with(put.observed, &put.facts, &put.notes).await?;
+        Ok(Reply::Kept)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::{Notebook, Part};
-use crate::{Settings, StartError, all_end, backups};
+use crate::{Handle, Settings, StartError, backups};
 use std::future::Future;
 use std::path::PathBuf;
 use tokio::sync::watch as signal;
@@ -18,9 +18,7 @@ pub async fn run(mut settings: Settings, end: impl Future) -> Result<(), StartEr
     let link = Link::new(&settings.folder, Part::Save, ended.clone()).map_err(|_| StartError::Random)?;
     let tasks = start(&settings, &Notebook::Keeper(link), &ended);
     end.await;
-    // Nobody listening means that all have ended.
-    let _ = tell_end.send(());
-    all_end(tasks).await;
+    Handle { end: tell_end, tasks }.stop().await;
     Ok(())
 }
 

@@ -367,9 +367,9 @@ mod tests {
         let listener = listen::open(&folder.path().join("gates")).unwrap();
         let own = Arc::new(AtomicU32::new(std::process::id()));
         let gates = tokio::spawn(accept(listener, plan(folder.path(), "").gate, Serves::Gate(own.clone())));
-        let held = Stream::connect(folder.path().join("gates")).unwrap();
+        let held = OwnedFd::from(Stream::connect(folder.path().join("gates")).unwrap());
         let (_own, its) = line::pair().unwrap();
-        line::hand_over(held.as_fd(), its.as_fd()).unwrap();
+        line::hand_over(&held, its.as_fd()).unwrap();
         let gate = pid_of_line(&until(&log, |text| text.contains("gate")).await, "gate");
         drop(held);
         for turn in 0.. {
