@@ -87,11 +87,11 @@ pub(super) fn detections<'a>(case: &Case<'a>) -> Vec<Contained<'a>> {
     all
 }
 
-/// When the same content was put into the quarantine, after a detection.
+/// When it was put into the quarantine, after a detection.
 fn held(host: &Host, since: Stamp, detection: &AvDetection) -> Option<(Timestamp, EntryNumber)> {
     let after = minus(since.observed, TOGETHER);
-    let held = host.held(after, &detection.digest);
-    held.map(|stamp| (stamp.observed.max(since.observed), stamp.entry)).min()
+    let held = host.held(after, detection);
+    held.map(|(stamp, _)| (stamp.observed.max(since.observed), stamp.entry)).min()
 }
 
 /// malware that was not in the quarantine in time.
@@ -137,10 +137,8 @@ pub(super) fn finding(
 /// Whether it was decided what becomes of it: removed, given back, or told in a report that is final or accepted.
 pub(super) fn is_decided(case: &Case<'_>, one: &Contained<'_>) -> bool {
     let removed = one.detection.action == AvAction::Removed && one.detection.result == Done::Done;
-    let given_back = case.evidence.hosts.get(one.host).is_some_and(|host| {
-        let mut released = host.released.keys();
-        released.any(|stamp| stamp.observed >= one.stamp.observed)
-    });
+    let host = case.evidence.hosts.get(one.host);
+    let given_back = host.is_some_and(|host| host.was_given_back(one.stamp.observed, one.detection));
     let told = incidents(case).any(|report| {
         let last = report.reports.iter().any(|told| told.edition == crate::request::Edition::Final);
         is_about(report, one.stamp) && (last || matches!(report.state, State::Consulted | State::Confirmed))

@@ -22,7 +22,7 @@ use crate::fact::network::{Listener, NetInterfaces};
 use crate::fact::server::{AgentGap, HostHeard, HostSilence, HostTwin};
 use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
 use crate::fact::{Coverage, Fact, Part};
-use crate::id::{Digest, EntryNumber};
+use crate::id::EntryNumber;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,16 +208,27 @@ impl Host {
         }
     }
 
-    /// When a content was put into the quarantine, from an instant on.
+    /// What was put into the quarantine of a detection, from an instant on: that content, from there. A second copy of it,
+    /// elsewhere, is another matter.
     pub(crate) fn held<'a>(
         &'a self,
         after: Timestamp,
-        content: &'a Digest,
-    ) -> impl Iterator<Item = Stamp> + 'a {
+        detection: &'a AvDetection,
+    ) -> impl Iterator<Item = (Stamp, &'a QuarantineItem)> + 'a {
         let items = self.quarantined.iter().filter(move |(stamp, item)| {
-            stamp.observed >= after && item.result == Done::Done && item.digest == *content
+            let same = item.digest == detection.digest && item.from == detection.path;
+            stamp.observed >= after && item.result == Done::Done && same
         });
-        items.map(|(stamp, _)| *stamp)
+        items.map(|(stamp, item)| (*stamp, item))
+    }
+
+    /// Whether the file of a detection was given back since.
+    pub(crate) fn was_given_back(&self, since: Timestamp, detection: &AvDetection) -> bool {
+        self.released.iter().any(|(stamp, back)| {
+            let other = |item: &QuarantineItem| item.item == back.item && item.digest != detection.digest;
+            let is_there = back.result == Done::Done && back.to == detection.path;
+            stamp.observed >= since && is_there && !self.quarantined.values().any(other)
+        })
     }
 
     pub(super) fn enter(&mut self, stamp: Stamp, author: &Author, fact: &Fact) {

@@ -71,7 +71,7 @@ pub(super) fn put_away(known: &Known<'_>) -> Auto {
     let told = matches!(detection.action, AvAction::Quarantined | AvAction::Removed)
         .then_some(Item::Action(detection.action, detection.result));
     let is_over = told.is_some() && detection.result == Done::Done;
-    let later = host.filter(|_| !is_over).and_then(|host| host.held(at, &detection.digest).next());
+    let later = host.filter(|_| !is_over).and_then(|host| host.held(at, detection).next());
     let later = later.map(|_| Item::Action(AvAction::Quarantined, Done::Done));
     let items: Vec<Item> = told.into_iter().chain(later).collect();
     if items.is_empty() { Auto::Nothing } else { Auto::Known(items) }
@@ -119,9 +119,13 @@ mod tests {
     }
 
     fn held(minute: i64, digest: &str) -> Entry {
+        held_from(minute, digest, "/srv/x")
+    }
+
+    fn held_from(minute: i64, digest: &str, from: &str) -> Entry {
         told(
             minute,
-            json!({ "kind": "quarantine.item", "item": "q-1", "from": "/srv/x", "digest": digest.repeat(32),
+            json!({ "kind": "quarantine.item", "item": "q-1", "from": from, "digest": digest.repeat(32),
                 "size": 1, "meta": "0644 0 0", "result": "done" }),
         )
     }
@@ -230,6 +234,8 @@ mod tests {
         assert_eq!(removed(&[found(10, "none", "failed")]), Auto::Nothing);
         assert_eq!(removed(&[found(10, "none", "failed"), held(12, "ab")]), Auto::Known(vec![put.clone()]));
         assert_eq!(removed(&[found(10, "none", "failed"), held(12, "cd")]), Auto::Nothing);
+        let copy = [found(10, "none", "failed"), held_from(12, "ab", "/srv/copy")];
+        assert_eq!(removed(&copy), Auto::Nothing, "one of two copies");
         let tried = [found(10, "quarantined", "failed"), held(12, "ab")];
         assert_eq!(removed(&tried), Auto::Known(vec![failed, put]));
         let denied = shown(&[isolated(0, false), found(10, "denied", "done")]);
