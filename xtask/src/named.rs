@@ -13,6 +13,31 @@ struct Named {
     what: &'static str,
     /// Arguments of cargo, one row per program.
     commands: &'static [&'static [&'static str]],
+    /// Figures that must stay within something.
+    bars: &'static [Bar],
+}
+
+/// What a figure of a measurement has to keep.
+enum Bar {
+    /// At most so much.
+    Most(&'static str, f64),
+    /// At least so much.
+    Least(&'static str, f64),
+}
+
+impl Bar {
+    /// Whether the figures keep it, and how that is said; a figure that is not there is not kept.
+    fn of(&self, figures: &[String]) -> (bool, String) {
+        let (Self::Most(name, bar) | Self::Least(name, bar)) = self;
+        let values = figures.iter().filter_map(|figure| figure.split_once('='));
+        let value = values.filter(|(key, _)| key == name).find_map(|(_, value)| value.parse::<f64>().ok());
+        let (is_kept, word) = match self {
+            Self::Most(..) => (value.is_some_and(|value| value <= *bar), "at most"),
+            Self::Least(..) => (value.is_some_and(|value| value >= *bar), "at least"),
+        };
+        let shown = value.map_or_else(|| "not measured".to_owned(), |value| value.to_string());
+        (is_kept, format!("bar {}: {name} {shown}, {word} {bar}", if is_kept { "kept" } else { "MISSED" }))
+    }
 }
 
 const BENCHES: &[Named] = &[
@@ -20,6 +45,7 @@ const BENCHES: &[Named] = &[
         name: "court",
         what: "judging after one new fact with 10,000 hosts, and as the ledger grows older",
         commands: &[COURT],
+        bars: &[],
     },
     Named {
         name: "ledger",
@@ -30,26 +56,35 @@ const BENCHES: &[Named] = &[
             &example("yakujo-server", "bench_server"),
             &example("yakujo-ledger", "bench_verify"),
         ],
+        bars: &[],
     },
     Named {
         name: "backup",
         what: "backup and restore of 2 GiB by rustic and by restic, in turn: user time and memory",
         commands: &[&example("yakujo-backup", "bench_backup")],
+        bars: &[
+            Bar::Most("backup_ratio", 0.8),
+            Bar::Most("restore_ratio", 0.5),
+            Bar::Most("rustic_restore_mib", 256.0),
+        ],
     },
     Named {
         name: "integrity",
         what: "reading every watched content again, and a sweep by the outside, beside `aide --check` on the same tree",
         commands: &[&example("yakujo-agent", "bench_integrity")],
+        bars: &[Bar::Least("aide_over_own", 20.0), Bar::Most("sweep_cpu_ms_per_150000", 1_000.0)],
     },
     Named {
         name: "malware",
         what: "scanning 10,000 files beside `clamdscan -m --fdpass`",
         commands: &[&example("yakujo-agent", "bench_malware")],
+        bars: &[Bar::Most("percent", 120.0)],
     },
     Named {
         name: "probes",
         what: "1,000 targets tried once a minute, and the outages of a year of them",
         commands: &[&example("yakujo-probe", "bench_probe")],
+        bars: &[],
     },
 ];
 
@@ -70,26 +105,31 @@ const SOAKS: &[Named] = &[
         name: "kills",
         what: "facts sent = stored + declared lost: 100 runs (or YAKUJO_RUNS) of kills, cuts, full disks, replays",
         commands: &[&story("losses::")],
+        bars: &[],
     },
     Named {
         name: "parts",
         what: "kill -9 of every process of agent and server, 1,000 times (or YAKUJO_KILLS): all told once, no gap",
         commands: &[&story("parts::")],
+        bars: &[],
     },
     Named {
         name: "idle",
         what: "what the agent costs a quiet host: 10 minutes (or YAKUJO_SECONDS) within 1 % of a core, each part in its memory",
         commands: &[&story("idle::")],
+        bars: &[],
     },
     Named {
         name: "day",
         what: "a day (or YAKUJO_HOURS) of this host by the real collectors, without the waiting: within 1 % of a core",
         commands: &[&example("yakujo-agent", "day")],
+        bars: &[],
     },
     Named {
         name: "bytes",
         what: "every byte of every file of a small ledger changed: the full check finds each and names its file",
         commands: &[&example("yakujo-ledger", "soak")],
+        bars: &[],
     },
 ];
 
@@ -113,7 +153,9 @@ pub fn bench(place: &Place, name: Option<&str>) -> anyhow::Result<Overall> {
     }
     anyhow::ensure!(!figures.is_empty(), "the programs of `bench {}` printed no key=value line", named.name);
     println!("bench {} {}", named.name, figures.join(" "));
-    Ok(Overall::Passed)
+    let bars: Vec<(bool, String)> = named.bars.iter().map(|bar| bar.of(&figures)).collect();
+    bars.iter().for_each(|(_, said)| println!("{said}"));
+    Ok(if bars.iter().all(|(is_kept, _)| *is_kept) { Overall::Passed } else { Overall::Failed })
 }
 
 /// Runs a soak to its end.
@@ -182,6 +224,14 @@ mod tests {
     fn the_figures_are_the_words_of_the_closing_line() {
         assert_eq!(figures_of(PRINTED), ["appends_per_s=8000", "peer=absent"]);
         assert!(figures_of("a=1 in a table\n").is_empty());
+    }
+
+    #[test]
+    fn a_bar_is_kept_by_a_figure_that_was_measured_alone() {
+        let figures = ["ratio=0.69".to_owned(), "peer=absent".to_owned()];
+        assert!(Bar::Most("ratio", 0.8).of(&figures).0 && !Bar::Least("ratio", 0.8).of(&figures).0);
+        let (is_kept, said) = Bar::Most("other", 0.8).of(&figures);
+        assert!(!is_kept && said == "bar MISSED: other not measured, at most 0.8", "{said}");
     }
 
     #[test]

@@ -4,12 +4,38 @@
 mod servers;
 
 use servers::{Mariadb, Postgres, secret};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use yakujo_agent::collect::{c04_sessions, c08_schema, c09_databases};
 use yakujo_agent::reading::{Items, Sources};
 use yakujo_agent::settings;
 use yakujo_contract::fact::Fact;
+
+/// A session of somebody else, open until it is dropped.
+struct Session(Child);
+
+impl Session {
+    fn open(folder: &Path, database: &str) -> Self {
+        let target = format!("host={} user=owner password=owner dbname={database}", folder.display());
+        let mut command = Command::new("/usr/bin/psql");
+        command.args(["-X", "-q", "-A", "-t", "-d", &target]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut psql = command.spawn().unwrap();
+        psql.stdin.as_mut().unwrap().write_all(b"SELECT 'open';\n").unwrap();
+        let mut said = [0; 4];
+        psql.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"open");
+        Self(psql)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It may have ended with its server.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 fn fails(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let done = Command::new(program).args(arguments).envs(environment.iter().copied()).output().unwrap();
@@ -65,6 +91,11 @@ fn limits_of_postgresql(server: &Postgres, settings: &str) {
         if all == "connections:main" && city == "database:main/city"),
         "{used:?}"
     );
+    let (before, others) =
+        (used[0].1, (0..5).map(|_| Session::open(server.folder(), "city")).collect::<Vec<_>>());
+    let (_, used) = limits(settings);
+    assert!(used[0].1 >= before + 4, "sessions of others are counted: {before}, then {used:?}");
+    drop(others);
 }
 
 #[test]

@@ -132,3 +132,17 @@ fn the_units_give_the_agent_what_lets_it_look_and_nothing_to_act_with() {
     assert_eq!(given, "CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_SYS_ADMIN CAP_NET_ADMIN");
     assert!(agent.contains(&format!("CapabilityBoundingSet={given}\n")));
 }
+
+#[test]
+fn whatever_the_package_can_start_is_stopped_before_its_program_goes() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging");
+    let script = std::fs::read_to_string(packaging.join("debian/prerm")).unwrap();
+    let units =
+        std::fs::read_dir(&packaging).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+    // Instances of a template end with the socket that starts them.
+    let units: Vec<String> = units.filter(|name| name.contains('.') && !name.contains("@.")).collect();
+    for unit in units.iter().filter(|name| name.ends_with(".service") || name.ends_with(".socket")) {
+        assert!(script.contains(unit.as_str()), "{unit} stays enabled");
+    }
+    assert!(units.len() >= 3, "{units:?}");
+}

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::Duration;
 use yakujo_contract::act::Act;
+use yakujo_contract::evidence::latest::Stamp;
 use yakujo_contract::evidence::outside::View;
 use yakujo_contract::fact::agent::OrderResult;
-use yakujo_contract::fact::malware::{IsolationCause, Untried};
+use yakujo_contract::fact::malware::{IsolationCause, IsolationState, Untried};
 use yakujo_contract::id::{Digest, HostId, RequestId};
 use yakujo_contract::order::Work;
 use yakujo_contract::request::form::{Ask, Form, Kind, Part};
@@ -110,11 +111,15 @@ pub async fn is_done(city: &City, request: &RequestId) -> anyhow::Result<()> {
 
 /// The newest state of the isolation of this host.
 pub fn isolation(city: &City) -> anyhow::Result<Option<(bool, Option<IsolationCause>)>> {
+    Ok(last_isolation(city)?.map(|(_, state)| (state.isolated, state.cause)))
+}
+
+fn last_isolation(city: &City) -> anyhow::Result<Option<(Stamp, IsolationState)>> {
     let office = city.office()?;
     let court = office.court();
     let host: HostId = "this-host".parse()?;
     let newest = court.evidence().hosts.get(&host).and_then(|host| host.isolations.last_key_value());
-    Ok(newest.map(|(_, state)| (state.isolated, state.cause)))
+    Ok(newest.map(|(stamp, state)| (*stamp, state.clone())))
 }
 
 /// How this host looks from outside.
@@ -159,12 +164,14 @@ fn an_order_goes_the_whole_way_and_only_with_the_city() -> anyhow::Result<()> {
         std::process::Command::new("/usr/sbin/nft")
             .args(["delete", "table", "inet", "yakujo_isolate"])
             .status()?;
-        let began = std::time::Instant::now();
+        let deleted = city.office()?.now();
         city.until(PATIENCE, "the rules are put back", |city| {
             Ok(isolation(city)? == Some((true, Some(IsolationCause::Reapplied))))
         })
         .await?;
-        println!("deleted by hand, back and told after {:.1} s", began.elapsed().as_secs_f64());
+        let noticed = last_isolation(&city)?.context("told")?.0.observed.duration_since(deleted);
+        println!("deleted by hand, noticed and put back after {:.1} s", noticed.as_secs_f64());
+        ensure!(noticed <= SignedDuration::from_secs(10), "noticed after {noticed}");
 
         // Connected again once the city consented in the report.
         let mut incident = filled(Form::F05, city.office()?.now())?;

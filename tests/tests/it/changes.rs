@@ -189,3 +189,59 @@ fn explained(city: &City, path: &str, package: &str) -> anyhow::Result<bool> {
     let by = Explanation::Package(package.to_owned());
     Ok(seen.is_some_and(|(it, join)| it.explained_by == by && join == Join::NotSubject(Why::Package)))
 }
+
+/// The one story of size: a package of 1,001 pages is one change that was approved; of its pages one is edited afterwards.
+#[test]
+fn a_package_of_a_thousand_files_is_no_alarm_and_one_edited_file_of_it_is_exactly_one() -> anyhow::Result<()>
+{
+    const PAGES: usize = 1_001;
+    let test = "changes::a_package_of_a_thousand_files_is_no_alarm_and_one_edited_file_of_it_is_exactly_one";
+    alone(test, || async {
+        let folder = tempfile::tempdir()?;
+        ground::dpkg()?;
+        let deb = ground::package_of(folder.path(), "ooki", "1", PAGES - 1)?;
+        let city = ground::begin(&folder.path().join("data")).await?;
+        let hall = TownHall::open(&city).await?;
+        approved(&city, "q-ooki", Form::F09, things(&[("package", "ooki")]), Within::AN_HOUR).await?;
+        run("dpkg", &["-i", &deb])?;
+        let began = Instant::now();
+        hall.until_shown(HISTORY, &["ooki<", "承認どおり"], began).await?;
+        city.until(MINUTE, "every file is explained", |city| {
+            Ok(files_of(city, "/srv/www/ooki/", &Join::NotSubject(Why::Package))? == PAGES)
+        })
+        .await?;
+        let all = files_of(&city, "/", &Join::NotSubject(Why::Package))?;
+        let said = [format!("{all} 件（"), "ooki 1<".to_owned()];
+        ensure!(hall.shows(HISTORY, &said.each_ref().map(String::as_str))?, "one change set");
+        println!("{PAGES} files of a package explained after {:.1} s", began.elapsed().as_secs_f64());
+        over(&city, "q-ooki").await?;
+        ensure!(found(&city)?.is_empty(), "{:?}", found(&city)?);
+        ensure!(kept(&city)?, "{:?}", city.ruling("8.a")?.verdict);
+
+        script("echo '<script>' >> /srv/www/ooki/500.html")?;
+        let began = Instant::now();
+        hall.until_shown(DUTY, &["/srv/www/ooki/500.html", "承認なし"], began).await?;
+        let alarms = found(&city)?;
+        ensure!(alarms == [vec!["/srv/www/ooki/500.html".to_owned()]], "{alarms:?}");
+        ensure!(files_of(&city, "/srv/www/ooki/", &Join::NotSubject(Why::Package))? == PAGES);
+        city.stop().await;
+        Ok(())
+    })
+}
+
+/// Changes of files below a folder of which the join says this.
+fn files_of(city: &City, folder: &str, said: &Join) -> anyhow::Result<usize> {
+    let office = city.office()?;
+    let court = office.court();
+    let main = "main".parse()?;
+    let all = court.occurrences(&main);
+    let files = all.filter(|(_, it, _)| it.object == Object::File && it.name.starts_with(folder));
+    Ok(files.filter(|(_, _, join)| *join == said).count())
+}
+
+/// What every finding is about.
+fn found(city: &City) -> anyhow::Result<Vec<Vec<String>>> {
+    let office = city.office()?;
+    let all = office.court().roll(office.terms()).all().to_vec();
+    Ok(all.iter().map(|found| found.finding.names.clone()).collect())
+}

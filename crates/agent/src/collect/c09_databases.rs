@@ -25,9 +25,10 @@ struct Row {
     l: u64,
 }
 
-/// Only what this role may connect to has a size for it.
+/// Only what this role may connect to has a size for it. Whose a session of somebody else is, it may not see, but how many
+/// there are in each data base; sessions without a data base belong to the server itself.
 const POSTGRESQL: &str = "SELECT json_build_object('k', k, 'n', n, 'u', u, 'l', l) FROM (
- SELECT 'connections' k, '' n, (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') u,
+ SELECT 'connections' k, '' n, (SELECT COALESCE(sum(numbackends), 0)::bigint FROM pg_stat_database WHERE datid <> 0) u,
   current_setting('max_connections')::bigint l
  UNION ALL SELECT 'database', datname, pg_database_size(oid), 0 FROM pg_database
   WHERE datallowconn AND NOT datistemplate AND has_database_privilege(oid, 'CONNECT')) everything ORDER BY k, n";

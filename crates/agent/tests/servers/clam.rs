@@ -125,6 +125,10 @@ impl Host {
     }
 
     pub fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        self.until_within(WITHIN, what, is_so);
+    }
+
+    pub fn until_within(&mut self, within: Duration, what: &str, is_so: impl Fn(&Self) -> bool) {
         let began = Instant::now();
         loop {
             self.turn();
@@ -132,7 +136,7 @@ impl Host {
                 return;
             }
             let log = || std::fs::read_to_string(self.tree().join("log")).unwrap_or_default();
-            assert!(began.elapsed() < WITHIN, "{what} did not come: {:#?}\n{}", self.heard, log());
+            assert!(began.elapsed() < within, "{what} did not come: {:#?}\n{}", self.heard, log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -8,24 +8,65 @@ use super::visit::{Answer, Visit};
 use super::words::{self, Lang};
 use super::{block, board, finding_words, first, request_fields, request_show};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use yakujo_contract::calendar::{fiscal_span, fiscal_year};
 use yakujo_contract::court::reconciled::Ratio;
 use yakujo_contract::entry::Party;
 use yakujo_contract::evidence::occurrences::KEPT;
+use yakujo_contract::fact::integrity::Explanation;
 use yakujo_contract::id::{EntryNumber, HostId, RequestId, SystemId};
 use yakujo_contract::occurrence::Occurrence;
-use yakujo_contract::reconcile::Join;
+use yakujo_contract::reconcile::{Join, Why};
 use yakujo_contract::request::flow::Progress;
 use yakujo_contract::request::form::{Form, Kind};
 use yakujo_contract::thing::Object;
 
 /// Years that can be chosen; a host whose clock was wrong may say anything.
 const MOST_YEARS: usize = 60;
+/// Files of a package that are named.
+const EXAMPLES: usize = 3;
 
-/// One change: observed, or told by the contractor alone.
+/// One change: observed, or told by the contractor alone. What a package laid down is one change, however many files it has.
 enum Line {
     Observed { system: SystemId, host: HostId, it: Box<Occurrence>, join: Join },
+    Brought { system: SystemId, host: HostId, package: String, files: Box<Brought> },
     Told { id: RequestId, progress: Box<Progress>, begun: Timestamp },
+}
+
+/// The files of one package.
+struct Brought {
+    count: usize,
+    /// The last one that was seen.
+    last: Occurrence,
+    join: Join,
+    /// Some of them.
+    examples: Vec<String>,
+    entries: BTreeSet<EntryNumber>,
+}
+
+impl Brought {
+    fn new(it: &Occurrence, join: &Join) -> Self {
+        let mut made = Self {
+            count: 0,
+            last: it.clone(),
+            join: join.clone(),
+            examples: Vec::new(),
+            entries: BTreeSet::new(),
+        };
+        made.add(it);
+        made
+    }
+
+    fn add(&mut self, it: &Occurrence) {
+        self.count = self.count.saturating_add(1);
+        self.entries.extend(&it.entries);
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(it.name.clone());
+        }
+        if it.when.mark() > self.last.when.mark() {
+            self.last = it.clone();
+        }
+    }
 }
 
 /// What happened within a fiscal year.
@@ -136,15 +177,29 @@ fn of_year(visit: &Visit, (from, next): Span) -> Year {
     let span = (from, next.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(next));
     let mut ratio = Ratio::default();
     let mut lines = Vec::new();
+    let mut brought: BTreeMap<(SystemId, HostId, String), Brought> = BTreeMap::new();
     for system in court.places().keys() {
         // Communication is no change (4.5.b).
         let happened = court.occurrences_between(system, span);
         for (host, it, join) in happened.filter(|(_, it, _)| it.object != Object::Flow) {
             ratio.count(join);
-            let (system, host, it, join) = (system.clone(), host.clone(), Box::new(it.clone()), join.clone());
-            lines.push(Line::Observed { system, host, it, join });
+            let (system, host) = (system.clone(), host.clone());
+            match &it.explained_by {
+                Explanation::Package(package) if *join == Join::NotSubject(Why::Package) => {
+                    let files = brought.entry((system, host, package.clone()));
+                    files.and_modify(|files| files.add(it)).or_insert_with(|| Brought::new(it, join));
+                }
+                _ => {
+                    let (it, join) = (Box::new(it.clone()), join.clone());
+                    lines.push(Line::Observed { system, host, it, join });
+                }
+            }
         }
     }
+    lines.extend(brought.into_iter().map(|((system, host, package), files)| {
+        let files = Box::new(files);
+        Line::Brought { system, host, package, files }
+    }));
     let thinned = visit.now.duration_since(from) > KEPT;
     // Of old changes nobody can tell any more whether they were observed.
     let told = if thinned { Vec::new() } else { court.told_changes(span) };
@@ -162,6 +217,9 @@ fn place(line: &&Line) -> String {
     match line {
         Line::Observed { system, host, it, .. } => {
             format!("{:020}{system}{host}{}{}", newest(it.when.mark()), it.object.word(), it.name)
+        }
+        Line::Brought { system, host, package, files } => {
+            format!("{:020}{system}{host}brought{package}", newest(files.last.when.mark()))
         }
         Line::Told { id, begun, .. } => format!("{:020}{id}", newest(*begun)),
     }
@@ -205,13 +263,46 @@ fn share(visit: &Visit, year: &Year, name: &str) -> String {
 fn row(visit: &Visit, line: &Line) -> Vec<Cell> {
     match line {
         Line::Observed { system, host, it, join } => observed(visit, system, host, it, join),
+        Line::Brought { system, host, package, files } => brought(visit, system, host, package, files),
         Line::Told { id, progress, begun } => told(visit, id, progress, *begun),
     }
 }
 
+fn place_cell(visit: &Visit, system: &SystemId, host: &HostId) -> Cell {
+    let name = board::system_names(visit).get(system).cloned();
+    Cell::Many(vec![
+        Cell::link(format!("{}/hosts/{host}", visit.base()), host.as_str()),
+        Cell::text(name.unwrap_or_else(|| system.to_string())),
+    ])
+}
+
+/// What a package laid down.
+fn brought(visit: &Visit, system: &SystemId, host: &HostId, package: &str, files: &Brought) -> Vec<Cell> {
+    let lang = visit.lang;
+    let entries: Vec<EntryNumber> = files.entries.iter().copied().take(3).collect();
+    let some = files.examples.join(lang.of("、", ", "));
+    let more = if files.count > files.examples.len() { lang.of(" ほか", " …") } else { "" };
+    let count = match lang {
+        Lang::Ja => format!("{} 件（{some}{more}）", files.count),
+        Lang::En => format!("{} ({some}{more})", files.count),
+    };
+    vec![
+        finding_words::when(lang, &files.last.when),
+        place_cell(visit, system, host),
+        Cell::Many(vec![
+            Cell::text(lang.of("パッケージのファイル", "Files of a package")),
+            Cell::code(package),
+            Cell::Small(count),
+        ]),
+        Cell::text("－"),
+        finding_words::actor(visit, files.last.by.as_ref()),
+        Cell::Many(vec![Cell::Chip(finding_words::join(lang, &files.join)), Cell::text("－")]),
+        Cell::Many(vec![Cell::text(seen_by(lang, Object::File)), block::entries(&visit.base(), &entries)]),
+    ]
+}
+
 fn observed(visit: &Visit, system: &SystemId, host: &HostId, it: &Occurrence, join: &Join) -> Vec<Cell> {
     let lang = visit.lang;
-    let name = board::system_names(visit).get(system).cloned();
     let digest = |digest: Option<&yakujo_contract::id::Digest>| {
         digest.map(|digest| digest.as_str().chars().take(12).collect::<String>())
     };
@@ -227,10 +318,7 @@ fn observed(visit: &Visit, system: &SystemId, host: &HostId, it: &Occurrence, jo
     }
     vec![
         finding_words::when(lang, &it.when),
-        Cell::Many(vec![
-            Cell::link(format!("{}/hosts/{host}", visit.base()), host.as_str()),
-            Cell::text(name.unwrap_or_else(|| system.to_string())),
-        ]),
+        place_cell(visit, system, host),
         Cell::Many(vec![
             Cell::text(lang.of(it.object.name().0, it.object.name().1)),
             Cell::code(it.name.as_str()),

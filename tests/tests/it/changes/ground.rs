@@ -75,6 +75,11 @@ pub fn dpkg() -> anyhow::Result<()> {
 
 /// Builds a package with a configuration file and a page.
 pub fn package(folder: &Path, name: &str, version: &str) -> anyhow::Result<String> {
+    package_of(folder, name, version, 0)
+}
+
+/// Builds a package with a configuration file, a page, and so many further pages.
+pub fn package_of(folder: &Path, name: &str, version: &str, further: usize) -> anyhow::Result<String> {
     let tree = folder.join(format!("{name}-{version}"));
     let write = |path: &str, text: &str| -> anyhow::Result<()> {
         let path = tree.join(path);
@@ -84,13 +89,16 @@ pub fn package(folder: &Path, name: &str, version: &str) -> anyhow::Result<Strin
     let page = format!("<h1>{name} {version}</h1>\n");
     write(&format!("etc/{name}.conf"), &format!("version {version}\n"))?;
     write(&format!("srv/www/{name}/index.html"), &page)?;
+    for number in 0..further {
+        write(&format!("srv/www/{name}/{number}.html"), &format!("{number} {page}"))?;
+    }
     write("DEBIAN/conffiles", &format!("/etc/{name}.conf\n"))?;
     let about = format!(
         "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: x <x@x>\nDescription: x\n"
     );
     write("DEBIAN/control", &about)?;
     // As debhelper does: checksums of everything but configuration files.
-    script(&format!("cd {} && md5sum srv/www/{name}/index.html > DEBIAN/md5sums", tree.display()))?;
+    script(&format!("cd {} && md5sum srv/www/{name}/* > DEBIAN/md5sums", tree.display()))?;
     let deb = folder.join(format!("{name}_{version}.deb")).display().to_string();
     run("dpkg-deb", &["--root-owner-group", "--build", &tree.display().to_string(), &deb])?;
     Ok(deb)
