@@ -141,7 +141,7 @@ fn real_time_unknown(case: &HostCase<'_>, entry: EntryNumber) -> Verdict {
             format!("Whether real-time protection of {id} covers everything cannot be found out."),
         ),
         Sentence::new(
-            "受託者は、対策ソフトウェアの状態の理由欄を確かめてください。",
+            "受託者は、ホストの画面の「不正プログラム」で理由を確かめてください。",
             "The contractor reads the reason in the state of the protection.",
         ),
     )

@@ -144,6 +144,29 @@ pub struct Known<'a> {
     pub now: Timestamp,
 }
 
+/// What a report of this detection would show by itself now, by the keys of its fields: nobody has to begin one first.
+#[must_use]
+pub fn of_detection(evidence: &Evidence, entry: &Entry, now: Timestamp) -> [(&'static str, Auto); 3] {
+    let known = Known {
+        evidence,
+        about: Some(entry),
+        outages: None,
+        changes: None,
+        earlier: None,
+        good: None,
+        samples: None,
+        inspections: None,
+        gaps: None,
+        next_report: None,
+        now,
+    };
+    [
+        ("detected", Auto::Known(vec![Item::Moment(entry.observed)])),
+        ("isolated", contained::cut_off(&known, None)),
+        ("removed", contained::put_away(&known)),
+    ]
+}
+
 /// What stands in a field. `key` is one of the fields of the form that are filled in by the program.
 #[must_use]
 pub fn auto(progress: &Progress, key: &str, known: &Known<'_>) -> Auto {

@@ -7,15 +7,19 @@ use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
+use super::{host_logins, host_malware, request_show};
 use crate::audience::Audience;
+use crate::views::EntryFilter;
 use yakujo_contract::act::Matter;
 use yakujo_contract::court::Court;
 use yakujo_contract::evidence::agreement::Line;
 use yakujo_contract::evidence::host::Host;
 use yakujo_contract::evidence::latest::Latest;
+use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::agent::AgentBudget;
 use yakujo_contract::fact::host::Account;
 use yakujo_contract::fact::network::{Beside, FlowPath, FlowSeen, Listener};
-use yakujo_contract::id::{HostId, SystemId};
+use yakujo_contract::id::{EntryNumber, HostId, SystemId};
 
 /// The page.
 ///
@@ -25,11 +29,16 @@ pub async fn show(visit: Visit) -> Answer {
     let id: HostId = visit.part("host")?.parse().map_err(|_| Refusal::Absent)?;
     let wanted = Wanted::of(&visit);
     let tab = match visit.asked("tab") {
-        tab @ ("listeners" | "flows" | "accounts" | "packages" | "capacity") => tab,
+        tab @ ("malware" | "logins" | "listeners" | "flows" | "accounts" | "packages" | "capacity") => tab,
         _ => "duties",
     }
     .to_owned();
-    let (silence, about, (table, next)) = {
+    let logins = match tab.as_str() {
+        "logins" => Some(host_logins::list(&visit, &id, &wanted).await?),
+        _ => None,
+    };
+    let told = told(&visit, &id).await?;
+    let (silence, mut about, (table, next)) = {
         let court = visit.office.court();
         let evidence = court.evidence();
         let declared = evidence.agreements.declared_hosts().any(|known| *known == id);
@@ -39,12 +48,13 @@ pub async fn show(visit: Visit) -> Answer {
         let silent = Host::default();
         let host = evidence.hosts.get(&id).unwrap_or(&silent);
         let rows = match tab.as_str() {
+            "malware" => host_malware::list(&visit, host, &wanted),
             "listeners" => listeners(&visit, &court, (&id, host), &wanted),
             "flows" => flows(&visit, &court, (&id, host), &wanted),
             "accounts" => accounts(&visit, &court, (&id, host), &wanted),
             "packages" => packages(&visit, host, &wanted),
             "capacity" => capacity(&visit, host, &wanted),
-            _ => duties(&visit, &court, &id, &wanted),
+            _ => logins.unwrap_or_else(|| duties(&visit, &court, &id, &wanted)),
         };
         (super::hosts::is_silent(host), about(&visit, host), rows)
     };
@@ -61,6 +71,7 @@ pub async fn show(visit: Visit) -> Answer {
         );
         page.push(Block::note(Tone::Bad, "", text));
     }
+    about.extend(told);
     page.push(Block::Fields(about));
     let devices = format!("{}/hosts/{id}/devices", visit.base());
     let words = visit.of("機器証明書とエージェントの登録", "Certificates and enrolment").to_owned();
@@ -73,6 +84,8 @@ pub async fn show(visit: Visit) -> Answer {
 fn tabs(visit: &Visit, current: &str) -> Vec<Link> {
     [
         ("duties", visit.of("判定", "Duties")),
+        ("malware", visit.of("不正プログラム", "Malware")),
+        ("logins", visit.of("ログイン", "Log-ons")),
         ("listeners", visit.of("待受け", "Listeners")),
         ("flows", visit.of("通信", "Communication")),
         ("accounts", visit.of("アカウント", "Accounts")),
@@ -148,9 +161,67 @@ fn from_outside(visit: &Visit, host: &Host) -> Vec<Cell> {
     vec![Cell::text(text), block::entries(&visit.base(), &[run.first.entry, run.last.entry])]
 }
 
-type Listed = (Table, Option<String>);
+/// What the agent told of itself last: that it used more than it may, and that it was replaced.
+async fn told(visit: &Visit, id: &HostId) -> Result<Vec<(String, Cell)>, Refusal> {
+    let mut rows = Vec::new();
+    for (kind, label) in [
+        ("agent.budget", visit.of("エージェントの資源超過（最後）", "Agent over its budget, last")),
+        ("agent.update", visit.of("エージェントの更新（最後）", "Agent replaced, last")),
+    ] {
+        let filter = EntryFilter {
+            kind: Some(kind.to_owned()),
+            host: Some(id.to_string()),
+            limit: 1,
+            ..EntryFilter::default()
+        };
+        let Some(newest) = visit.office.views().list_entries(&filter).await?.into_iter().next() else {
+            continue;
+        };
+        let number = EntryNumber(newest.number);
+        let Some(entry) = request_show::entry(visit, number) else { continue };
+        let text = match entry.fact() {
+            Some(Fact::AgentBudget(it)) => over_budget(visit.lang, it),
+            Some(Fact::AgentUpdate(it)) => format!("{} → {}", it.before, it.after),
+            _ => continue,
+        };
+        let cells = vec![
+            Cell::text(text),
+            Cell::time(visit.lang, entry.observed),
+            block::entries(&visit.base(), &[number]),
+        ];
+        rows.push((label.to_owned(), Cell::Many(cells)));
+    }
+    Ok(rows)
+}
 
-fn table(
+fn over_budget(lang: Lang, told: &AgentBudget) -> String {
+    let (resource, shown): (&str, fn(u64) -> String) = match told.resource.as_str() {
+        "cpu" => (lang.of("CPU（1日）", "CPU of a day"), of_a_core),
+        "cpu_10s" => (lang.of("CPU（10秒）", "CPU of 10 s"), of_a_core),
+        "memory" => (lang.of("メモリ", "memory"), mib),
+        "disk" => (lang.of("ディスク", "disk"), mib),
+        other => (other, |number| number.to_string()),
+    };
+    let (used, declared) = (shown(told.used), shown(told.declared));
+    match lang {
+        Lang::Ja => format!("{resource}：{used}（枠 {declared}）"),
+        Lang::En => format!("{resource}: {used} (declared {declared})"),
+    }
+}
+
+fn of_a_core(per_mille: u64) -> String {
+    format!("{}.{} %", per_mille / 10, per_mille % 10)
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
+
+/// A table, and where it goes on.
+pub type Listed = (Table, Option<String>);
+
+/// A table of a host.
+pub fn table(
     caption: &str,
     heads: &[&str],
     (rows, next): (Vec<Vec<Cell>>, Option<String>),
@@ -192,7 +263,8 @@ fn duties(visit: &Visit, court: &Court, id: &HostId, wanted: &Wanted) -> Listed 
     table(visit.of("このホストの判定", "Duties of this host"), &heads, taken, empty)
 }
 
-fn not_observed(visit: &Visit) -> &str {
+/// What stands there where nothing was told.
+pub fn not_observed(visit: &Visit) -> &str {
     visit.of("まだ観測されていません。", "Not observed yet.")
 }
 

@@ -3,7 +3,7 @@
 use super::block::{Block, Cell, Field, Form, Input, Link, Tone};
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
-use super::words;
+use super::{request_draft, words};
 use crate::audience::Audience;
 use crate::disclose::{DiscloseError, prove};
 use yakujo_contract::act::Act;
@@ -39,10 +39,10 @@ pub async fn show(visit: Visit) -> Answer {
         );
         page.push(Block::note(Tone::Warn, "", text));
     }
-    let pretty = serde_json::from_slice::<serde_json::Value>(&bytes)
-        .and_then(|value| serde_json::to_string_pretty(&value))?;
+    page.blocks.extend(request_draft::shown(&visit, EntryNumber(number), &entry));
     page.push(Block::Heading(visit.of("記録の内容", "Content").to_owned()));
-    page.push(Block::Pre(pretty));
+    let value: serde_json::Value = serde_json::from_slice(&bytes)?;
+    page.push(Block::Pre(serde_json::to_string_pretty(&value)?));
     page.push(Block::Heading(visit.of("台帳に入っている証明", "Proof of inclusion").to_owned()));
     match prove(&visit.office, number) {
         Ok(proof) => {

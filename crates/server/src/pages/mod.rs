@@ -36,6 +36,8 @@ pub mod first;
 pub mod frame;
 pub mod guide;
 pub mod host;
+pub mod host_logins;
+pub mod host_malware;
 pub mod hosts;
 mod ignore_form;
 pub mod ledger;

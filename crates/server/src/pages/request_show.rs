@@ -341,7 +341,9 @@ pub fn columns(
     rows
 }
 
-fn of_text(lang: Lang, column: &Column, text: &str) -> Cell {
+/// What somebody wrote into a field.
+#[must_use]
+pub fn of_text(lang: Lang, column: &Column, text: &str) -> Cell {
     match column.kind {
         Kind::Choice(choices) => {
             let found = choices.iter().find(|(word, _, _)| *word == text);

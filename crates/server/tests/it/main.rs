@@ -19,6 +19,7 @@ mod contracts;
 mod findings;
 mod flows;
 mod forms;
+mod hosts;
 mod inside;
 mod intake;
 mod leaving;

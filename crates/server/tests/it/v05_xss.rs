@@ -57,6 +57,10 @@ async fn plant(site: &Site, text: &str, number: usize) {
             "resources": [{ "resource": text, "limit": 1000, "min": 5, "mean": 5, "p95": 5, "max": 5 }] }),
         json!({ "kind": "clock.state", "daemon": text, "says_synchronised": true,
             "kernel_unsynchronised": false, "sources": [], "measured_offset_us": 1 }),
+        json!({ "kind": "av.detection", "path": text, "digest": "ab".repeat(32), "size": 1, "owner": 0,
+            "signature": text, "trigger": "access", "action": "quarantined", "result": "done", "reason": text }),
+        json!({ "kind": "login.open", "account": text, "session": "s", "from": text, "method": text,
+            "at": "2026-11-22T00:00:00Z" }),
         json!({ "kind": "probe.availability", "target": format!("t-{number}"), "state": "down",
             "from": "2026-11-22T00:00:00Z", "to": "2026-11-22T00:05:00Z", "tries": 9, "failed": 9, "detail": text }),
         json!({ "kind": "probe.watch", "from": "2026-11-22T00:05:00Z", "to": "2026-11-22T00:10:00Z", "up": {},
@@ -93,10 +97,8 @@ async fn what_agents_state_and_people_propose_is_shown_as_text() {
         plant(&site, text, number).await;
         let mut paths: Vec<String> =
             ["n", "e", "s"].iter().map(|kind| format!("/c/main/agreements/{kind}-{number}")).collect();
-        for show in
-            ["", "?show=packages", "?show=accounts", "?show=listeners", "?show=capacity", "?of=packages"]
-        {
-            paths.push(format!("/c/main/hosts/web-{number}{show}"));
+        for tab in ["duties", "malware", "logins", "packages", "accounts", "listeners", "capacity"] {
+            paths.push(format!("/c/main/hosts/web-{number}?tab={tab}"));
         }
         paths.extend(
             ["targets".to_owned(), format!("targets/t-{number}")].map(|path| format!("/c/main/{path}")),
