@@ -65,6 +65,7 @@ const NEEDS: &[Need] = &[
         proof: Proof::Package,
         why: "c10: the other implementation of the repository format",
     },
+    Need { package: "rclone", proof: Proof::Package, why: "c10: a place for backups that only adds" },
     Need {
         package: "minisign",
         proof: Proof::Package,

@@ -62,6 +62,8 @@ struct Last {
 const LAST: &str = "last.json";
 const DUMP: &str = "dump";
 const SCRATCH: &str = "scratch";
+const COPY: &str = "copy";
+const TRY: &str = "try";
 /// Letters of a reason in a fact.
 const MOST_LETTERS: usize = 400;
 
@@ -109,14 +111,35 @@ impl Job {
         self.tool.engine(&self.place)
     }
 
-    /// What restores them in a drill: the other implementation, where it reaches the repository.
-    #[must_use]
-    pub fn other_engine(&self) -> Box<dyn Engine> {
-        let other = match (self.tool, self.place.medium()) {
-            (Tool::Restic, Medium::Folder) => Tool::Rustic,
-            (Tool::Rustic | Tool::Restic, _) => Tool::Restic,
-        };
-        other.engine(&self.place)
+    /// What restores them in a drill: the other implementation.
+    fn other(&self) -> Tool {
+        match self.tool {
+            Tool::Restic => Tool::Rustic,
+            Tool::Rustic => Tool::Restic,
+        }
+    }
+
+    /// Restores a snapshot by the other implementation. rustic reaches folders only: what lies elsewhere is brought into a
+    /// repository on this host first, which is gone afterwards.
+    fn restore(&self, snapshot: &str, into: &Path) -> Result<(), BackupError> {
+        if self.tool == Tool::Rustic || self.place.medium() == Medium::Folder {
+            return self.other().engine(&self.place).restore(snapshot, into);
+        }
+        let folder = Passing::make(self.folder.join(COPY))?;
+        let (place, snapshot) =
+            Restic::new(self.place.clone()).copy(snapshot, &folder.0.join("repository"))?;
+        self.other().engine(&place).restore(&snapshot, into)
+    }
+
+    /// Whether this host can remove what it saved; none where that could not be tried, with the reason.
+    fn removes(&self) -> (Option<bool>, String) {
+        let tried = private_folder(&self.folder)
+            .and_then(|()| Passing::make(self.folder.join(TRY)))
+            .and_then(|folder| Restic::new(self.place.clone()).removes(&folder.0));
+        match tried {
+            Ok(removes) => (Some(removes), String::new()),
+            Err(error) => (None, cut(&format!("whether it can be removed was not tried: {error}"))),
+        }
     }
 
     /// Backs up.
@@ -233,7 +256,9 @@ impl Job {
         let engine = self.engine();
         let (tool, repository) = (engine.tool()?, engine.identity()?);
         let found = engine.check(read_percent)?;
-        Ok(self.checked((tool, repository), (KeyHolder::Job, read_percent, found), String::new(), clock))
+        let (removable, reason) = self.removes();
+        let checked = self.checked((tool, repository), (KeyHolder::Job, read_percent, found), reason, clock);
+        Ok(BackupCheck { removable, ..checked })
     }
 
     /// Tries the key that is kept for the city: a lost or wrong one is found before it is needed.
@@ -260,7 +285,8 @@ impl Job {
         clock: Clock<'_>,
     ) -> BackupCheck {
         let (job, errors) = (self.name.clone(), found.errors);
-        BackupCheck { repository, job, key, tool, read_percent, errors, reason, ended: clock() }
+        let removable = None;
+        BackupCheck { repository, job, key, tool, read_percent, errors, reason, removable, ended: clock() }
     }
 
     /// Restores the last good snapshot into a scratch folder and compares it with the originals of its time; loads data
@@ -289,13 +315,12 @@ impl Job {
     }
 
     fn try_drill(&self, drill: &mut RestoreDrill) -> Result<(), BackupError> {
-        let engine = self.other_engine();
-        drill.tool = engine.tool()?;
+        drill.tool = self.other().engine(&self.place).tool()?;
         let last = self.last()?;
         drill.snapshot.clone_from(&last.snapshot);
         let originals = Manifest::read(&self.folder.join(&last.list), &last.originals)?;
         let scratch = Passing::make(self.folder.join(SCRATCH))?;
-        engine.restore(&last.snapshot, &scratch.0)?;
+        self.restore(&last.snapshot, &scratch.0)?;
         let Compared { compared, mismatches, skipped, first } =
             originals.compare(&scratch.0, Owners::of_this_process());
         (drill.files_compared, drill.files_skipped) = (compared, skipped);

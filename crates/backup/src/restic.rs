@@ -14,6 +14,8 @@ pub const PROGRAM: &str = "/usr/bin/restic";
 const LONG: Duration = Duration::from_secs(24 * 3_600);
 /// Everything else.
 const SHORT: Duration = Duration::from_secs(180);
+/// Mark of the snapshot that is made to find out whether it can be removed.
+const TRIED: &str = "yakujo=removable";
 /// A snapshot was made, but not everything could be read.
 const INCOMPLETE: i32 = 3;
 /// Names that a file of credentials may set; `SSL_CERT_FILE` names the certificates of a store that no public authority
@@ -66,7 +68,12 @@ impl Restic {
     /// # Errors
     /// When they cannot be listed.
     pub fn snapshots(&self) -> Result<Vec<String>, BackupError> {
-        let ended = Self::good(self.call(&["snapshots"], SHORT)?)?;
+        self.listed(&[])
+    }
+
+    fn listed(&self, wanted: &[&str]) -> Result<Vec<String>, BackupError> {
+        let arguments: Vec<&str> = std::iter::once("snapshots").chain(wanted.iter().copied()).collect();
+        let ended = Self::good(self.call(&arguments, SHORT)?)?;
         let listed: Option<Vec<Listed>> =
             serde_json::from_str(&ended.output).map_err(|_| BackupError::Answer("restic"))?;
         Ok(listed.unwrap_or_default().into_iter().map(|listed| listed.id).collect())
@@ -87,6 +94,53 @@ impl Restic {
             Self::good(self.call(&arguments, LONG)?)?;
         }
         Self::good(self.call(&["prune"], LONG)?).map(|_| ())
+    }
+
+    /// Whether what this key saves can be removed with it: tried with a snapshot of one word, made for that. Where it cannot,
+    /// the snapshot stays, and is the one that the next try takes. `folder` is an empty one.
+    ///
+    /// # Errors
+    /// When it could not be tried.
+    pub fn removes(&self, folder: &Path) -> Result<bool, BackupError> {
+        let mut tries = self.listed(&["--tag", TRIED])?;
+        if tries.is_empty() {
+            let file = folder.join("removable");
+            std::fs::write(&file, "may this be removed?\n")
+                .map_err(|e| BackupError::File(file.clone(), e))?;
+            let file = file.to_str().ok_or(BackupError::Refused("the folder of the job is no UTF-8"))?;
+            Self::good(self.call(&["backup", "--tag", TRIED, "--", file], LONG)?)?;
+            tries = self.listed(&["--tag", TRIED])?;
+        }
+        let [id, ..] = tries.as_slice() else { return Err(BackupError::Answer("restic")) };
+        // Whatever it says, after asking ten times: what counts is whether it is still there.
+        self.call(&["forget", id], LONG)?;
+        Ok(!self.listed(&["--tag", TRIED])?.contains(id))
+    }
+
+    /// Brings one snapshot into a new repository in a folder of this host, for a program that reaches folders only. The
+    /// repository has the same password; returned with the id that the snapshot has there.
+    ///
+    /// # Errors
+    /// When it is not whole.
+    pub fn copy(&self, snapshot: &str, into: &Path) -> Result<(Place, String), BackupError> {
+        let repository = into.to_str().ok_or(BackupError::Refused("the folder of the job is no UTF-8"))?;
+        let copy = Self { place: Place { repository: repository.to_owned(), ..self.place.clone() } };
+        let password = self.place.password.display().to_string();
+        let mut from = self.ssh()?;
+        from.extend(["--from-repo".to_owned(), self.place.repository.clone()]);
+        from.extend(["--from-password-file".to_owned(), password]);
+        let with = |words: &[&str]| -> Vec<String> {
+            words.iter().map(|word| (*word).to_owned()).chain(from.iter().cloned()).collect()
+        };
+        let (make, bring) = (with(&["init", "--copy-chunker-params"]), with(&["copy", snapshot]));
+        for (arguments, limit) in [(make, SHORT), (bring, LONG)] {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            Self::good(copy.call(&arguments, limit)?)?;
+        }
+        match copy.snapshots()?.as_slice() {
+            [id] => Ok((copy.place, id.clone())),
+            _ => Err(BackupError::Answer("restic")),
+        }
     }
 
     fn call(&self, arguments: &[&str], limit: Duration) -> Result<Ended, BackupError> {

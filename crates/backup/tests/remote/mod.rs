@@ -66,13 +66,15 @@ pub fn job(folder: &Path, place: impl FnOnce(PathBuf) -> Place) -> Job {
 }
 
 /// Made, written, checked, restored; and when its server is away, that is no wrong key.
-pub fn is_a_place_for_backups(job: &Job, medium: &str, folder: &Path, server: Server) {
+pub fn is_a_place_for_backups(job: &Job, (medium, removable): (&str, bool), folder: &Path, server: Server) {
     job.engine().make().unwrap();
     let run = job.back_up(&now);
     assert!(run.is_good() && run.encrypted && run.medium == medium, "{run:?}");
-    assert_eq!(job.check(100, &now).unwrap().errors, 0);
+    let check = job.check(100, &now).unwrap();
+    assert!(check.errors == 0 && check.removable == Some(removable), "{check:?}");
     let drill = job.drill(&now);
-    assert!(drill.is_good(), "{drill:?}");
+    assert!(drill.is_good() && drill.tool.starts_with("rustic_core"), "{drill:?}");
+    assert!(!job.folder.join("copy").exists(), "what was brought here for it is gone");
     let key = secret(folder.join("city.key"), "the key of the city\n");
     assert_eq!(job.try_city_key(&key, &now).unwrap().errors, 1);
     drop(server);

@@ -94,6 +94,9 @@ pub struct BackupCheck {
     /// What the first of them was, in plain English, for the operator.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// What was saved with this key can be removed with it: tried with a snapshot made for that. Absent: not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removable: Option<bool>,
     /// Ended.
     pub ended: Timestamp,
 }
