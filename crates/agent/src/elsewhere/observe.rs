@@ -1,6 +1,7 @@
 //! The observer where no collector can look. What other products say of the host is told; everything else is said to be unseen,
 //! by every collector's name, so that no duty rests on silence.
 
+use super::unseen;
 use crate::Settings;
 use crate::collectors::{self, COLLECTORS, Outcomes};
 use crate::malware::{self, Guard};
@@ -13,7 +14,7 @@ use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::{CollectorRun, RunOutcome};
 
 /// Why a collector saw nothing.
-const UNSEEN: &str = "not seen by the agent of this system";
+const UNSEEN: &str = "seen on Linux only";
 /// Under this name the beat says that its own figures are none.
 const OWN_USE: &str = "budget";
 
@@ -41,7 +42,11 @@ impl Observer {
     /// An observer that goes on where an earlier run stopped.
     #[must_use]
     pub fn new(sources: &Sources, left: &malware::Left) -> Self {
-        Self { malware: Guard::new(sources, left), runs: BTreeMap::new(), drift_ms: None }
+        Self::with(Guard::new(sources, left))
+    }
+
+    fn with(malware: Guard) -> Self {
+        Self { malware, runs: BTreeMap::new(), drift_ms: None }
     }
 
     /// What is news, and whether the outcome of a collector changed. Blocking.
@@ -50,7 +55,11 @@ impl Observer {
         let mut facts = Vec::new();
         for name in COLLECTORS.iter().map(|(name, _)| *name).chain([OWN_USE]) {
             let reading = match name {
-                "malware" => self.malware.turn(now),
+                "malware" => match self.malware.turn(now) {
+                    // A product that nobody names is not seen in part.
+                    unnamed if unnamed.reason == unseen::REASON => Reading::failed(unseen::REASON),
+                    named => named,
+                },
                 _ => Reading::failed(UNSEEN),
             };
             let run = CollectorRun { ran: now, outcome: reading.outcome, reason: reading.reason };
@@ -89,6 +98,7 @@ mod tests {
     use super::*;
     use crate::Home;
     use crate::outbox::{Bound, Outbox};
+    use std::collections::BTreeSet;
     use std::path::Path;
     use std::sync::Arc;
     use tokio::sync::watch;
@@ -134,6 +144,19 @@ mod tests {
             ["av.engine"],
             "its state, and nothing twice"
         );
+    }
+
+    #[test]
+    fn a_protection_that_nobody_names_is_unseen_and_neither_there_nor_absent() {
+        let product = unseen::own(&Sources::of_this_host(), malware::Memory::default(), &BTreeSet::new());
+        let mut observer = Observer::with(Guard::with(product));
+        assert!(observer.look(now()).0.is_empty());
+        assert!(
+            observer.runs().values().all(|run| run.outcome == RunOutcome::Failed),
+            "{:?}",
+            observer.runs()
+        );
+        assert_eq!(observer.runs()["malware"].reason, unseen::REASON);
     }
 
     #[test]
