@@ -91,7 +91,7 @@ impl Place {
             return Ok(());
         }
         println!("build cache holds {} MB, more than its share: starting from nothing", size / 1_000_000);
-        for profile in ["debug", "release"] {
+        for profile in ["debug", "release", crate::windows::TARGET] {
             let folder = self.target.join(profile);
             if folder.exists() {
                 std::fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;

@@ -7,6 +7,7 @@ use anyhow::Context;
 use crate::cache::Place;
 use crate::steps::{self, Outcome, Overall, Steps};
 use crate::tidy;
+use crate::windows;
 
 /// Newer ones may read `deny.toml` differently; a change of version is a commit.
 const CARGO_DENY: &str = "0.20.2";
@@ -42,6 +43,7 @@ pub fn all(place: &Place, steps: &mut Steps) {
         let flags = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         steps::run(place.cargo().args(flags))
     });
+    steps.step("windows", || windows::check(place));
     steps.step("licences, bans, sources", || deny(place, &["licenses", "bans", "sources"]));
     steps.step("advisories", || advisories(place));
 }

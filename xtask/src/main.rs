@@ -8,6 +8,7 @@ mod prepare;
 mod steps;
 mod suite;
 mod tidy;
+mod windows;
 
 use std::process::ExitCode;
 

@@ -71,6 +71,11 @@ const NEEDS: &[Need] = &[
         proof: Proof::Package,
         why: "c03: signatures of feed bundles, verified by another program",
     },
+    Need {
+        package: "gcc-mingw-w64-x86-64-win32",
+        proof: Proof::Package,
+        why: "check: what is C in the agent, compiled for Windows",
+    },
     Need { package: "distro-info-data", proof: Proof::Package, why: "c03: support end of the system" },
     Need { package: "debian-security-support", proof: Proof::Package, why: "c03: support end of packages" },
 ];

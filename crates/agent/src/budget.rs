@@ -1,8 +1,7 @@
 //! What the agent may use of the machine, and what is told when it used more. It is not stopped for it: an observer that
 //! dies when there is much to see would be worse than a dear one.
 
-use crate::parts::Part;
-use procfs::process::Process;
+pub use crate::system::used_by_all;
 use std::collections::VecDeque;
 use std::time::Duration;
 use yakujo_contract::fact::Fact;
@@ -48,51 +47,6 @@ impl Used {
     #[must_use]
     pub fn memory(&self) -> u64 {
         self.keeper.saturating_add(self.collector).saturating_add(self.others)
-    }
-}
-
-/// What this process, the one that started it and the other parts of that one used. Where nobody started it as a part,
-/// this process alone counts, as a collector.
-#[must_use]
-pub fn used_by_all() -> Used {
-    let mut used = Used::default();
-    let Ok(own) = Process::myself() else { return used };
-    let parent = own.stat().ok().and_then(|stat| Process::new(stat.ppid).ok());
-    let Some(parent) = parent.filter(|parent| part_of(&own).is_some() && parent.pid > 1) else {
-        used.add(&own, Some(Part::Collect));
-        return used;
-    };
-    let children = parent.task_main_thread().and_then(|thread| thread.children()).unwrap_or_default();
-    used.add(&parent, None);
-    for child in children.into_iter().filter_map(|pid| Process::new(i32::try_from(pid).ok()?).ok()) {
-        used.add(&child, part_of(&child));
-    }
-    used
-}
-
-/// Which part a process is, by the words it was started with.
-fn part_of(process: &Process) -> Option<Part> {
-    let words = process.cmdline().ok()?;
-    let word = words.iter().skip_while(|word| *word != "part").nth(1)?;
-    Part::ALL.into_iter().find(|part| part.word() == word)
-}
-
-impl Used {
-    fn add(&mut self, process: &Process, part: Option<Part>) {
-        let Ok(stat) = process.stat() else { return };
-        let of_children = u64::try_from(stat.cutime.saturating_add(stat.cstime)).unwrap_or(0);
-        let ticks = stat.utime.saturating_add(stat.stime);
-        // Backups are made by processes with a limit of their own.
-        let ticks = if part == Some(Part::Save) { ticks } else { ticks.saturating_add(of_children) };
-        let ms = ticks.saturating_mul(1_000) / procfs::ticks_per_second().max(1);
-        self.cpu_ms = self.cpu_ms.saturating_add(ms);
-        let memory = stat.rss.saturating_mul(procfs::page_size());
-        let place = match part {
-            Some(Part::Keep) => &mut self.keeper,
-            Some(Part::Collect) => &mut self.collector,
-            Some(Part::Save) | None => &mut self.others,
-        };
-        *place = place.saturating_add(memory);
     }
 }
 

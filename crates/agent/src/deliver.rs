@@ -3,6 +3,8 @@
 
 use crate::enrol::Enrolled;
 use crate::outbox::{Numbered, Outbox};
+use crate::system::owner_only;
+pub use crate::system::private_folder;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -294,25 +296,15 @@ pub fn hex_of_certificate(certificate: &CertificateDer<'_>) -> String {
     crate::reading::hex(&Sha256::digest(certificate))
 }
 
-/// Makes a folder only its owner may enter.
-///
-/// # Errors
-/// Those of the operating system.
-pub fn private_folder(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
 /// Writes a file only its owner may read, completely or not at all.
 ///
 /// # Errors
 /// Those of the operating system.
 pub fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
     let temporary = file.with_extension("tmp");
-    let mut out =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut options = std::fs::OpenOptions::new();
+    let mut out = owner_only(options.write(true).create(true).truncate(true)).open(&temporary)?;
     out.write_all(bytes)?;
     out.sync_all()?;
     std::fs::rename(&temporary, file)

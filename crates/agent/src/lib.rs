@@ -1,21 +1,38 @@
 //! The agent: observes a host and reports facts. It opens no port, and what it may not read it says so.
 
-pub mod act;
+// What knows no system: settings, enrolment, outbox, delivery, probes, results of other products.
 pub mod backups;
 pub mod budget;
-pub mod collect;
-mod command;
+pub mod collectors;
 pub mod deliver;
 pub mod enrol;
 pub mod malware;
-pub mod observe;
 mod observing;
 pub mod outbox;
 pub mod parts;
 pub mod probing;
 pub mod reading;
 pub mod settings;
+
+// What looks into a Linux host and acts on it.
+#[cfg(target_os = "linux")]
+pub mod act;
+#[cfg(target_os = "linux")]
+pub mod collect;
+#[cfg(target_os = "linux")]
+mod command;
+#[cfg(target_os = "linux")]
+pub mod observe;
+#[cfg(target_os = "linux")]
+mod system;
+#[cfg(target_os = "linux")]
 pub mod watch;
+
+// What stands in for it on every other system, and says what is not seen there. Its observer is tested on Linux, too.
+#[cfg(any(test, not(target_os = "linux")))]
+mod elsewhere;
+#[cfg(not(target_os = "linux"))]
+use elsewhere::{act, observe, system};
 
 use act::hand::Hand;
 use deliver::{DeliverError, Line};

@@ -5,6 +5,7 @@ pub mod devices;
 pub mod flows;
 pub mod logins;
 pub mod packages;
+mod past;
 pub mod releases;
 pub mod services;
 pub mod states;
@@ -16,6 +17,7 @@ use crate::collect::{
     c04_tls, c06_clocks, c07_stops, c08_jobs, c08_kernel, c08_schema, c09_capacity, c09_databases,
     c11_access, c13_devices,
 };
+use crate::collectors::{self, COLLECTORS, Outcomes};
 use crate::malware::{self, Guard};
 use crate::outbox::Note;
 use crate::reading::{Items, Reading, Sources, digest_of};
@@ -25,6 +27,7 @@ use flows::Flows;
 use jiff::{SignedDuration, Timestamp};
 use logins::Logins;
 use packages::Packages;
+pub(crate) use past::observer;
 use releases::Releases;
 use serde::{Deserialize, Serialize};
 use services::Running;
@@ -35,7 +38,6 @@ use test_data::TestData;
 use updates::Updates;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::{CollectorRun, RunOutcome};
-use yakujo_contract::fact::host::ClockStep;
 use yakujo_contract::fact::state::Seen;
 
 /// Facts and beats of the running agent.
@@ -104,39 +106,6 @@ pub struct Past {
 /// Under this key the outbox keeps [`Memory`].
 pub const MEMORY_KEY: &str = "observer";
 
-/// Name of a collector and seconds between its runs.
-const COLLECTORS: [(&str, i64); 25] = [
-    // First: what it tells of the time of a change is as narrow as its own turn is early.
-    ("files", 1),
-    ("boots", 15),
-    ("clock", 15),
-    ("listeners", 10),
-    ("accounts", 15),
-    // What was found is told at once; the engine itself is asked every quarter of a minute.
-    ("malware", 1),
-    ("capacity", 15),
-    // Whether anything changed is seen by one look at a file; what is told is as narrow in time as these looks.
-    ("packages", 1),
-    ("certificates", 300),
-    ("devices", 5),
-    ("firewall", 30),
-    ("flows", 10),
-    ("identity", 600),
-    ("jobs", 30),
-    ("kernel", 60),
-    ("logins", 15),
-    ("network", 30),
-    ("releases", 1),
-    ("schema", 60),
-    ("sessions", 600),
-    ("stale", 300),
-    ("support", 24 * 3600),
-    ("test_data", 60),
-    // Doors log what they refuse: once a day is enough.
-    ("tls", 24 * 3600),
-    ("updates", 60),
-];
-
 /// Capacity is told so often.
 const CAPACITY_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// An unchanged clock is told again so often.
@@ -145,8 +114,6 @@ const CLOCK_EVERY: SignedDuration = SignedDuration::from_mins(10);
 const CLOCK_MOVED_US: u64 = 100_000;
 /// Between the two looks of the first sample, so that it has a processor share, too.
 const FIRST_LOOKS_APART: std::time::Duration = std::time::Duration::from_millis(200);
-/// A jump of the wall clock against the monotonic one worth a fact, ms.
-const STEP_MS: i64 = 500;
 
 impl Observer {
     /// An observer of these sources that goes on where an earlier run stopped, so that a restart of the agent is no boot of
@@ -451,27 +418,15 @@ impl Observer {
 
     /// A jump of the wall clock: `monotonic_ms` is a clock that never jumps.
     pub fn step(&mut self, now: Timestamp, monotonic_ms: i64) -> Option<Fact> {
-        let drift = now.as_millisecond().saturating_sub(monotonic_ms);
-        let before = self.drift_ms.replace(drift)?;
-        let moved_ms = drift.saturating_sub(before);
-        (moved_ms.abs() >= STEP_MS).then_some(Fact::ClockStep(ClockStep { moved_ms }))
+        collectors::step(&mut self.drift_ms, now, monotonic_ms)
     }
-}
-
-/// Whether a collector's outcome changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcomes {
-    /// As before.
-    Same,
-    /// Something can be read now that could not, or the other way round.
-    Changed,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
-    use yakujo_contract::fact::host::Turn;
+    use yakujo_contract::fact::host::{ClockStep, Turn};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + second).unwrap()

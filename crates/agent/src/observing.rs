@@ -1,13 +1,11 @@
 //! The loop of the observing part: what the collectors tell is kept, what they remember with it.
 
-use crate::budget::{self, Budget};
-use crate::observe::{
-    self, Observer, Outcomes, Past, devices, flows, logins, packages, releases, states, updates,
-};
-use crate::outbox::OutboxError;
+use crate::budget::Budget;
+use crate::collectors::Outcomes;
+use crate::observe::{self, Observer};
 use crate::parts::Notebook;
-use crate::watch::files::{FILE_KEY, LEFT, Left};
-use crate::{Home, Settings, StartError, malware};
+use crate::system::used_by_all;
+use crate::{Home, Settings, StartError};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 use tokio::sync::watch as signal;
@@ -42,7 +40,7 @@ async fn observe_until(
 ) {
     let began = Instant::now();
     hear_the_hand(&settings, ended.clone()).await;
-    let mut observer = match observer(&settings, seal, &notebook).await {
+    let mut observer = match observe::observer(&settings, seal, &notebook).await {
         Ok(observer) => observer,
         Err(error) => return tracing::error!("what an earlier run saw cannot be read: {error}"),
     };
@@ -68,7 +66,7 @@ async fn observe_until(
         facts.extend(observer.step((settings.clock)(), monotonic));
         // In the server's process the figures are the server's.
         if settings.home == Home::Parts {
-            facts.extend(budget.over(began.elapsed(), budget::used_by_all()));
+            facts.extend(budget.over(began.elapsed(), used_by_all()));
         }
         if began.elapsed() >= beat_due || outcomes == Outcomes::Changed {
             beat_due = began.elapsed().saturating_add(Duration::from_secs(u64::from(BEAT_EVERY)));
@@ -76,7 +74,7 @@ async fn observe_until(
         }
         if tell(&notebook, now, &facts, &mut observer).await == Told::Lost {
             // What counts as lost is told anew from what was last kept.
-            observer = match self::observer(&settings, seal, &notebook).await {
+            observer = match observe::observer(&settings, seal, &notebook).await {
                 Ok(observer) => observer,
                 Err(error) => return tracing::error!("what was seen cannot be read again: {error}"),
             };
@@ -102,34 +100,6 @@ async fn hear_the_hand(settings: &Settings, mut ended: signal::Receiver<()>) {
     }
 }
 
-/// An observer that goes on where the last kept fact ended.
-async fn observer(settings: &Settings, seal: [u8; 32], notebook: &Notebook) -> Result<Observer, OutboxError> {
-    // What an older version remembered otherwise is simply seen anew.
-    let memory =
-        notebook.recall(observe::MEMORY_KEY).await?.and_then(|text| serde_json::from_str(&text).ok());
-    let mut files = Left { files: notebook.recall_all(FILE_KEY).await?, ..Left::default() };
-    for key in LEFT {
-        if let Some(text) = notebook.recall(key).await? {
-            files.rest.insert(key.to_owned(), text);
-        }
-    }
-    let states = (notebook.recall_all(states::ITEM_KEY).await?, notebook.recall_all(states::LIST_KEY).await?);
-    let packages =
-        (notebook.recall_all(packages::PACKAGE_KEY).await?, notebook.recall(packages::LOOKED_KEY).await?);
-    let releases = notebook.recall_all(releases::RELEASE_KEY).await?;
-    let held = notebook.recall_all(malware::HELD_KEY).await?.into_iter().map(|(item, _)| item).collect();
-    let malware = malware::Left { memory: notebook.recall(malware::MEMORY_KEY).await?, held };
-    let logins = notebook.recall(logins::LOGINS_KEY).await?;
-    let devices = notebook.recall(devices::DEVICES_KEY).await?;
-    let flows = notebook.recall_all(flows::FLOW_KEY).await?;
-    let updates = notebook.recall(updates::UPDATES_KEY).await?;
-    let memory = memory.unwrap_or_default();
-    let past = Past { memory, files, states, packages, releases, logins, devices, flows, updates, malware };
-    let sources = settings.sources.clone();
-    let made = tokio::task::spawn_blocking(move || Observer::new(sources, &past, seal));
-    made.await.map_err(|error| OutboxError::Folder(std::io::Error::other(error)))
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Kept,
@@ -151,7 +121,7 @@ async fn tell(notebook: &Notebook, now: Timestamp, facts: &[Fact], observer: &mu
 
 async fn beat(observer: &Observer, notebook: &Notebook) -> Fact {
     let waiting = notebook.waiting().await.unwrap_or(0);
-    let used = budget::used_by_all();
+    let used = used_by_all();
     Fact::AgentBeat(AgentBeat {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         every_s: BEAT_EVERY,

@@ -7,7 +7,7 @@
 
 mod losses;
 
-use crate::act::follow::SUSPECTED_KEY;
+use crate::system::private_folder;
 use jiff::{SignedDuration, Timestamp};
 use losses::{Losses, Undeclared};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ pub const BATCH_FACTS: i64 = 500;
 /// Most bytes in one delivery.
 pub const BATCH_BYTES: u64 = 900 * 1024;
 
+/// Malware may have run, and the part that acts does not know of it yet.
+pub const SUSPECTED_KEY: &str = "act/suspected";
 /// Under this key the data base remembers which losses were declared.
 const DECLARED: &str = "declared";
 
@@ -431,12 +433,6 @@ async fn renumber(write: &mut SqliteConnection, stored_to: u64, taken_to: u64) -
         insert(write, first, at, &Fact::AgentLoss(loss)).await?;
     }
     commit(write).await
-}
-
-/// A folder only its owner can enter.
-pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// 0: never dropped. 1: dropped after 2.

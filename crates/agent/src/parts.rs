@@ -13,15 +13,28 @@
 //! A part that is killed is started again. What `collect` and `save` have to keep they hand to `keep`, which answers when it
 //! is on the disk; one that gets no answer asks again, and nothing is kept twice.
 
-pub mod collect;
-pub mod confine;
-pub mod keep;
-mod link;
-mod listen;
+pub(crate) mod keep;
 mod notebook;
-pub mod save;
+pub(crate) mod save;
+
+// The parts as processes of their own. Elsewhere all of them run in one.
+#[cfg(target_os = "linux")]
+pub mod apart;
+#[cfg(target_os = "linux")]
+pub mod collect;
+#[cfg(target_os = "linux")]
+pub mod confine;
+#[cfg(target_os = "linux")]
+mod link;
+#[cfg(target_os = "linux")]
+mod listen;
+#[cfg(target_os = "linux")]
 pub mod supervise;
 
+#[cfg(not(target_os = "linux"))]
+use crate::elsewhere::link;
+#[cfg(target_os = "linux")]
+pub use apart::{end_with, parent};
 pub use notebook::Notebook;
 
 use serde::{Deserialize, Serialize};
@@ -70,23 +83,4 @@ pub fn hand_socket(folder: &Path) -> PathBuf {
 #[must_use]
 pub fn gate_socket(folder: &Path) -> PathBuf {
     folder.join("gate.sock")
-}
-
-/// The process that started this one; none where that has no number here.
-#[must_use]
-pub fn parent() -> Option<u32> {
-    rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
-}
-
-/// Ends this process when the one that started it ends, however that came about.
-///
-/// # Errors
-/// When that one has ended already, or the kernel refuses.
-pub fn end_with(parent: u32) -> std::io::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    if self::parent() == Some(parent) {
-        Ok(())
-    } else {
-        Err(std::io::Error::other("the process that started this one has ended"))
-    }
 }

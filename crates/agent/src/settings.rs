@@ -263,7 +263,8 @@ pub fn parse(text: &str) -> Result<AgentFile, String> {
 
 /// An absolute path that leads where it says.
 fn plain_path(path: &str) -> Result<(), String> {
-    let is_plain = path.starts_with('/') && !path.contains("..") && !path.chars().any(char::is_control);
+    let is_plain =
+        Path::new(path).is_absolute() && !path.contains("..") && !path.chars().any(char::is_control);
     if is_plain && path.len() <= 1_000 {
         return Ok(());
     }

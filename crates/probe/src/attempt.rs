@@ -41,7 +41,7 @@ async fn tried(target: &Target, endpoint: &Endpoint, began: Instant) -> Attempt 
         },
         Means::Icmp => match echo(endpoint).await {
             Ok(()) => page::in_time(&target.expected, passed()),
-            Err(PingError::NotAllowed) => Attempt::Cannot(PingError::NotAllowed.to_string()),
+            Err(PingError::NotAllowed(why)) => Attempt::Cannot(why.to_owned()),
             Err(PingError::Dial(error)) => of_dial(&error),
         },
     }
@@ -87,7 +87,7 @@ pub async fn knock(means: Means, endpoint: &Endpoint) -> Knock {
         match means {
             Means::Icmp => match echo(endpoint).await {
                 Ok(()) => Knock::Answered,
-                Err(PingError::NotAllowed) => Knock::Silent,
+                Err(PingError::NotAllowed(_)) => Knock::Silent,
                 Err(PingError::Dial(error)) => of_knock(&error),
             },
             Means::Tcp | Means::Http | Means::Https => match dial::connect(endpoint).await {

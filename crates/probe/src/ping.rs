@@ -1,15 +1,14 @@
 //! ICMP echo by the kernel's ping sockets, which need no privilege where `net.ipv4.ping_group_range` allows them.
 
 use crate::dial::{self, DialError};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// Why there was no echo.
 #[derive(Debug, thiserror::Error)]
 pub enum PingError {
-    /// Not allowed here.
-    #[error("echo is not allowed to this user (net.ipv4.ping_group_range)")]
-    NotAllowed,
+    /// Not allowed here, and why.
+    #[error("{0}")]
+    NotAllowed(&'static str),
     /// No answer.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -20,15 +19,13 @@ pub enum PingError {
 /// # Errors
 /// Any [`PingError`].
 pub async fn ping(address: IpAddr, number: u16) -> Result<(), PingError> {
-    let (family, protocol, request, answer) = match address {
-        IpAddr::V4(_) => (AddressFamily::INET, ipproto::ICMP, 8_u8, 0_u8),
-        IpAddr::V6(_) => (AddressFamily::INET6, ipproto::ICMPV6, 128, 129),
+    let (request, answer) = match address {
+        IpAddr::V4(_) => (8_u8, 0_u8),
+        IpAddr::V6(_) => (128, 129),
     };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket =
-        socket_with(family, SocketType::DGRAM, flags, Some(protocol)).map_err(|_| PingError::NotAllowed)?;
+    let socket = open(address).map_err(PingError::NotAllowed)?;
     let failed = |error: std::io::Error| PingError::Dial(dial::of_error(&error));
-    let socket = tokio::net::UdpSocket::from_std(UdpSocket::from(socket)).map_err(failed)?;
+    let socket = tokio::net::UdpSocket::from_std(socket).map_err(failed)?;
     socket.connect(SocketAddr::new(address, 0)).await.map_err(failed)?;
     let [high, low] = number.to_be_bytes();
     // Type, code, checksum and identifier (both of the kernel's), sequence number, and a few bytes to carry.
@@ -45,4 +42,21 @@ pub async fn ping(address: IpAddr, number: u16) -> Result<(), PingError> {
             return Ok(());
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn open(address: IpAddr) -> Result<UdpSocket, &'static str> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
+    let (family, protocol) = match address {
+        IpAddr::V4(_) => (AddressFamily::INET, ipproto::ICMP),
+        IpAddr::V6(_) => (AddressFamily::INET6, ipproto::ICMPV6),
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::DGRAM, flags, Some(protocol));
+    socket.map(UdpSocket::from).map_err(|_| "echo is not allowed to this user (net.ipv4.ping_group_range)")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open(_: IpAddr) -> Result<UdpSocket, &'static str> {
+    Err("echo is sent from Linux only")
 }

@@ -58,10 +58,10 @@ pub fn part(data: &Path, arguments: &PartOf) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
         let end = crate::up::ended();
         match part {
-            Part::Keep => parts::keep::run(settings, end).await?,
+            Part::Keep => parts::apart::keep(settings, end).await?,
             Part::Collect if arguments.again => parts::collect::run(settings, Turn::Again, end).await?,
             Part::Collect => parts::collect::run(settings, Turn::First, end).await?,
-            Part::Save => parts::save::run(settings, end).await?,
+            Part::Save => parts::apart::save(settings, end).await?,
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -3,14 +3,17 @@
 
 use super::hand::{Hand, HandError};
 use super::{Answer, Ask, QuarantinePermit};
+use crate::Settings;
 use crate::deliver::{Line, OrdersAnswer};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, SUSPECTED_KEY};
 use crate::probing::Clock;
+use crate::settings::AgentFile;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use yakujo_contract::fact::Fact;
 
 /// The server is asked so often.
@@ -29,8 +32,6 @@ const TOLD_KEY: &str = "act/told";
 const PEERS_KEY: &str = "act/peers";
 /// After a failure it is tried again so soon.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Malware may have run, and the hand does not know of it yet.
-pub const SUSPECTED_KEY: &str = "act/suspected";
 
 /// What the agent needs to act.
 pub struct Follower {
@@ -65,6 +66,33 @@ impl Dues {
     fn looked(&mut self, now: Instant, answer: &Answer) {
         self.look = now + if answer.isolated { LOOK_EVERY } else { LOOK_SELDOM };
     }
+}
+
+/// Starts to follow orders, where there is a part that acts. The channels tell that there are facts to deliver, and under which
+/// permit malware may be put into the quarantine.
+pub(crate) fn start(
+    settings: &Settings,
+    line: &Line,
+    outbox: &Arc<Outbox>,
+    (news, quarantine): (&watch::Sender<u64>, watch::Sender<Option<QuarantinePermit>>),
+    ended: &watch::Receiver<()>,
+) -> Option<JoinHandle<()>> {
+    let follower = Follower {
+        clock: settings.clock.clone(),
+        line: line.clone(),
+        outbox: outbox.clone(),
+        hand: settings.hand.clone()?,
+        roots: held_roots(&settings.sources.settings),
+        news: news.clone(),
+        quarantine,
+    };
+    Some(tokio::spawn(follower.follow_until(ended.clone())))
+}
+
+/// Trees whose content is held for a restoration: what is watched, but for what packages bring and can bring again.
+fn held_roots(settings: &AgentFile) -> Vec<String> {
+    let of_packages = ["/boot", "/usr/lib/systemd"];
+    settings.roots().into_iter().filter(|root| !of_packages.contains(&root.as_str())).collect()
 }
 
 impl Follower {

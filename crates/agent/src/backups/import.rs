@@ -1,7 +1,7 @@
 //! Results of backup products that this program does not run: read from a file that the operator has them written to
 //! (`docs/formats/backup-results-v1.md`), told once each, and named as imported.
 
-use crate::reading;
+use crate::{reading, system};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -119,12 +119,8 @@ fn shown(text: &str) -> String {
 /// What tells one state of a file from another without reading it.
 #[must_use]
 pub fn mark(file: &Path) -> String {
-    use std::os::unix::fs::MetadataExt as _;
     let about = std::fs::metadata(file);
-    let text = about.map_or_else(
-        |error| error.kind().to_string(),
-        |about| format!("{} {} {} {}", about.ino(), about.size(), about.mtime(), about.mtime_nsec()),
-    );
+    let text = about.map_or_else(|error| error.kind().to_string(), |about| system::mark(&about));
     reading::digest_of(&text)
 }
 

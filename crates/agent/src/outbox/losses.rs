@@ -3,11 +3,12 @@
 //! write may still refuse; then it is kept in memory alone.)
 
 use super::OutboxError;
+use crate::system::owner_only;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::io::{Read as _, Result as IoResult, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::AgentLoss;
@@ -58,10 +59,10 @@ impl Undeclared {
     /// Opens or makes the file in the folder; `declared` is the number of the record that was declared last.
     pub(super) fn open(folder: &Path, declared: u64) -> Result<Self, OutboxError> {
         let mut options = File::options();
-        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = file.open(folder.join("undeclared"))?;
+        let options = owner_only(options.read(true).write(true).create(true).truncate(false));
+        let file = options.open(folder.join("undeclared"))?;
         if file.metadata()?.len() < 2 * SLOT as u64 {
-            file.write_all_at(&[b' '; 2 * SLOT], 0)?;
+            write_at(&file, &[b' '; 2 * SLOT], 0)?;
             file.sync_all()?;
         }
         let newest = [0, SLOT as u64].into_iter().filter_map(|offset| read(&file, offset));
@@ -93,20 +94,27 @@ impl Undeclared {
         self.newest.losses = Losses::default();
     }
 
-    fn write(&self) -> std::io::Result<()> {
+    fn write(&self) -> IoResult<()> {
         let mut slot = serde_json::to_vec(&self.newest)?;
         if slot.len() > SLOT {
             return Err(std::io::Error::other("more kinds of facts than a slot holds"));
         }
         slot.resize(SLOT, b' ');
         let offset = if self.newest.number.is_multiple_of(2) { 0 } else { SLOT as u64 };
-        self.file.write_all_at(&slot, offset)?;
+        write_at(&self.file, &slot, offset)?;
         self.file.sync_data()
     }
 }
 
 fn read(file: &File, offset: u64) -> Option<Record> {
     let mut slot = [0; SLOT];
-    file.read_exact_at(&mut slot, offset).ok()?;
+    let mut file = file;
+    file.seek(SeekFrom::Start(offset)).ok()?;
+    file.read_exact(&mut slot).ok()?;
     serde_json::from_slice(&slot).ok()
+}
+
+fn write_at(mut file: &File, bytes: &[u8], offset: u64) -> IoResult<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)
 }

@@ -1,15 +1,11 @@
 //! The keeper: what was seen waits here and goes to the server, orders come from it and go to the part that acts, and what both
 //! parties agreed on is tried from here. It can do nothing else ([`super::confine`]).
 
-use super::listen::{self, Desk};
-use super::{Notebook, keep_socket};
-use crate::act::Permitted;
-use crate::act::follow::Follower;
+use crate::act::{Permitted, follow};
 use crate::deliver::Line;
 use crate::outbox::{Bound, Outbox, OutboxError};
-use crate::{Handle, Settings, StartError, deliver_until, probing, reading, settings};
+use crate::{Settings, StartError, deliver_until, probing, reading, system};
 use sha2::{Digest as _, Sha256};
-use std::future::Future;
 use std::io::Read as _;
 use std::sync::Arc;
 use tokio::sync::watch as signal;
@@ -36,23 +32,6 @@ pub(crate) struct Keeper {
     pub tasks: Vec<JoinHandle<()>>,
 }
 
-/// Runs the keeper as a process of its own.
-///
-/// # Errors
-/// Any [`StartError`].
-pub async fn run(mut settings: Settings, end: impl Future) -> Result<(), StartError> {
-    settings.load()?;
-    let (tell_end, ended) = signal::channel(());
-    let socket = keep_socket(&settings.folder);
-    let Keeper { outbox, news, permitted, mut tasks } = Keeper::start(&settings, &ended).await?;
-    let listener = listen::open(&socket).map_err(|error| StartError::Socket(socket, error))?;
-    let notebook = Notebook::Outbox(outbox.clone(), news);
-    tasks.push(tokio::spawn(listen::listen_until(listener, Desk { outbox, notebook, permitted }, ended)));
-    end.await;
-    Handle { end: tell_end, tasks }.stop().await;
-    Ok(())
-}
-
 impl Keeper {
     /// Starts it within this process.
     pub(crate) async fn start(settings: &Settings, ended: &signal::Receiver<()>) -> Result<Self, StartError> {
@@ -73,18 +52,7 @@ impl Keeper {
         let probing =
             probing::probe_until(clock, line.clone(), outbox.clone(), observed.clone(), ended.clone());
         let mut tasks = vec![tokio::spawn(probing)];
-        if let Some(hand) = settings.hand.clone() {
-            let follower = Follower {
-                clock: settings.clock.clone(),
-                line: line.clone(),
-                outbox: outbox.clone(),
-                hand,
-                roots: held_roots(&settings.sources.settings),
-                news: observed.clone(),
-                quarantine,
-            };
-            tasks.push(tokio::spawn(follower.follow_until(ended.clone())));
-        }
+        tasks.extend(follow::start(settings, &line, &outbox, (&observed, quarantine), ended));
         tasks.push(tokio::spawn(deliver_until(line, outbox.clone(), news, ended.clone())));
         Ok(Self { outbox, news: observed, permitted, tasks })
     }
@@ -92,18 +60,11 @@ impl Keeper {
 
 /// That the agent began to observe, in the run of this name.
 pub(super) fn started(epoch: String) -> Fact {
-    let rights = if rustix::process::geteuid().is_root() { "root" } else { "user" };
     Fact::AgentStart(AgentStart {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         epoch,
-        rights: rights.to_owned(),
+        rights: system::rights().to_owned(),
     })
-}
-
-/// Trees whose content is held for a restoration: what is watched, but for what packages bring and can bring again.
-fn held_roots(settings: &settings::AgentFile) -> Vec<String> {
-    let of_packages = ["/boot", "/usr/lib/systemd"];
-    settings.roots().into_iter().filter(|root| !of_packages.contains(&root.as_str())).collect()
 }
 
 /// That another version of the agent ran here before, up or down.
@@ -121,7 +82,7 @@ async fn update(outbox: &Outbox) -> Result<Option<Fact>, OutboxError> {
 
 /// SHA-256 of the program that runs.
 fn digest_of_program() -> Option<String> {
-    let mut program = std::fs::File::open("/proc/self/exe").ok()?;
+    let mut program = system::own_program().ok()?;
     let mut sha = Sha256::new();
     let mut buffer = vec![0_u8; 64 * 1024];
     loop {

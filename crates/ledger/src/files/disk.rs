@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use super::system;
 
 /// Where the files of a ledger are. Two implementations: [`RealDisk`], and the one of the tests that fails.
 pub trait Disk: Send + Sync {
@@ -148,7 +149,7 @@ impl Disk for RealDisk {
     }
 
     fn create_secret(&self, file: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(OpenOptions::new().append(true).create_new(true).mode(0o600).open(file)?))
+        Ok(Box::new(system::owner_only(OpenOptions::new().append(true).create_new(true)).open(file)?))
     }
 
     fn open(&self, file: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -168,7 +169,7 @@ impl Disk for RealDisk {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        File::open(folder)?.sync_all()
+        system::sync_folder(folder)
     }
 
     fn lock(&self, file: &Path, share: Share) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {

@@ -1,7 +1,6 @@
 //! The signing key in its file.
 
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -9,6 +8,7 @@ use zeroize::Zeroizing;
 use super::KEY;
 use super::disk::{Disk as _, RealDisk};
 use super::error::{Action, LedgerError, failed};
+use super::system;
 use crate::note::SigningKey;
 
 /// Writes the signing key into the folder of its ledger (which is made when it is missing), readable by its owner
@@ -32,8 +32,7 @@ pub fn store_key(folder: &Path, key: &SigningKey) -> Result<(), LedgerError> {
 pub fn load_key(folder: &Path) -> Result<SigningKey, LedgerError> {
     let path = folder.join(KEY);
     let mut file = std::fs::File::open(&path).map_err(failed(Action::Read, KEY))?;
-    let mode = file.metadata().map_err(failed(Action::Read, KEY))?.permissions().mode();
-    if mode & 0o077 != 0 {
+    if system::is_exposed(&file.metadata().map_err(failed(Action::Read, KEY))?) {
         return Err(LedgerError::KeyExposed(path));
     }
     let mut text = Zeroizing::new(String::new());

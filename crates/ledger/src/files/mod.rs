@@ -28,6 +28,7 @@ mod error;
 mod key;
 pub(crate) mod load;
 mod reader;
+mod system;
 pub mod wal;
 mod write;
 
