@@ -1,8 +1,10 @@
-//! What the agent costs a quiet host, in its parts as they are delivered. The server beside it is not counted.
+//! What the agent costs a quiet host that clamd guards, in its parts as they are delivered. Neither the server beside it nor
+//! clamd itself is counted.
 //!
 //! `cargo xtask soak idle` measures ten minutes or `YAKUJO_SECONDS` of it, optimised, against the whole budget; without it only
 //! the memory that is the parts' own is held against it, for a moment.
 
+use super::malware::machines::clamd_here;
 use super::parts::town::{Town, Victim};
 use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
@@ -55,6 +57,8 @@ fn cpu_of_all(town: &Town) -> anyhow::Result<u64> {
 fn story() -> anyhow::Result<()> {
     let named = std::env::var("YAKUJO_SECONDS").ok().and_then(|text| text.parse().ok());
     let (first, seconds) = if is_soak() { (FIRST, named.unwrap_or(600)) } else { (Duration::ZERO, 10) };
+    let definitions = tempfile::tempdir()?;
+    let _clamd = clamd_here(definitions.path())?;
     let mut town = Town::found()?;
     town.until("the first look at the files is told", |told| told.baselines > 0)?;
     sleep(first);
