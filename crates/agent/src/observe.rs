@@ -13,8 +13,8 @@ pub mod updates;
 
 use crate::collect::{
     c03_software, c03_support, c03_updates, c04_certificates, c04_network, c04_segment, c04_sessions,
-    c04_tls, c06_clocks, c07_stops, c08_jobs, c08_kernel, c08_schema, c09_capacity, c09_databases,
-    c11_access, c13_devices,
+    c04_tls, c06_clocks, c07_stops, c08_containers, c08_jobs, c08_kernel, c08_schema, c09_capacity,
+    c09_databases, c11_access, c13_devices,
 };
 use crate::malware::{self, Guard};
 use crate::outbox::Note;
@@ -105,7 +105,7 @@ pub struct Past {
 pub const MEMORY_KEY: &str = "observer";
 
 /// Name of a collector and seconds between its runs.
-const COLLECTORS: [(&str, i64); 25] = [
+const COLLECTORS: [(&str, i64); 26] = [
     // First: what it tells of the time of a change is as narrow as its own turn is early.
     ("files", 1),
     ("boots", 15),
@@ -118,6 +118,7 @@ const COLLECTORS: [(&str, i64); 25] = [
     // Whether anything changed is seen by one look at a file; what is told is as narrow in time as these looks.
     ("packages", 1),
     ("certificates", 300),
+    ("containers", 15),
     ("devices", 5),
     ("firewall", 30),
     ("flows", 10),
@@ -280,6 +281,10 @@ impl Observer {
         match name {
             "flows" => self.flows.look(now),
             "devices" => self.devices.look(&self.sources, now),
+            "containers" => {
+                let reading = c08_containers::collect(&self.sources);
+                self.compared(c08_containers::items(&reading), reading, name, now)
+            }
             "updates" => self.updates.look(&self.sources, now),
             "stale" => {
                 let stale = c03_updates::stale(&self.sources);

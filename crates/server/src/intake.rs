@@ -349,6 +349,8 @@ fn is_an_agents(fact: &Fact) -> bool {
             | Fact::QuarantineItem(_)
             | Fact::PackageSet(_)
             | Fact::PackageChange(_)
+            | Fact::ContainerSet(_)
+            | Fact::ImageSet(_)
             | Fact::SupportPhase(_)
             | Fact::ReleaseDeployed(_)
             | Fact::NetListeners(_)
