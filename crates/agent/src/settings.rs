@@ -56,22 +56,9 @@ pub struct AgentFile {
     /// Files with the results of other backup products (`docs/formats/backup-results-v1.md`).
     #[serde(default)]
     pub backup_results: Vec<String>,
-    /// Further places where Podman keeps containers.
-    #[serde(default, rename = "container_store")]
-    pub container_stores: Vec<ContainerStore>,
     /// Protection against malware.
     #[serde(default)]
     pub malware: Malware,
-}
-
-/// Where Podman keeps containers.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ContainerStore {
-    /// Its `graphroot`: what outlives a boot.
-    pub kept: String,
-    /// Its `runroot`: what does not.
-    pub runs: String,
 }
 
 /// Protection against malware.
@@ -231,8 +218,7 @@ pub fn parse(text: &str) -> Result<AgentFile, String> {
     let import = malware.import.as_ref().map(|path| path.to_string_lossy().into_owned());
     let paths = file.watch.iter().chain(&file.certificates).chain(releases).chain(&file.backup_results);
     let test_data = file.test_data.iter().map(|data| &data.path);
-    let stores = file.container_stores.iter().flat_map(|store| [&store.kept, &store.runs]);
-    paths.chain(stores).chain(test_data).chain(trees).chain(&import).try_for_each(|path| plain_path(path))?;
+    paths.chain(test_data).chain(trees).chain(&import).try_for_each(|path| plain_path(path))?;
     if file.watch.len() > MOST
         || file.certificates.len() > MOST
         || file.databases.len() > MOST
@@ -240,7 +226,6 @@ pub fn parse(text: &str) -> Result<AgentFile, String> {
         || file.releases.len() > MOST
         || file.test_data.len() > MOST
         || file.backup_results.len() > MOST
-        || file.container_stores.len() > MOST
         || [&malware.scan, &malware.exclude, &malware.hold_opens, &malware.vaults]
             .iter()
             .any(|list| list.len() > MOST)

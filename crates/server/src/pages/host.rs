@@ -1,9 +1,10 @@
-//! One host: how its duties stand, and what was observed: listeners, accounts, packages, capacity.
+//! One host: how its duties stand, and what was observed: listeners, accounts, packages, containers, capacity.
 
 use super::block::{self, Block, Cell, Link, Table, Tone};
 use super::duty;
 use super::era;
 use super::frame::{self, Page};
+use super::host_containers;
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
@@ -25,11 +26,11 @@ pub async fn show(visit: Visit) -> Answer {
     let id: HostId = visit.part("host")?.parse().map_err(|_| Refusal::Absent)?;
     let wanted = Wanted::of(&visit);
     let tab = match visit.asked("tab") {
-        tab @ ("listeners" | "flows" | "accounts" | "packages" | "capacity") => tab,
+        tab @ ("listeners" | "flows" | "accounts" | "packages" | "containers" | "images" | "capacity") => tab,
         _ => "duties",
     }
     .to_owned();
-    let (silence, about, (table, next)) = {
+    let (silence, remarks, about, (table, next)) = {
         let court = visit.office.court();
         let evidence = court.evidence();
         let declared = evidence.agreements.declared_hosts().any(|known| *known == id);
@@ -43,10 +44,12 @@ pub async fn show(visit: Visit) -> Answer {
             "flows" => flows(&visit, &court, (&id, host), &wanted),
             "accounts" => accounts(&visit, &court, (&id, host), &wanted),
             "packages" => packages(&visit, host, &wanted),
+            "containers" => host_containers::containers(&visit, host, &wanted),
+            "images" => host_containers::images(&visit, host, &wanted),
             "capacity" => capacity(&visit, host, &wanted),
             _ => duties(&visit, &court, &id, &wanted),
         };
-        (super::hosts::is_silent(host), about(&visit, host), rows)
+        (super::hosts::is_silent(host), host_containers::remarks(&visit, host), about(&visit, host), rows)
     };
     let list = List { name: "host", table, next, keep: vec![("tab".to_owned(), tab.clone())] };
     if let Some(download) = list.download(&visit, &wanted).await {
@@ -61,6 +64,7 @@ pub async fn show(visit: Visit) -> Answer {
         );
         page.push(Block::note(Tone::Bad, "", text));
     }
+    page.blocks.extend(remarks);
     page.push(Block::Fields(about));
     let devices = format!("{}/hosts/{id}/devices", visit.base());
     let words = visit.of("機器証明書とエージェントの登録", "Certificates and enrolment").to_owned();
@@ -77,6 +81,8 @@ fn tabs(visit: &Visit, current: &str) -> Vec<Link> {
         ("flows", visit.of("通信", "Communication")),
         ("accounts", visit.of("アカウント", "Accounts")),
         ("packages", visit.of("ソフトウェア", "Software")),
+        ("containers", visit.of("コンテナ", "Containers")),
+        ("images", visit.of("コンテナイメージ", "Container images")),
         ("capacity", visit.of("容量", "Capacity")),
     ]
     .into_iter()
@@ -148,9 +154,11 @@ fn from_outside(visit: &Visit, host: &Host) -> Vec<Cell> {
     vec![Cell::text(text), block::entries(&visit.base(), &[run.first.entry, run.last.entry])]
 }
 
-type Listed = (Table, Option<String>);
+/// A table, and where its next page begins.
+pub type Listed = (Table, Option<String>);
 
-fn table(
+/// A table of one tab.
+pub fn table(
     caption: &str,
     heads: &[&str],
     (rows, next): (Vec<Vec<Cell>>, Option<String>),
@@ -192,7 +200,8 @@ fn duties(visit: &Visit, court: &Court, id: &HostId, wanted: &Wanted) -> Listed 
     table(visit.of("このホストの判定", "Duties of this host"), &heads, taken, empty)
 }
 
-fn not_observed(visit: &Visit) -> &str {
+/// What an empty list says of which nothing was heard.
+pub fn not_observed(visit: &Visit) -> &str {
     visit.of("まだ観測されていません。", "Not observed yet.")
 }
 

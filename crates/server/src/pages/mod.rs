@@ -36,6 +36,7 @@ pub mod first;
 pub mod frame;
 pub mod guide;
 pub mod host;
+pub mod host_containers;
 pub mod hosts;
 mod ignore_form;
 pub mod ledger;

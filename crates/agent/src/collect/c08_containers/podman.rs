@@ -19,7 +19,6 @@ const DRIVERS: [&str; 6] = ["overlay", "overlay2", "vfs", "btrfs", "zfs", "aufs"
 const DEEPEST: usize = 1_000;
 
 /// Where containers are kept, and what goes with a boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
 struct Store {
     kept: String,
     runs: String,
@@ -115,7 +114,7 @@ struct Namespace {
     kind: String,
 }
 
-/// The store of root, and those the operator of the host named.
+/// The store of root.
 pub(super) fn host(sources: &Sources, found: &mut Found) {
     let mut store =
         Store { kept: "/var/lib/containers/storage".to_owned(), runs: "/run/containers/storage".to_owned() };
@@ -129,10 +128,6 @@ pub(super) fn host(sources: &Sources, found: &mut Found) {
         }
     }
     look(sources, &store, "podman", found);
-    for further in &sources.settings.container_stores {
-        let store = Store { kept: further.kept.clone(), runs: further.runs.clone() };
-        look(sources, &store, "podman", found);
-    }
 }
 
 /// The store of an account.
