@@ -118,7 +118,7 @@ const COLLECTORS: [(&str, i64); 26] = [
     // Whether anything changed is seen by one look at a file; what is told is as narrow in time as these looks.
     ("packages", 1),
     ("certificates", 300),
-    ("containers", 15),
+    ("containers", 10),
     ("devices", 5),
     ("firewall", 30),
     ("flows", 10),

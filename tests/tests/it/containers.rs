@@ -6,7 +6,7 @@ use crate::town_hall::{MINUTE, TownHall, Within, approved, over};
 use anyhow::{Context, ensure};
 use serde_json::json;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use yakujo_contract::fact::container::{Container, Running};
 use yakujo_contract::reconcile::{Join, Missing};
 use yakujo_contract::request::form::Form;
@@ -81,6 +81,8 @@ fn a_container_and_its_image_are_joined_with_their_ticket() -> anyhow::Result<()
         as_approved(&city, &hall, folder.path()).await?;
         a_restart_is_no_change(&city).await?;
         over(&city, "q-portal").await?;
+        // Nothing that was seen before the ticket ended is part of what follows.
+        tokio::time::sleep(Duration::from_secs(20)).await;
         without_a_ticket(&city, &hall, folder.path()).await?;
         let office = city.office()?;
         for number in 0..office.size() {

@@ -14,7 +14,10 @@ struct Tree(tempfile::TempDir);
 impl Tree {
     fn new() -> Self {
         let tree = Self(tempfile::tempdir().unwrap());
-        tree.write("etc/passwd", "root:x:0:0::/root:/bin/bash\nyamada:x:1000:1000::/home/yamada:/bin/bash\n");
+        tree.write(
+            "etc/passwd",
+            "root:x:0:0::/root:/bin/bash\nyamada:x:1000:1000::/people/yamada:/bin/bash\n",
+        );
         tree
     }
 
@@ -185,7 +188,7 @@ fn a_restart_changes_nothing_of_a_container_and_another_image_or_right_does() {
 #[test]
 fn an_account_has_containers_of_its_own_where_there_is_a_program_for_that() {
     let tree = Tree::new();
-    podman(&tree, "home/yamada/.local/share/containers/storage", None);
+    podman(&tree, "people/yamada/.local/share/containers/storage", None);
     assert!(tree.read().0.is_empty());
     tree.write("usr/bin/podman", "");
     let (containers, images, _) = tree.read();
@@ -193,11 +196,11 @@ fn an_account_has_containers_of_its_own_where_there_is_a_program_for_that() {
     assert_eq!((containers[0].state, containers[0].privileged), (Running::Created, None));
     assert_eq!(images[0].engine, "podman:yamada");
     // It may keep them elsewhere, and may put there whatever it likes.
-    tree.write("home/yamada/.config/containers/storage.conf", "[storage]\ngraphroot = \"$HOME/kept\"\n");
+    tree.write("people/yamada/.config/containers/storage.conf", "[storage]\ngraphroot = \"$HOME/kept\"\n");
     assert!(tree.read().0.is_empty());
-    podman(&tree, "home/yamada/kept", None);
+    podman(&tree, "people/yamada/kept", None);
     assert_eq!(tree.read().0.len(), 1);
-    let book = tree.0.path().join("home/yamada/kept/vfs-containers/containers.json");
+    let book = tree.0.path().join("people/yamada/kept/vfs-containers/containers.json");
     std::fs::remove_file(&book).unwrap();
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(rustix::fs::CWD, &book, rustix::fs::FileType::Fifo, mode, 0).unwrap();
