@@ -20,6 +20,8 @@ const CONTAINERS: &str = "/c/main/hosts/this-host?tab=containers";
 const IMAGES: &str = "/c/main/hosts/this-host?tab=images";
 const PORTAL: &str = "podman/portal";
 const IMAGE: &str = "podman/localhost/portal:1";
+const KABAN: &str = "podman/kaban";
+const KABANS_IMAGE: &str = "podman/localhost/kaban:1";
 
 /// What a program in a container may use, where the machine does not let it have Podman's own numbers.
 const LIMITS: &str = "--ulimit nofile=1024:1024 --ulimit nproc=1024:1024";
@@ -50,14 +52,14 @@ fn podman(folder: &Path) -> anyhow::Result<()> {
     run("podman", &["ps"])
 }
 
-fn import(folder: &Path, version: &str) -> anyhow::Result<()> {
+fn import(folder: &Path, version: &str, name: &str) -> anyhow::Result<()> {
     let archive = folder.join(format!("{version}.tar")).display().to_string();
-    run("podman", &["import", &archive, "localhost/portal:1"])
+    run("podman", &["import", &archive, &format!("localhost/{name}:1")])
 }
 
-fn start(rights: &str) -> anyhow::Result<()> {
-    let image = "localhost/portal:1 /bin/busybox sleep 3600";
-    script(&format!("podman run -d --name portal -e SECRET=hunter2 {LIMITS} {rights} {image}"))
+fn start(name: &str, rights: &str) -> anyhow::Result<()> {
+    let image = format!("localhost/{name}:1 /bin/busybox sleep 3600");
+    script(&format!("podman run -d --name {name} -e SECRET=hunter2 {LIMITS} {rights} {image}"))
 }
 
 /// The container, as the evidence has it.
@@ -98,8 +100,8 @@ async fn as_approved(city: &City, hall: &TownHall, folder: &Path) -> anyhow::Res
     let things = json!([{ "object": "container", "name": PORTAL }, { "object": "image", "name": IMAGE }]);
     let scope = json!({ "systems": ["main"], "things": things });
     approved(city, "q-portal", Form::F09, scope, Within::AN_HOUR).await?;
-    import(folder, "one")?;
-    start("--network none")?;
+    import(folder, "one", "portal")?;
+    start("portal", "--network none")?;
     let began = Instant::now();
     hall.until_shown(HISTORY, &[PORTAL, "コンテナ", "承認どおり"], began).await?;
     hall.until_shown(HISTORY, &[IMAGE, "コンテナイメージ", "承認どおり"], began).await?;
@@ -125,38 +127,40 @@ async fn a_restart_is_no_change(city: &City) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Another container, which no ticket was ever about: new, from another image with more rights, gone.
 async fn without_a_ticket(city: &City, hall: &TownHall, folder: &Path) -> anyhow::Result<()> {
-    let unasked = |object, name: &str| -> anyhow::Result<()> {
-        let (_, join) = joined(city, object, name)?.with_context(|| name.to_owned())?;
-        ensure!(join == Join::NotApproved(Missing::Request), "{name}: {join:?}");
-        Ok(())
-    };
-    // Its name stands for another image now.
-    import(folder, "two")?;
+    import(folder, "one", "kaban")?;
+    start("kaban", "--network none")?;
     let began = Instant::now();
-    hall.until_shown(DUTY, &[IMAGE, "承認なし"], began).await?;
-    hall.until_shown(HISTORY, &[IMAGE, "承認なし"], began).await?;
-    unasked(Object::Image, IMAGE)?;
+    hall.until_shown(DUTY, &["kaban", "承認なし"], began).await?;
+    hall.until_shown(HISTORY, &[KABAN, "コンテナ", "承認なし"], began).await?;
+    hall.until_shown(HISTORY, &[KABANS_IMAGE, "承認なし"], began).await?;
     ensure!(!kept(city)?, "8.a is kept");
 
-    // It is made anew from that, with all rights of the host.
-    let image = portal(city)?.and_then(|it| it.image_id);
-    run("podman", &["rm", "-f", "-t", "0", "portal"])?;
-    let own = folder.join("one").display().to_string();
-    start(&format!("--network host --privileged -v {own}:/srv"))?;
-    let began = Instant::now();
-    hall.until_shown(HISTORY, &[PORTAL, "承認なし"], began).await?;
-    hall.until_shown(CONTAINERS, &["すべての権限をもつコンテナ", PORTAL], began).await?;
-    hall.until_shown(CONTAINERS, &[PORTAL, "特権", "ホストのネットワーク", &own], began).await?;
-    unasked(Object::Container, PORTAL)?;
-    ensure!(portal(city)?.and_then(|it| it.image_id) != image, "it is another image");
-
-    run("podman", &["rm", "-f", "-t", "0", "portal"])?;
-    city.until(MINUTE, "it has gone", |city| Ok(portal(city)?.is_none())).await?;
-    let gone = |city: &City| {
-        let seen = joined(city, Object::Container, PORTAL)?;
-        Ok(seen.is_some_and(|(it, _)| it.digest_after.is_none()))
+    // Its name stands for another image now.
+    let is_new = |object, name| {
+        let (it, join) = joined(city, object, name)?.with_context(|| name.to_owned())?;
+        ensure!(join == Join::NotApproved(Missing::Request), "{name}: {join:?}");
+        Ok(it.digest_after)
     };
-    city.until(MINUTE, "that it has gone is a change", gone).await?;
-    unasked(Object::Container, PORTAL)
+    let first = is_new(Object::Image, KABANS_IMAGE)?;
+    import(folder, "two", "kaban")?;
+    city.until(MINUTE, "it is another image", |_| Ok(is_new(Object::Image, KABANS_IMAGE)? != first)).await?;
+    ensure!(is_new(Object::Container, KABAN)? == first, "the container is as it was");
+
+    // It is made anew from that, with all rights of the host.
+    run("podman", &["rm", "-f", "-t", "0", "kaban"])?;
+    let own = folder.join("one").display().to_string();
+    start("kaban", &format!("--network host --privileged -v {own}:/srv"))?;
+    let began = Instant::now();
+    hall.until_shown(CONTAINERS, &["すべての権限をもつコンテナ", KABAN], began).await?;
+    hall.until_shown(CONTAINERS, &[KABAN, "特権", "ホストのネットワーク", &own], began).await?;
+    let second = is_new(Object::Image, KABANS_IMAGE)?;
+    let from_that = |_: &City| Ok(is_new(Object::Container, KABAN)? == second);
+    city.until(MINUTE, "the container is from the other image", from_that).await?;
+
+    run("podman", &["rm", "-f", "-t", "0", "kaban"])?;
+    city.until(MINUTE, "it has gone", |_| Ok(is_new(Object::Container, KABAN)?.is_none())).await?;
+    ensure!(!hall.shows(CONTAINERS, &[KABAN])?, "it is no longer listed");
+    Ok(())
 }
