@@ -59,6 +59,9 @@ const NEEDS: &[Need] = &[
     },
     Need { package: "sudo", proof: Proof::Package, why: "c05: privilege as it is used" },
     Need { package: "systemd", proof: Proof::Package, why: "c05: a journal of the test's own" },
+    Need { package: "podman", proof: Proof::Package, why: "c08: containers as they are" },
+    Need { package: "runc", proof: Proof::Package, why: "c08: what starts a container" },
+    Need { package: "busybox-static", proof: Proof::Package, why: "c08: what is in a container" },
     Need { package: "mariadb-server", proof: Proof::Package, why: "c08: the structure of a data base" },
     Need {
         package: "restic",

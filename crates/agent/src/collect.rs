@@ -17,6 +17,7 @@ pub(crate) mod c05_records;
 pub(crate) mod c05_wtmpdb;
 pub mod c06_clocks;
 pub mod c07_stops;
+pub mod c08_containers;
 pub mod c08_jobs;
 pub mod c08_kernel;
 pub mod c08_schema;

@@ -5,7 +5,7 @@ use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::host::ClockStep;
 
 /// Name of a collector and seconds between its runs.
-pub const COLLECTORS: [(&str, i64); 25] = [
+pub const COLLECTORS: [(&str, i64); 26] = [
     // First: what it tells of the time of a change is as narrow as its own turn is early.
     ("files", 1),
     ("boots", 15),
@@ -18,6 +18,7 @@ pub const COLLECTORS: [(&str, i64); 25] = [
     // Whether anything changed is seen by one look at a file; what is told is as narrow in time as these looks.
     ("packages", 1),
     ("certificates", 300),
+    ("containers", 10),
     ("devices", 5),
     ("firewall", 30),
     ("flows", 10),

@@ -14,8 +14,8 @@ pub mod updates;
 
 use crate::collect::{
     c03_software, c03_support, c03_updates, c04_certificates, c04_network, c04_segment, c04_sessions,
-    c04_tls, c06_clocks, c07_stops, c08_jobs, c08_kernel, c08_schema, c09_capacity, c09_databases,
-    c11_access, c13_devices,
+    c04_tls, c06_clocks, c07_stops, c08_containers, c08_jobs, c08_kernel, c08_schema, c09_capacity,
+    c09_databases, c11_access, c13_devices,
 };
 use crate::collectors::{self, COLLECTORS, Outcomes};
 use crate::malware::{self, Guard};
@@ -247,6 +247,10 @@ impl Observer {
         match name {
             "flows" => self.flows.look(now),
             "devices" => self.devices.look(&self.sources, now),
+            "containers" => {
+                let reading = c08_containers::collect(&self.sources);
+                self.compared(c08_containers::items(&reading), reading, name, now)
+            }
             "updates" => self.updates.look(&self.sources, now),
             "stale" => {
                 let stale = c03_updates::stale(&self.sources);

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod agent;
 pub mod backup;
+pub mod container;
 pub mod content;
 pub mod host;
 pub mod integrity;
@@ -139,6 +140,8 @@ facts! {
     "state.change" StateChange(state::StateChange) "構成の変化" "Items changed";
     "package.set" PackageSet(software::PackageSet) "ソフトウェアの一覧" "Installed software";
     "package.change" PackageChange(software::PackageChange) "ソフトウェアの増減" "Software change";
+    "container.set" ContainerSet(container::ContainerSet) "コンテナの一覧" "Containers";
+    "image.set" ImageSet(container::ImageSet) "コンテナイメージの一覧" "Container images";
     "package.update_available" UpdatesAvailable(software::UpdatesAvailable) "適用できる更新" "Updates available";
     "code.stale_running" StaleRunning(software::StaleRunning) "更新前のまま動くプログラム" "Old code still running";
     "support.phase" SupportPhase(software::SupportPhase) "サポート期限" "Support phase";

@@ -208,6 +208,8 @@ pub fn rule_of(object: Object) -> Rule {
         Object::TestData => Rule::R17,
         Object::Kernel
         | Object::Package
+        | Object::Container
+        | Object::Image
         | Object::File
         | Object::Job
         | Object::Network

@@ -237,6 +237,8 @@ pub fn forms_for(object: Object) -> &'static [Form] {
         Object::File => &[Form::F09, Form::F06, Form::F26],
         Object::Kernel
         | Object::Package
+        | Object::Container
+        | Object::Image
         | Object::Job
         | Object::Account
         | Object::Privilege

@@ -18,6 +18,10 @@ pub enum Object {
     Kernel,
     /// An installed package.
     Package,
+    /// A container, as `podman/portal` (engine, and its name there).
+    Container,
+    /// An image that containers start from, as `podman/localhost/portal:1.2`.
+    Image,
     /// A release of the contractor's own (an artefact), by its name.
     Release,
     /// A file or a tree of files, by absolute path.
@@ -60,12 +64,14 @@ pub enum Object {
 
 impl Object {
     /// All kinds, in the order pages list them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Target,
         Self::Service,
         Self::Boot,
         Self::Kernel,
         Self::Package,
+        Self::Container,
+        Self::Image,
         Self::Release,
         Self::File,
         Self::Job,
@@ -96,6 +102,8 @@ impl Object {
             Self::Boot => "boot",
             Self::Kernel => "kernel",
             Self::Package => "package",
+            Self::Container => "container",
+            Self::Image => "image",
             Self::Release => "release",
             Self::File => "file",
             Self::Job => "job",
@@ -127,6 +135,8 @@ impl Object {
             Self::Boot => ("起動・停止", "Boot"),
             Self::Kernel => ("カーネル・起動の設定", "Kernel"),
             Self::Package => ("パッケージ", "Package"),
+            Self::Container => ("コンテナ", "Container"),
+            Self::Image => ("コンテナイメージ", "Container image"),
             Self::Release => ("リリース", "Release"),
             Self::File => ("ファイル・設定", "File"),
             Self::Job => ("定期実行", "Scheduled job"),

@@ -176,6 +176,9 @@ fn reading() -> impl Strategy<Value = String> {
             r#"{{"kind":"net.listener","part":{{"index":0,"of":1,"set":"{}"}},"listeners":[{{"protocol":"tcp","address":"0.0.0.0","port":{port},"uid":0}}]}}"#,
             digest(set)
         )),
+        (0_u8..2).prop_map(|missed| format!(
+            r#"{{"kind":"container.set","part":{{"index":0,"of":1,"set":"{missed:064}"}},"containers":[],"coverage":{{"unreadable":{missed}}}}}"#
+        )),
         (prop::bool::ANY, 20_u16..24, 5_u8..9).prop_map(|(out, port, last)| format!(
             r#"{{"kind":"net.flow","seen_by":"sockets","flows":[{{"path":{{"direction":"{}","protocol":"tcp","port":{port},"peer":"10.0.0.{last}/32"}},"from":"2026-11-21T23:59:00Z","to":"2026-11-22T00:00:00Z"}}]}}"#,
             if out { "out" } else { "in" }

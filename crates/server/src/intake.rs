@@ -331,6 +331,23 @@ fn is_too_large(numbered: &NumberedFact) -> bool {
 /// What an agent may state. Whatever is not named is refused: an agent could otherwise call itself heard, hide a gap, or
 /// speak for another program.
 fn is_an_agents(fact: &Fact) -> bool {
+    is_a_list(fact) || is_an_observation(fact)
+}
+
+/// What there is on a host, as a whole.
+fn is_a_list(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::AccountSet(_)
+            | Fact::PackageSet(_)
+            | Fact::ContainerSet(_)
+            | Fact::ImageSet(_)
+            | Fact::NetListeners(_)
+            | Fact::StateSet(_)
+    )
+}
+
+fn is_an_observation(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::ClockState(_)
@@ -339,7 +356,6 @@ fn is_an_agents(fact: &Fact) -> bool {
             | Fact::HostBoot(_)
             | Fact::ServiceChange(_)
             | Fact::CapacitySample(_)
-            | Fact::AccountSet(_)
             | Fact::PrivilegeRules(_)
             | Fact::AvEngine(_)
             | Fact::AvScan(_)
@@ -347,18 +363,15 @@ fn is_an_agents(fact: &Fact) -> bool {
             | Fact::AvGap(_)
             | Fact::AvSelfTest(_)
             | Fact::QuarantineItem(_)
-            | Fact::PackageSet(_)
             | Fact::PackageChange(_)
             | Fact::SupportPhase(_)
             | Fact::ReleaseDeployed(_)
-            | Fact::NetListeners(_)
             | Fact::NetFlows(_)
             | Fact::NetInterfaces(_)
             | Fact::NetFirewall(_)
             | Fact::TlsEndpoint(_)
             | Fact::IntegrityBaseline(_)
             | Fact::IntegrityChange(_)
-            | Fact::StateSet(_)
             | Fact::StateChange(_)
             | Fact::AgentBeat(_)
             | Fact::AgentStart(_)

@@ -4,6 +4,7 @@ mod acting;
 mod breaks;
 mod bursts;
 mod changes;
+mod containers;
 mod environment;
 mod first_minutes;
 mod flows;

@@ -23,8 +23,8 @@ const P23: ParameterId = ParameterId::new(23);
 const OF_CHANGES: [Rule; 4] = [Rule::R03, Rule::R09, Rule::R10, Rule::R11];
 
 /// The collectors that see changes.
-const LOOKS: [&str; 8] =
-    ["packages", "files", "jobs", "kernel", "network", "firewall", "accounts", "listeners"];
+const LOOKS: [&str; 9] =
+    ["packages", "files", "jobs", "kernel", "network", "firewall", "accounts", "listeners", "containers"];
 
 fn is_change(rule: Rule, object: Object) -> bool {
     // Communication is beside its own list (4.5.b), what users meet beside its announcement (12.2.a).
@@ -161,6 +161,17 @@ fn unwatched(case: &Case<'_>, place: &HostPlace, since: Timestamp, entry: EntryN
     }
 }
 
+/// An engine whose containers or images could not be read is none without changes.
+fn sees_containers(case: &HostCase<'_>) -> Result<(), Box<Verdict>> {
+    if let Some(list) = case.host.containers.newest() {
+        case.whole(Sentence::new("コンテナ", "containers"), &list.coverage, &list.entries)?;
+    }
+    if let Some(list) = case.host.images.newest() {
+        case.whole(Sentence::new("コンテナイメージ", "container images"), &list.coverage, &list.entries)?;
+    }
+    Ok(())
+}
+
 /// Whether every host is watched for changes.
 fn watching(case: &Case<'_>) -> Result<(usize, Vec<EntryNumber>), Box<Verdict>> {
     let (mut hosts, mut entries) = (0_usize, Vec::new());
@@ -168,6 +179,7 @@ fn watching(case: &Case<'_>) -> Result<(usize, Vec<EntryNumber>), Box<Verdict>> 
     for (place, host) in case.hosts() {
         let one = HostCase { case, place, host: host.unwrap_or(&silent) };
         one.looks(&LOOKS)?;
+        sees_containers(&one)?;
         hosts = hosts.saturating_add(1);
         let begun = one.host.started.as_ref().map(|start| start.stamp.entry);
         let declared = case.evidence.agreements.place_line(one.id()).map(|line| line.proposed.entry);

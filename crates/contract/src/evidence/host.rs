@@ -10,6 +10,7 @@ use crate::act::WorkType;
 use crate::entry::Author;
 use crate::fact::access::SessionPolicy;
 use crate::fact::agent::{AgentBeat, AgentLoss, AgentStart, AgentStop};
+use crate::fact::container::{Container, Image};
 use crate::fact::host::{
     Account, AccountSet, CapacitySample, ClockState, ClockStep, HostBoot, HostSystem, PrivilegeRules,
 };
@@ -121,6 +122,12 @@ pub struct Host {
     pub account_first_seen: BTreeMap<String, Stamp>,
     /// Packages.
     pub packages: Inventory,
+    /// Containers.
+    #[serde(default)]
+    pub containers: Listed<Container>,
+    /// Images that containers start from.
+    #[serde(default)]
+    pub images: Listed<Image>,
     /// Backups it makes.
     #[serde(default)]
     pub backups: Backups,
@@ -272,6 +279,10 @@ impl Host {
                 self.saw_work(stamp, WorkType::Patching);
             }
             Fact::SupportPhase(phase) => keep_newer(&mut self.support, stamp, phase.clone()),
+            Fact::ContainerSet(set) => {
+                self.containers.enter(stamp, &set.part, &set.containers, &set.coverage)
+            }
+            Fact::ImageSet(set) => self.images.enter(stamp, &set.part, &set.images, &set.coverage),
             Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
             Fact::NetFlows(set) => self.flows.enter(stamp, set),
             Fact::AgentBeat(beat) => keep_newer(&mut self.beat, stamp, beat.clone()),

@@ -1,9 +1,10 @@
-//! One host: how its duties stand, and what was observed: listeners, accounts, packages, capacity.
+//! One host: how its duties stand, and what was observed: listeners, accounts, packages, containers, capacity.
 
 use super::block::{self, Block, Cell, Link, Table, Tone};
 use super::duty;
 use super::era;
 use super::frame::{self, Page};
+use super::host_containers;
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
@@ -29,7 +30,8 @@ pub async fn show(visit: Visit) -> Answer {
     let id: HostId = visit.part("host")?.parse().map_err(|_| Refusal::Absent)?;
     let wanted = Wanted::of(&visit);
     let tab = match visit.asked("tab") {
-        tab @ ("malware" | "logins" | "listeners" | "flows" | "accounts" | "packages" | "capacity") => tab,
+        tab @ ("malware" | "logins" | "listeners" | "flows" | "accounts" | "packages" | "containers"
+        | "images" | "capacity") => tab,
         _ => "duties",
     }
     .to_owned();
@@ -38,7 +40,7 @@ pub async fn show(visit: Visit) -> Answer {
         _ => None,
     };
     let told = told(&visit, &id).await?;
-    let (silence, mut about, (table, next)) = {
+    let (silence, remarks, mut about, (table, next)) = {
         let court = visit.office.court();
         let evidence = court.evidence();
         let declared = evidence.agreements.declared_hosts().any(|known| *known == id);
@@ -53,10 +55,12 @@ pub async fn show(visit: Visit) -> Answer {
             "flows" => flows(&visit, &court, (&id, host), &wanted),
             "accounts" => accounts(&visit, &court, (&id, host), &wanted),
             "packages" => packages(&visit, host, &wanted),
+            "containers" => host_containers::containers(&visit, host, &wanted),
+            "images" => host_containers::images(&visit, host, &wanted),
             "capacity" => capacity(&visit, host, &wanted),
             _ => logins.unwrap_or_else(|| duties(&visit, &court, &id, &wanted)),
         };
-        (super::hosts::is_silent(host), about(&visit, host), rows)
+        (super::hosts::is_silent(host), host_containers::remarks(&visit, host), about(&visit, host), rows)
     };
     let list = List { name: "host", table, next, keep: vec![("tab".to_owned(), tab.clone())] };
     if let Some(download) = list.download(&visit, &wanted).await {
@@ -72,6 +76,7 @@ pub async fn show(visit: Visit) -> Answer {
         page.push(Block::note(Tone::Bad, "", text));
     }
     about.extend(told);
+    page.blocks.extend(remarks);
     page.push(Block::Fields(about));
     let devices = format!("{}/hosts/{id}/devices", visit.base());
     let words = visit.of("機器証明書とエージェントの登録", "Certificates and enrolment").to_owned();
@@ -90,6 +95,8 @@ fn tabs(visit: &Visit, current: &str) -> Vec<Link> {
         ("flows", visit.of("通信", "Communication")),
         ("accounts", visit.of("アカウント", "Accounts")),
         ("packages", visit.of("ソフトウェア", "Software")),
+        ("containers", visit.of("コンテナ", "Containers")),
+        ("images", visit.of("コンテナイメージ", "Container images")),
         ("capacity", visit.of("容量", "Capacity")),
     ]
     .into_iter()

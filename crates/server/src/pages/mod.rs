@@ -36,6 +36,7 @@ pub mod first;
 pub mod frame;
 pub mod guide;
 pub mod host;
+pub mod host_containers;
 pub mod host_logins;
 pub mod host_malware;
 pub mod hosts;

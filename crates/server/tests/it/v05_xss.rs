@@ -51,6 +51,11 @@ async fn plant(site: &Site, text: &str, number: usize) {
             "packages": [{ "n": text, "v": text }] }),
         json!({ "kind": "account.set", "part": { "index": 0, "of": 1, "set": set }, "accounts": [{ "name": text,
             "uid": 1, "login": "possible", "groups": [text], "privileged": false, "keys": [] }] }),
+        json!({ "kind": "container.set", "part": { "index": 0, "of": 1, "set": set }, "containers": [{ "name": text,
+            "id": text, "image": text, "state": "running", "privileged": true, "host_network": true,
+            "ports": [text], "mounts": [text] }], "coverage": { "unreadable": 1, "reason": text } }),
+        json!({ "kind": "image.set", "part": { "index": 0, "of": 1, "set": set }, "images": [{ "engine": text,
+            "id": set, "names": [text] }] }),
         json!({ "kind": "net.listener", "part": { "index": 0, "of": 1, "set": set }, "listeners": [{
             "protocol": "tcp", "address": "0.0.0.0", "port": 22, "program": text, "uid": 0 }] }),
         json!({ "kind": "capacity.sample", "from": "2026-11-21T23:56:00Z", "to": "2026-11-22T00:01:00Z",
@@ -97,7 +102,17 @@ async fn what_agents_state_and_people_propose_is_shown_as_text() {
         plant(&site, text, number).await;
         let mut paths: Vec<String> =
             ["n", "e", "s"].iter().map(|kind| format!("/c/main/agreements/{kind}-{number}")).collect();
-        for tab in ["duties", "malware", "logins", "packages", "accounts", "listeners", "capacity"] {
+        for tab in [
+            "duties",
+            "malware",
+            "logins",
+            "packages",
+            "accounts",
+            "listeners",
+            "capacity",
+            "containers",
+            "images",
+        ] {
             paths.push(format!("/c/main/hosts/web-{number}?tab={tab}"));
         }
         paths.extend(
