@@ -147,6 +147,14 @@ pub(super) static F06: FormRow = FormRow {
             Ask::Must,
         ),
         field("compared", "復元後の照合", "Compared afterwards", Kind::Auto, Part::Result, Ask::Never),
+        field(
+            "cause",
+            "改ざんの原因と、再開前に除いたこと",
+            "Cause, and what was done about it",
+            Kind::Text,
+            Part::Result,
+            Ask::Must,
+        ),
     ],
 };
 
