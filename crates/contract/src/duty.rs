@@ -429,7 +429,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C11Access,
         Kind::State,
         Judge::PerHost(clauses::c11_access::judge_11_a),
-        &["account.set", "privilege.rule", "matter:account", "access.reviewed"],
+        &["account.set", "privilege.rule", "login.open", "log.source", "matter:account", "access.reviewed"],
     ),
     row(
         "11.b",

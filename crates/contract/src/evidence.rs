@@ -10,6 +10,7 @@ pub mod environments;
 pub mod flows;
 pub mod host;
 pub mod latest;
+pub mod log_ons;
 pub mod occurrences;
 pub mod offices;
 pub mod orders;

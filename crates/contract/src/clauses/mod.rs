@@ -1,5 +1,6 @@
 //! The judges, one file per clause.
 
+mod account_use;
 pub mod c01_procedures;
 pub mod c02_malware;
 pub mod c03_vulnerabilities;

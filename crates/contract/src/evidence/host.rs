@@ -4,6 +4,7 @@ use super::backups::Backups;
 use super::clocks::Clocks;
 use super::flows::Flows;
 use super::latest::{Latest, Stamp, keep_newer};
+use super::log_ons::LogOns;
 use super::outside::{Outside, Run};
 use super::usage::Usage;
 use crate::act::WorkType;
@@ -110,6 +111,9 @@ pub struct Host {
     /// The log people's log-ons are read from.
     #[serde(default)]
     pub log: Option<Latest<LogSource>>,
+    /// When each account was last used, as that log tells.
+    #[serde(default)]
+    pub log_ons: LogOns,
     /// Listening sockets.
     pub listeners: Listed<Listener>,
     /// Communication with other hosts.
@@ -263,7 +267,11 @@ impl Host {
             Fact::RestoreDrill(drill) => self.backups.restored(stamp, drill),
             Fact::AccountSet(set) => self.has_accounts(stamp, set),
             Fact::PrivilegeRules(rules) => keep_newer(&mut self.privileges, stamp, rules.clone()),
-            Fact::LogSource(source) => keep_newer(&mut self.log, stamp, source.clone()),
+            Fact::LogSource(source) => {
+                self.log_ons.are_told(stamp);
+                keep_newer(&mut self.log, stamp, source.clone());
+            }
+            Fact::LoginOpen(open) => self.log_ons.opened(stamp, open),
             Fact::SessionPolicy(policy) => keep_newer(&mut self.sessions, stamp, policy.clone()),
             Fact::AvEngine(engine) => keep_newer(&mut self.av, stamp, engine.clone()),
             Fact::PackageSet(set) => self.packages.enter_set(stamp, set),

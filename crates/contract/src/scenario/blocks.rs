@@ -4,6 +4,7 @@
 //! What a block makes depends on its own line only: the order of the lines does not matter.
 
 mod flows;
+mod people;
 mod protection;
 
 use crate::entry::Entry;
@@ -20,7 +21,7 @@ const BEGIN: &str = "2026-11-01T00:00:00Z";
 /// Agents say so often that they live.
 const BEAT: SignedDuration = SignedDuration::from_mins(10);
 /// What agents say they looked at.
-const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data";
+const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data logins";
 /// Entries of one line at most.
 const MOST: usize = 2_000;
 
@@ -93,6 +94,7 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "step" => clock(&line),
         "change" => change(&line),
         "needs" | "doors" => flows::list(&line),
+        "logs" | "login" | "accounts" | "account" => people::people(&line),
         "hold" | "give" | "sample" | "isolate" => malware(&line),
         "asset" => asset(&line),
         "backup" | "checked" | "restored" => backup(&line),
