@@ -263,7 +263,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C04Network,
         Kind::Capable,
         Judge::PerSystem(clauses::c04_network::judge_4_2_a),
-        &["session.policy", "life"],
+        &["session.policy", "probe.session_cut", "matter:target", "life"],
     ),
     row(
         "4.3.a",

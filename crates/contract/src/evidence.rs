@@ -9,6 +9,7 @@ pub mod documents;
 pub mod environments;
 pub mod flows;
 pub mod host;
+pub mod idle_cuts;
 pub mod latest;
 pub mod log_ons;
 pub mod occurrences;
@@ -120,6 +121,9 @@ pub struct Evidence {
     pub watching: Watching,
     /// What users have to rely on, as probes saw it.
     pub environments: environments::Environments,
+    /// Whether probes were cut when they idled.
+    #[serde(default)]
+    pub idle_cuts: idle_cuts::IdleCuts,
     /// What the last entry changed for the join; taken at once.
     #[serde(skip)]
     news: News,
@@ -174,6 +178,7 @@ impl Evidence {
         if !foreign {
             self.watching.enter(stamp, author, fact);
             self.environments.enter(stamp, author, fact);
+            self.idle_cuts.enter(stamp, author, fact);
         }
         if let Some(host) = host.filter(|_| !foreign) {
             self.enter_act_of_agent(stamp, host, fact);

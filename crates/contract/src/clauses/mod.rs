@@ -19,6 +19,7 @@ pub(crate) mod containment;
 mod deliveries;
 mod detection;
 pub(crate) mod flows;
+mod idle_cuts;
 mod login_methods;
 mod measures;
 mod outside;

@@ -18,7 +18,7 @@ const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured 
 }
 
 /// The numbers judges measure by. A contract with the duty must have the parameter.
-pub static MEASURES: [Measured; 53] = [
+pub static MEASURES: [Measured; 56] = [
     by("1.b", 34, "review_months"),
     by("1.b", 34, "after_change_bd"),
     by("1.b", 37, "close_min"),
@@ -44,6 +44,9 @@ pub static MEASURES: [Measured; 53] = [
     by("3.3.c", 37, "close_min"),
     by("3.5.a", 10, "warn_d"),
     by("4.2.a", 11, "admin_min"),
+    by("4.2.a", 11, "resident_min"),
+    by("4.2.a", 11, "staff_min"),
+    by("4.2.a", 11, "citizen_min"),
     by("4.4.a", 12, "cert_life_d"),
     by("4.4.a", 12, "dormant_d"),
     by("5.c", 16, "deliver_bd"),

@@ -95,6 +95,7 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "change" => change(&line),
         "needs" | "doors" => flows::list(&line),
         "logs" | "login" | "accounts" | "account" => people::people(&line),
+        "idle" | "cut" => people::idleness(&line),
         "hold" | "give" | "sample" | "isolate" => malware(&line),
         "asset" => asset(&line),
         "backup" | "checked" | "restored" => backup(&line),
