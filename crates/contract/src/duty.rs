@@ -295,7 +295,13 @@ pub static DUTIES: [DutyRow; 49] = [
             "life",
         ],
     ),
-    row("4.5.a", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_5_a), &[]),
+    row(
+        "4.5.a",
+        Clause::C04Network,
+        Kind::State,
+        Judge::PerSystem(clauses::c04_network::judge_4_5_a),
+        &["tls.endpoint", "net.listener", "environment.seen", "matter:target", "life"],
+    ),
     row(
         "4.5.b",
         Clause::C04Network,

@@ -1,7 +1,7 @@
 //! Clause 4. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
 use super::idle_cuts::{self, Idler};
-use super::{deliveries, flows, login_methods};
+use super::{deliveries, encryption, flows, login_methods};
 use crate::act::{DocumentKind, Matter, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
@@ -17,6 +17,8 @@ use jiff::SignedDuration;
 
 const P11: ParameterId = ParameterId::new(11);
 const P12: ParameterId = ParameterId::new(12);
+const P13: ParameterId = ParameterId::new(13);
+const P14: ParameterId = ParameterId::new(14);
 
 /// The server tries its doors every few minutes; a day without is no evidence.
 const CHECK_LIVES: SignedDuration = SignedDuration::from_hours(24);
@@ -392,17 +394,21 @@ fn other_remote_door<'a>(case: &Case<'a>) -> Option<(&'a HostId, u16)> {
 }
 
 /// 4.5.a インターネットを利用する情報システムでは、業務の重要度に応じて、https、VPN等により暗号化を行い、通信路での盗聴及び改ざんから保護すること。
-pub fn judge_4_5_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
-            "インターネットに面した入口の暗号方式を試した結果がありません。",
-            "The encryption of the Internet-facing entrances was not tried.",
-        ),
-        Sentence::new(
-            "受託者は、入口の一覧を届け出て、接続の試験を受けてください。",
-            "The contractor declares its entrances and has them probed.",
-        ),
-    )
+///
+/// A door that accepts older TLS than agreed (P-13), a certificate that is over, and plain text that carries important work break
+/// it. That nothing of the kind was seen keeps nothing.
+pub fn judge_4_5_a(case: &Case<'_>) -> Verdict {
+    if case.segment().is_closed() && case.internet_facing() != Trit::Yes {
+        return encryption::not_on_the_internet();
+    }
+    let doors = encryption::doors(case);
+    let least = case.measure(P13, "tls_minor").value;
+    let warn = SignedDuration::from_hours(case.measure(P14, "warn_d").value.saturating_mul(24));
+    let too_old = doors.too_old(least).map(|broken| broken.measured_by([P13]));
+    let found = [doors.unencrypted(case.importance()), too_old, doors.expired(case)];
+    let mut found: Vec<Verdict> = found.into_iter().flatten().collect();
+    found.sort_by_key(|verdict| verdict.standing != Standing::Broken);
+    found.into_iter().next().unwrap_or_else(|| doors.not_all_tried(case, warn).measured_by([P14]))
 }
 
 /// 4.5.b 不要な通信はファイアウォール等により遮断すること.

@@ -18,6 +18,7 @@ pub mod c14_surveillance;
 pub(crate) mod containment;
 mod deliveries;
 mod detection;
+mod encryption;
 pub(crate) mod flows;
 mod idle_cuts;
 mod login_methods;

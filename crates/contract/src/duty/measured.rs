@@ -18,7 +18,7 @@ const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured 
 }
 
 /// The numbers judges measure by. A contract with the duty must have the parameter.
-pub static MEASURES: [Measured; 56] = [
+pub static MEASURES: [Measured; 58] = [
     by("1.b", 34, "review_months"),
     by("1.b", 34, "after_change_bd"),
     by("1.b", 37, "close_min"),
@@ -49,6 +49,8 @@ pub static MEASURES: [Measured; 56] = [
     by("4.2.a", 11, "citizen_min"),
     by("4.4.a", 12, "cert_life_d"),
     by("4.4.a", 12, "dormant_d"),
+    by("4.5.a", 13, "tls_minor"),
+    by("4.5.a", 14, "warn_d"),
     by("5.c", 16, "deliver_bd"),
     by("5.c", 37, "close_min"),
     by("6.a", 18, "warn_ms"),

@@ -19,7 +19,7 @@ use crate::fact::malware::{
     AvDetection, AvEngine, AvGap, AvScan, AvSelfTest, Done, IsolationCause, IsolationState, QuarantineItem,
     QuarantineRestore,
 };
-use crate::fact::network::{Listener, NetInterfaces};
+use crate::fact::network::{Listener, NetInterfaces, TlsEndpoint};
 use crate::fact::server::{AgentGap, HostHeard, HostSilence, HostTwin};
 use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
 use crate::fact::{Coverage, Fact, Part};
@@ -116,6 +116,9 @@ pub struct Host {
     pub log_ons: LogOns,
     /// Listening sockets.
     pub listeners: Listed<Listener>,
+    /// What its own doors accept, by port.
+    #[serde(default)]
+    pub tls: BTreeMap<u16, Latest<TlsEndpoint>>,
     /// Communication with other hosts.
     #[serde(default)]
     pub flows: Flows,
@@ -281,6 +284,7 @@ impl Host {
             }
             Fact::SupportPhase(phase) => keep_newer(&mut self.support, stamp, phase.clone()),
             Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
+            Fact::TlsEndpoint(door) => self.tried_door(stamp, door),
             Fact::NetFlows(set) => self.flows.enter(stamp, set),
             Fact::AgentBeat(beat) => keep_newer(&mut self.beat, stamp, beat.clone()),
             Fact::AgentStart(start) => keep_newer(&mut self.started, stamp, start.clone()),
@@ -311,6 +315,11 @@ impl Host {
             *first = (*first).min(stamp);
         }
         self.accounts.enter(stamp, &set.part, &set.accounts, &set.coverage);
+    }
+
+    fn tried_door(&mut self, stamp: Stamp, door: &TlsEndpoint) {
+        let known = self.tls.entry(door.port).or_insert_with(|| Latest::new(stamp, door.clone()));
+        known.replace(stamp, door.clone());
     }
 
     fn sampled(&mut self, stamp: Stamp, sample: &CapacitySample) {

@@ -21,7 +21,7 @@ const BEGIN: &str = "2026-11-01T00:00:00Z";
 /// Agents say so often that they live.
 const BEAT: SignedDuration = SignedDuration::from_mins(10);
 /// What agents say they looked at.
-const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data logins";
+const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data logins tls updates";
 /// Entries of one line at most.
 const MOST: usize = 2_000;
 
@@ -93,7 +93,7 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "agent" => agent(&line),
         "step" => clock(&line),
         "change" => change(&line),
-        "needs" | "doors" => flows::list(&line),
+        "needs" | "doors" | "tls" | "wall" => flows::list(&line),
         "logs" | "login" | "accounts" | "account" => people::people(&line),
         "idle" | "cut" => people::idleness(&line),
         "hold" | "give" | "sample" | "isolate" => malware(&line),
