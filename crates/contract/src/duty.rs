@@ -310,6 +310,7 @@ pub static DUTIES: [DutyRow; 49] = [
         &[
             "net.listener",
             "net.flow",
+            "net.firewall",
             "matter:flow",
             "request.step",
             "finding.classified",

@@ -1,7 +1,7 @@
 //! Clause 4. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
 use super::idle_cuts::{self, Idler};
-use super::{deliveries, encryption, flows, login_methods};
+use super::{deliveries, encryption, firewall, flows, login_methods};
 use crate::act::{DocumentKind, Matter, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
@@ -414,7 +414,8 @@ pub fn judge_4_5_a(case: &Case<'_>) -> Verdict {
 /// 4.5.b 不要な通信はファイアウォール等により遮断すること.
 ///
 /// Needed is what stands in the agreed list of communication: what listens, who comes in, where the host goes out to.
-/// What stays on the host itself does not count.
+/// What stays on the host itself does not count. Where nothing refuses what no rule names the verdict says so: the list is kept
+/// to by what listens, not by a wall.
 pub fn judge_4_5_b(case: &HostCase<'_>) -> Verdict {
     decided(case).unwrap_or_else(|verdict| *verdict)
 }
@@ -442,7 +443,9 @@ fn decided(case: &HostCase<'_>) -> Result<Verdict, Box<Verdict>> {
     }
     sockets_beside(case, &lines, &open, &listeners)?;
     let seen = flows::beside(case)?;
-    Ok(all_listed(case, open.len(), &seen).with_evidence(EvidenceClass::E1, listeners.entries))
+    let rules = case.host.firewall.as_ref().map(|rules| rules.stamp.entry);
+    let entries = listeners.entries.into_iter().chain(rules);
+    Ok(all_listed(case, open.len(), &seen).with_evidence(EvidenceClass::E1, entries))
 }
 
 /// The listening sockets beside the list.
@@ -507,9 +510,13 @@ fn all_listed(case: &HostCase<'_>, open: usize, seen: &flows::Covered) -> Verdic
             " Without tracking of connections, what lasts seconds and UDP without a connection are not seen.",
         ),
     };
+    let wall = firewall::caution(case);
     Verdict::kept(Sentence::new(
-        format!("{id} で外から届く待ち受け {open} 件は、すべて合意した一覧にあります。{ja}{short_ja}"),
-        format!("All {open} reachable sockets of {id} stand on the agreed list. {en}{short_en}"),
+        format!(
+            "{id} で外から届く待ち受け {open} 件は、すべて合意した一覧にあります。{ja}{short_ja}{}",
+            wall.ja
+        ),
+        format!("All {open} reachable sockets of {id} stand on the agreed list. {en}{short_en}{}", wall.en),
     ))
 }
 

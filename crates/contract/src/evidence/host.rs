@@ -19,7 +19,7 @@ use crate::fact::malware::{
     AvDetection, AvEngine, AvGap, AvScan, AvSelfTest, Done, IsolationCause, IsolationState, QuarantineItem,
     QuarantineRestore,
 };
-use crate::fact::network::{Listener, NetInterfaces, TlsEndpoint};
+use crate::fact::network::{Listener, NetFirewall, NetInterfaces, TlsEndpoint};
 use crate::fact::server::{AgentGap, HostHeard, HostSilence, HostTwin};
 use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
 use crate::fact::{Coverage, Fact, Part};
@@ -119,6 +119,9 @@ pub struct Host {
     /// What its own doors accept, by port.
     #[serde(default)]
     pub tls: BTreeMap<u16, Latest<TlsEndpoint>>,
+    /// The rules of its firewall.
+    #[serde(default)]
+    pub firewall: Option<Latest<NetFirewall>>,
     /// Communication with other hosts.
     #[serde(default)]
     pub flows: Flows,
@@ -285,6 +288,7 @@ impl Host {
             Fact::SupportPhase(phase) => keep_newer(&mut self.support, stamp, phase.clone()),
             Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
             Fact::TlsEndpoint(door) => self.tried_door(stamp, door),
+            Fact::NetFirewall(rules) => keep_newer(&mut self.firewall, stamp, rules.clone()),
             Fact::NetFlows(set) => self.flows.enter(stamp, set),
             Fact::AgentBeat(beat) => keep_newer(&mut self.beat, stamp, beat.clone()),
             Fact::AgentStart(start) => keep_newer(&mut self.started, stamp, start.clone()),

@@ -1,0 +1,69 @@
+//! What a verdict says beside its standing: cautions that no scenario can expect.
+#![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
+
+use yakujo_contract::court::Court;
+use yakujo_contract::duty::DutyId;
+use yakujo_contract::id::EntryNumber;
+use yakujo_contract::standing::{EvidenceClass, Standing, Verdict};
+use yakujo_contract::terms::Terms;
+
+/// How a duty of the system `main` stands after a story, at an instant.
+fn verdict(duty: &str, at: &str, story: &str) -> Verdict {
+    let terms = Terms::standard();
+    let text = format!("{story}\nexpect {at} {duty} main kept");
+    let mut entries = yakujo_contract::scenario::entries(&terms, &text).unwrap();
+    entries.sort_by_key(|entry| entry.received);
+    let mut court = Court::default();
+    let at = at.parse().unwrap();
+    for (number, entry) in (0..).map(EntryNumber).zip(entries.iter().filter(|entry| entry.received <= at)) {
+        court.enter(&terms, number, entry);
+    }
+    court.advance(&terms, at);
+    court.ruling(DutyId::parse(duty).unwrap(), &"main".parse().unwrap()).unwrap().verdict
+}
+
+/// The verdict is 適合, and its words have these in them, or not.
+fn says(verdict: &Verdict, ja: &str, en: &str) -> bool {
+    assert_eq!(verdict.standing, Standing::Kept, "{:?}", verdict.cause);
+    let (in_ja, in_en) = (verdict.cause.ja.contains(ja), verdict.cause.en.contains(en));
+    assert_eq!(in_ja, in_en, "both languages say the same: {:?}", verdict.cause);
+    in_ja
+}
+
+const LISTED: &str = "contract main=web-1
+alive web-1 11-24T00:00 11-24T02:00
+doors web-1 443 11-24T00:01
+needs main in/tcp/443/0.0.0.0 11-24T00:10 anybody=yes
+change web-1 flow none 11-24T00:15
+";
+
+#[test]
+fn a_firewall_that_lets_in_by_default_or_is_not_read_is_said_beside_a_kept_list() {
+    let at = "2026-11-24T00:31:00Z";
+    let unread = verdict("4.5.b", at, LISTED);
+    let open = verdict("4.5.b", at, &format!("{LISTED}wall web-1 accept 11-24T00:20"));
+    let closed = verdict("4.5.b", at, &format!("{LISTED}wall web-1 drop 11-24T00:20"));
+    assert!(says(&unread, "読めていない", "are not read"));
+    assert!(says(&open, "既定は受信の許可", "lets in by default"));
+    assert!(says(&open, "fafafafafafa", "fafafafafafa"));
+    assert!(!says(&closed, "ファイアウォール", "firewall"));
+    assert_eq!(open.evidence.len(), unread.evidence.len() + 1, "the rules are an entry of the verdict");
+}
+
+#[test]
+fn an_account_that_is_shared_by_agreement_is_said() {
+    let story = |use_: &str| {
+        format!(
+            "contract main=web-1
+alive web-1 11-24T00:00 11-24T02:00
+account main ops 11-24T00:01 use={use_}
+logs web-1 11-24T00:02
+accounts web-1 ops 11-24T00:02"
+        )
+    };
+    let at = "2026-11-24T00:31:00Z";
+    assert!(says(&verdict("11.a", at, &story("shared")), "共用と合意", "shared by agreement"));
+    let person = verdict("11.a", at, &story("person"));
+    assert!(!says(&person, "共用", "shared"));
+    assert_eq!(person.class, Some(EvidenceClass::E1));
+}
