@@ -91,7 +91,7 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "page" => page(&line),
         "see" => see(&line),
         "agent" => agent(&line),
-        "step" => clock(&line),
+        "step" | "clock" => clock(&line),
         "change" => change(&line),
         "needs" | "doors" | "tls" | "wall" => flows::list(&line),
         "logs" | "login" | "accounts" | "account" => people::people(&line),
@@ -280,11 +280,16 @@ fn agent(line: &Line<'_>) -> Read<Vec<Value>> {
     Ok(vec![fact(host, at, at, turn)])
 }
 
-/// `step HOST TIME MS`: the wall clock moved.
+/// `step HOST TIME MS`: the wall clock moved; `clock HOST TIME MS`: it is off by so much, as was measured.
 fn clock(line: &Line<'_>) -> Read<Vec<Value>> {
     let (host, at) = (line.word(1)?, line.when(2)?);
-    let moved: i64 = line.word(3)?.parse().map_err(|_| "the step is a number of milliseconds".to_owned())?;
-    Ok(vec![fact(host, at, at, json!({ "kind": "clock.step", "moved_ms": moved }))])
+    let ms: i64 = line.word(3)?.parse().map_err(|_| "write a number of milliseconds".to_owned())?;
+    let told = match line.word(0)? {
+        "step" => json!({ "kind": "clock.step", "moved_ms": ms }),
+        _ => json!({ "kind": "clock.state", "daemon": "chrony", "says_synchronised": true,
+            "kernel_unsynchronised": false, "sources": [], "measured_offset_us": ms.saturating_mul(1_000) }),
+    };
+    Ok(vec![fact(host, at, at, told)])
 }
 
 /// Content by a short name: `aa` is the digest of 32 such bytes.
