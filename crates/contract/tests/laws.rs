@@ -343,7 +343,7 @@ proptest! {
 
 /// Numbers no duty needs to be kept: they say until when something has to be done that is still open, or when to warn.
 /// 4.5.a is never kept: not everything it asks for is tried.
-const ONLY_DEADLINES: [(&str, &str); 8] = [
+const ONLY_DEADLINES: [(&str, &str); 9] = [
     ("3.5.a", "P-10"),
     ("4.5.a", "P-13"),
     ("4.5.a", "P-14"),
@@ -352,6 +352,7 @@ const ONLY_DEADLINES: [(&str, &str); 8] = [
     ("8.a", "P-22"),
     ("9.a", "P-37"),
     ("9.b", "P-37"),
+    ("9.b", "P-24"),
 ];
 
 /// The story without the agreement on one parameter.

@@ -67,3 +67,25 @@ accounts web-1 ops 11-24T00:02"
     assert!(!says(&person, "共用", "shared"));
     assert_eq!(person.class, Some(EvidenceClass::E1));
 }
+
+fn used(resource: &str, percent: u64) -> String {
+    let row =
+        format!(r#"{{"resource":"{resource}","limit":100,"min":0,"mean":0,"p95":{percent},"max":100}}"#);
+    format!(
+        r#"{{"v":1,"author":{{"agent":"web-1"}},"host":"web-1","seq":7,"observed":"2026-11-24T00:30:00Z","received":"2026-11-24T00:30:00Z","fact":{{"kind":"capacity.sample","from":"2026-11-24T00:25:00Z","to":"2026-11-24T00:30:00Z","resources":[{row}]}}}}"#
+    )
+}
+
+#[test]
+fn a_resource_that_passed_an_alarm_is_named_with_the_highest_step_it_passed() {
+    let at = "2026-11-24T00:31:00Z";
+    let of = |percent| {
+        let story =
+            format!("contract main=web-1\nalive web-1 11-24T00:00 11-24T02:00\n{}", used("disk:/", percent));
+        verdict("9.b", at, &story)
+    };
+    assert!(!says(&of(79), "警報", "alarm"));
+    assert!(says(&of(80), "disk:/ は 80％（注意 80％ 以上）", "disk:/ 80 % (warning, 80 % or more)"));
+    assert!(says(&of(94), "（警戒 90％ 以上）", "(high, 90 % or more)"));
+    assert!(says(&of(99), "（満杯間近 95％ 以上）", "(almost full, 95 % or more)"));
+}

@@ -18,7 +18,7 @@ const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured 
 }
 
 /// The numbers judges measure by. A contract with the duty must have the parameter.
-pub static MEASURES: [Measured; 58] = [
+pub static MEASURES: [Measured; 61] = [
     by("1.b", 34, "review_months"),
     by("1.b", 34, "after_change_bd"),
     by("1.b", 37, "close_min"),
@@ -64,6 +64,9 @@ pub static MEASURES: [Measured; 58] = [
     by("8.b", 37, "close_min"),
     by("9.a", 37, "close_min"),
     by("9.b", 37, "close_min"),
+    by("9.b", 24, "full_percent"),
+    by("9.b", 24, "high_percent"),
+    by("9.b", 24, "warn_percent"),
     by("10.a", 25, "s_h"),
     by("10.a", 25, "a_h"),
     by("10.a", 25, "b_h"),

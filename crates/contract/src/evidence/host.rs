@@ -249,7 +249,6 @@ impl Host {
             Fact::QuarantineRestore(restored) => keep(&mut self.released, stamp, restored),
             Fact::IsolationState(state) => self.isolation(stamp, state),
             Fact::IsolationSeen(seen) if *author == Author::Server => self.outside.enter(stamp, seen),
-            Fact::NetInterfaces(found) => keep_newer(&mut self.addresses, stamp, addresses(found)),
             Fact::AvSelfTest(test) => keep_newer(&mut self.selftest, stamp, test.clone()),
             Fact::AvScan(scan) => keep_newer(&mut self.scan, stamp, scan.clone()),
             Fact::AvGap(gap) => keep_newer(&mut self.not_scanned, stamp, gap.clone()),
@@ -286,10 +285,6 @@ impl Host {
                 self.saw_work(stamp, WorkType::Patching);
             }
             Fact::SupportPhase(phase) => keep_newer(&mut self.support, stamp, phase.clone()),
-            Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
-            Fact::TlsEndpoint(door) => self.tried_door(stamp, door),
-            Fact::NetFirewall(rules) => keep_newer(&mut self.firewall, stamp, rules.clone()),
-            Fact::NetFlows(set) => self.flows.enter(stamp, set),
             Fact::AgentBeat(beat) => keep_newer(&mut self.beat, stamp, beat.clone()),
             Fact::AgentStart(start) => keep_newer(&mut self.started, stamp, start.clone()),
             Fact::AgentStop(stop) => keep_newer(&mut self.stopped, stamp, stop.clone()),
@@ -298,6 +293,17 @@ impl Host {
             Fact::HostHeard(heard) => keep_newer(&mut self.heard, stamp, heard.clone()),
             Fact::HostTwin(twin) => keep_newer(&mut self.twin, stamp, twin.clone()),
             Fact::AgentGap(gap) => keep_newer(&mut self.gap, stamp, gap.clone()),
+            other => self.enter_network(stamp, other),
+        }
+    }
+
+    fn enter_network(&mut self, stamp: Stamp, fact: &Fact) {
+        match fact {
+            Fact::NetInterfaces(found) => keep_newer(&mut self.addresses, stamp, addresses(found)),
+            Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
+            Fact::TlsEndpoint(door) => self.tried_door(stamp, door),
+            Fact::NetFirewall(rules) => keep_newer(&mut self.firewall, stamp, rules.clone()),
+            Fact::NetFlows(set) => self.flows.enter(stamp, set),
             // No judge uses the other kinds (`tests/not_yet_used.txt`).
             _ => {}
         }

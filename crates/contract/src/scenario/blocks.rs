@@ -21,7 +21,7 @@ const BEGIN: &str = "2026-11-01T00:00:00Z";
 /// Agents say so often that they live.
 const BEAT: SignedDuration = SignedDuration::from_mins(10);
 /// What agents say they looked at.
-const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data logins tls updates";
+const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data logins tls updates capacity";
 /// Entries of one line at most.
 const MOST: usize = 2_000;
 
