@@ -504,7 +504,13 @@ pub static DUTIES: [DutyRow; 49] = [
             "matter:target",
         ],
     ),
-    row("13.a", Clause::C13Entry, Kind::Record, Judge::PerSystem(clauses::c13_entry::judge_13_a), &[]),
+    row(
+        "13.a",
+        Clause::C13Entry,
+        Kind::Record,
+        Judge::PerSystem(clauses::c13_entry::judge_13_a),
+        &["device.plugged", "request.step", "finding.classified", "finding.closed", "matter:ignore"],
+    ),
     row("13.b", Clause::C13Entry, Kind::Present, Judge::PerSystem(clauses::c13_entry::judge_13_b), &[]),
     row(
         "14.a",

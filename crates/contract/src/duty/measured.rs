@@ -18,7 +18,7 @@ const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured 
 }
 
 /// The numbers judges measure by. A contract with the duty must have the parameter.
-pub static MEASURES: [Measured; 61] = [
+pub static MEASURES: [Measured; 62] = [
     by("1.b", 34, "review_months"),
     by("1.b", 34, "after_change_bd"),
     by("1.b", 37, "close_min"),
@@ -80,4 +80,5 @@ pub static MEASURES: [Measured; 61] = [
     by("12.1.b", 22, "emergency_bd"),
     by("12.1.d", 22, "emergency_bd"),
     by("12.2.a", 22, "emergency_bd"),
+    by("13.a", 22, "emergency_bd"),
 ];
