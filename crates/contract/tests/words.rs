@@ -89,3 +89,36 @@ fn a_resource_that_passed_an_alarm_is_named_with_the_highest_step_it_passed() {
     assert!(says(&of(94), "（警戒 90％ 以上）", "(high, 90 % or more)"));
     assert!(says(&of(99), "（満杯間近 95％ 以上）", "(almost full, 95 % or more)"));
 }
+
+/// A backup made by one tool and restored by another.
+fn saved(made: &str, restored: &str) -> String {
+    format!(
+        "contract main=db-1
+asset main 台帳 11-02T00:00
+backup db-1 台帳 11-02T17:10 tool={made}
+checked db-1 11-02T17:20
+checked db-1 11-02T17:25 key=city read=0
+restored db-1 11-02T17:30 tool={restored}"
+    )
+}
+
+#[test]
+fn a_drill_by_the_implementation_that_made_the_backup_is_said_whatever_its_version() {
+    let of = |made: &str, restored: &str| verdict("10.a", "2026-11-02T17:31:00Z", &saved(made, restored));
+    let words = ("同じ実装（restic）", "the implementation that made the backup (restic)");
+    assert!(says(&of("restic:0.14.0", "restic:0.18.1"), words.0, words.1));
+    assert!(!says(&of("rustic_core:0.10", "restic:0.18.1"), "同じ実装", "Watch it"));
+    let imported = of("Example:Backup:9.1:(imported)", "Example:Backup:9.2:(imported)");
+    assert!(says(&imported, "同じ実装（example backup）", "made the backup (example backup)"));
+    assert_eq!(imported.class, Some(EvidenceClass::E2));
+    let mixed = of("rustic_core:0.10", "Example:9.2:(imported)");
+    assert_eq!(mixed.class, Some(EvidenceClass::E2), "the drill is another product's word");
+}
+
+#[test]
+fn encryption_that_another_product_declares_is_no_observation() {
+    let of = |made: &str| verdict("10.b", "2026-11-02T17:31:00Z", &saved(made, "restic:0.18"));
+    assert_eq!(of("rustic_core:0.10").class, Some(EvidenceClass::E1));
+    let declared = of("Example:9.1:(imported)");
+    assert_eq!((declared.standing, declared.class), (Standing::Kept, Some(EvidenceClass::E2)));
+}
