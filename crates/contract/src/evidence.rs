@@ -6,6 +6,7 @@ pub mod agreement;
 pub mod backups;
 pub mod clocks;
 pub mod documents;
+pub mod engine_offers;
 pub mod environments;
 pub mod flows;
 pub mod host;

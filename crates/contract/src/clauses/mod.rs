@@ -19,6 +19,7 @@ pub(crate) mod containment;
 mod deliveries;
 mod detection;
 mod encryption;
+mod engine;
 mod firewall;
 pub(crate) mod flows;
 mod idle_cuts;

@@ -18,12 +18,13 @@ const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured 
 }
 
 /// The numbers judges measure by. A contract with the duty must have the parameter.
-pub static MEASURES: [Measured; 62] = [
+pub static MEASURES: [Measured; 63] = [
     by("1.b", 34, "review_months"),
     by("1.b", 34, "after_change_bd"),
     by("1.b", 37, "close_min"),
     by("2.1.a", 1, "good_h"),
     by("2.1.a", 1, "breach_h"),
+    by("2.1.a", 3, "engine_lag_d"),
     by("2.1.a", 2, "good_d"),
     by("2.1.a", 2, "breach_d"),
     by("2.1.c", 22, "emergency_bd"),

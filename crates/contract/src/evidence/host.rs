@@ -2,6 +2,7 @@
 
 use super::backups::Backups;
 use super::clocks::Clocks;
+use super::engine_offers::EngineOffers;
 use super::flows::Flows;
 use super::latest::{Latest, Stamp, keep_newer};
 use super::log_ons::LogOns;
@@ -94,6 +95,9 @@ pub struct Host {
     pub boot: Option<Latest<HostBoot>>,
     /// Malware protection.
     pub av: Option<Latest<AvEngine>>,
+    /// Newer versions of its engine.
+    #[serde(default)]
+    pub engine_offers: EngineOffers,
     /// Last sample of capacity.
     pub capacity: Option<Latest<CapacitySample>>,
     /// What was used within the last month.
@@ -278,6 +282,7 @@ impl Host {
             }
             Fact::LoginOpen(open) => self.log_ons.opened(stamp, open),
             Fact::SessionPolicy(policy) => keep_newer(&mut self.sessions, stamp, policy.clone()),
+            Fact::UpdatesAvailable(told) => self.engine_offers.enter(stamp, told),
             Fact::AvEngine(engine) => keep_newer(&mut self.av, stamp, engine.clone()),
             Fact::PackageSet(set) => self.packages.enter_set(stamp, set),
             Fact::PackageChange(change) => {
@@ -420,7 +425,7 @@ pub struct Complete<'a, T> {
 }
 
 impl<T: Clone> Listed<T> {
-    fn enter(&mut self, stamp: Stamp, part: &Part, items: &[T], coverage: &Coverage) {
+    pub(super) fn enter(&mut self, stamp: Stamp, part: &Part, items: &[T], coverage: &Coverage) {
         if part.index >= part.of {
             return;
         }

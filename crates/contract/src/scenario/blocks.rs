@@ -102,6 +102,7 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "backup" | "checked" | "restored" => backups::backup(&line),
         "engine" | "scanned" | "missed" => protection::protection(&line),
         "outside" => protection::outside(&line),
+        "offers" => protection::offers(&line),
         "ask" => ask(&line),
         "approve" | "refuse" | "return" | "revoke" | "consult" | "confirm" | "phone" | "use" | "report"
         | "withdraw" | "done" => step(&line),
