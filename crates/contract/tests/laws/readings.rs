@@ -5,6 +5,31 @@ use proptest::prelude::*;
 
 /// What may arrive, as the facts of one host: readings of every collector, good and bad ones.
 pub fn reading() -> impl Strategy<Value = String> {
+    prop_oneof![3 => of_the_host(), 1 => of_its_doors()]
+}
+
+fn of_its_doors() -> impl Strategy<Value = String> {
+    let digest = |n: u8| format!("{n:02x}").repeat(32);
+    prop_oneof![
+        (0_u8..3, 440_u16..444).prop_map(|(lowest, port)| format!(
+            r#"{{"kind":"tls.endpoint","host":"127.0.0.1","port":{port},"lowest_minor":{lowest},"highest_minor":3,"suites":[],"not_after":"2026-11-22T00:10:00Z"}}"#
+        )),
+        (prop_oneof!["accept", "drop"], 0_u8..3).prop_map(move |(input, rules)| format!(
+            r#"{{"kind":"net.firewall","product":"nftables","ruleset":"{}","defaults":{{"input":"{input}","output":"accept","forward":"accept"}},"database_rules":[],"owners":[]}}"#,
+            digest(rules)
+        )),
+        (300_u32..900).prop_map(|seconds| format!(
+            r#"{{"kind":"session.policy","databases":[{{"name":"jumin","idle_s":{seconds}}}]}}"#
+        )),
+        (-9_000_i64..9_000).prop_map(|ms| format!(r#"{{"kind":"clock.step","moved_ms":{ms}}}"#)),
+        (0_u8..3, 0_u16..2, 1_u8..29).prop_map(move |(set, index, day)| format!(
+            r#"{{"kind":"package.update_available","part":{{"index":{index},"of":2,"set":"{}"}},"updates":[{{"name":"clamav","installed":"1.{set}","candidate":"2","security":true,"first_seen":"2026-10-{day:02}T00:00:00Z"}}],"lists":"2026-11-21T00:00:00Z"}}"#,
+            digest(set)
+        )),
+    ]
+}
+
+fn of_the_host() -> impl Strategy<Value = String> {
     let digest = |n: u8| format!("{n:02x}").repeat(32);
     prop_oneof![
         (-9_000_000_i64..9_000_000).prop_map(|us| format!(
@@ -40,7 +65,7 @@ pub fn reading() -> impl Strategy<Value = String> {
         )),
         (prop_oneof![Just(60), Just(7_200)], -7_200_i64..0, prop::bool::ANY).prop_map(|(every, ago, whole)| {
             let ran = "2026-11-22T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(ago);
-            let names: &[&str] = if whole { &["clock", "accounts", "packages", "listeners", "flows", "malware", "logins"] } else { &["clock"] };
+            let names: &[&str] = if whole { &["clock", "accounts", "packages", "listeners", "flows", "malware", "logins", "sessions", "tls", "updates", "firewall"] } else { &["clock"] };
             let runs: Vec<String> =
                 names.iter().map(|name| format!(r#""{name}":{{"ran":"{ran}","outcome":"complete"}}"#)).collect();
             let runs = runs.join(",");
