@@ -196,10 +196,11 @@ pub struct HostCase<'a> {
 /// A host that says nothing for so long is silent, whatever it said before.
 const SILENT_AFTER_S: i64 = 30 * 60;
 
-/// How lately a collector must have looked: the table of support dates is read once a day, everything else all the time.
+/// How lately a collector must have looked: the table of support dates is read and doors are tried once a day, everything else
+/// is looked at all the time.
 fn looks_within(collector: &str) -> SignedDuration {
     match collector {
-        "support" => SignedDuration::from_hours(48),
+        "support" | "tls" => SignedDuration::from_hours(48),
         _ => SignedDuration::from_hours(1),
     }
 }

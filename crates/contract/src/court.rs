@@ -277,6 +277,10 @@ impl Court {
                 .map(|watched| watched.target.system.clone())
                 .into_iter()
                 .collect(),
+            Fact::ProbeSessionCut(tried) => {
+                let watched = tried.target.parse().ok().and_then(|target| agreements.target(&target));
+                watched.map(|watched| watched.target.system.clone()).into_iter().collect()
+            }
             Fact::ProbeWatch(_) | Fact::ProbeBlind(_) => {
                 agreements.targets().map(|watched| watched.target.system.clone()).collect()
             }
@@ -509,7 +513,11 @@ impl Court {
 fn is_of_a_probe(fact: &Fact) -> bool {
     matches!(
         fact,
-        Fact::ProbeAvailability(_) | Fact::ProbeWatch(_) | Fact::ProbeBlind(_) | Fact::EnvironmentSeen(_)
+        Fact::ProbeAvailability(_)
+            | Fact::ProbeWatch(_)
+            | Fact::ProbeBlind(_)
+            | Fact::ProbeSessionCut(_)
+            | Fact::EnvironmentSeen(_)
     )
 }
 

@@ -120,7 +120,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C02Malware,
         Kind::State,
         Judge::PerHost(clauses::c02_malware::judge_2_1_a),
-        &["av.engine"],
+        &["av.engine", "package.update_available"],
     ),
     row(
         "2.1.b",
@@ -263,7 +263,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C04Network,
         Kind::Capable,
         Judge::PerSystem(clauses::c04_network::judge_4_2_a),
-        &["session.policy", "life"],
+        &["session.policy", "probe.session_cut", "matter:target", "life"],
     ),
     row(
         "4.3.a",
@@ -295,7 +295,13 @@ pub static DUTIES: [DutyRow; 49] = [
             "life",
         ],
     ),
-    row("4.5.a", Clause::C04Network, Kind::State, Judge::PerSystem(clauses::c04_network::judge_4_5_a), &[]),
+    row(
+        "4.5.a",
+        Clause::C04Network,
+        Kind::State,
+        Judge::PerSystem(clauses::c04_network::judge_4_5_a),
+        &["tls.endpoint", "net.listener", "environment.seen", "matter:target", "life"],
+    ),
     row(
         "4.5.b",
         Clause::C04Network,
@@ -304,6 +310,7 @@ pub static DUTIES: [DutyRow; 49] = [
         &[
             "net.listener",
             "net.flow",
+            "net.firewall",
             "matter:flow",
             "request.step",
             "finding.classified",
@@ -433,7 +440,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C11Access,
         Kind::State,
         Judge::PerHost(clauses::c11_access::judge_11_a),
-        &["account.set", "privilege.rule", "matter:account", "access.reviewed"],
+        &["account.set", "privilege.rule", "login.open", "log.source", "matter:account", "access.reviewed"],
     ),
     row(
         "11.b",
@@ -501,7 +508,13 @@ pub static DUTIES: [DutyRow; 49] = [
             "matter:target",
         ],
     ),
-    row("13.a", Clause::C13Entry, Kind::Record, Judge::PerSystem(clauses::c13_entry::judge_13_a), &[]),
+    row(
+        "13.a",
+        Clause::C13Entry,
+        Kind::Record,
+        Judge::PerSystem(clauses::c13_entry::judge_13_a),
+        &["device.plugged", "request.step", "finding.classified", "finding.closed", "matter:ignore"],
+    ),
     row("13.b", Clause::C13Entry, Kind::Present, Judge::PerSystem(clauses::c13_entry::judge_13_b), &[]),
     row(
         "14.a",

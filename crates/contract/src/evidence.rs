@@ -6,10 +6,13 @@ pub mod agreement;
 pub mod backups;
 pub mod clocks;
 pub mod documents;
+pub mod engine_offers;
 pub mod environments;
 pub mod flows;
 pub mod host;
+pub mod idle_cuts;
 pub mod latest;
+pub mod log_ons;
 pub mod occurrences;
 pub mod offices;
 pub mod orders;
@@ -119,6 +122,9 @@ pub struct Evidence {
     pub watching: Watching,
     /// What users have to rely on, as probes saw it.
     pub environments: environments::Environments,
+    /// Whether probes were cut when they idled.
+    #[serde(default)]
+    pub idle_cuts: idle_cuts::IdleCuts,
     /// What the last entry changed for the join; taken at once.
     #[serde(skip)]
     news: News,
@@ -173,6 +179,7 @@ impl Evidence {
         if !foreign {
             self.watching.enter(stamp, author, fact);
             self.environments.enter(stamp, author, fact);
+            self.idle_cuts.enter(stamp, author, fact);
         }
         if let Some(host) = host.filter(|_| !foreign) {
             self.enter_act_of_agent(stamp, host, fact);

@@ -84,6 +84,9 @@ const fn row(
     RuleRow { key, ja, en, duties }
 }
 
+/// The duties about changes.
+const CHANGES: &[&str] = &["8.a", "8.b"];
+
 impl Rule {
     /// All, in order.
     pub const ALL: [Self; 15] = [
@@ -144,15 +147,12 @@ impl Rule {
                 }
             }
             Self::R06 => &const { row("R-06", "協議前復元", "Restored before it was discussed", &["2.1.f"]) },
-            Self::R09 => &const { row("R-09", "無断搬出入", "Device brought in or out", &["8.a", "8.b"]) },
+            Self::R09 => {
+                &const { row("R-09", "無断搬出入", "Device brought in or out", &["8.a", "8.b", "13.a"]) }
+            }
             Self::R10 => {
                 &const {
-                    row(
-                        "R-10",
-                        "無申請のアカウント・権限",
-                        "Account or right without a ticket",
-                        &["8.a", "8.b"],
-                    )
+                    row("R-10", "無申請のアカウント・権限", "Account or right without a ticket", CHANGES)
                 }
             }
             Self::R11 => {

@@ -6,10 +6,10 @@ use std::path::Path;
 use yakujo_contract::terms::Terms;
 
 /// The duties whose judges decide on facts that exist.
-const JUDGED: [&str; 33] = [
+const JUDGED: [&str; 34] = [
     "1.a", "1.b", "1.c", "2.1.a", "2.1.b", "2.1.c", "2.1.d", "2.1.e", "2.1.f", "3.1.a", "3.2.b", "3.3.a",
-    "3.3.b", "3.3.c", "3.5.a", "4.3.a", "4.4.a", "4.5.b", "5.c", "6.a", "7.a", "8.a", "8.b", "9.a", "9.b",
-    "10.a", "10.b", "10.c", "11.a", "11.b", "12.1.b", "12.1.d", "12.2.a",
+    "3.3.b", "3.3.c", "3.5.a", "4.2.a", "4.3.a", "4.4.a", "4.5.b", "5.c", "6.a", "7.a", "8.a", "8.b", "9.a",
+    "9.b", "10.a", "10.b", "10.c", "11.a", "11.b", "12.1.b", "12.1.d", "12.2.a",
 ];
 
 fn scenarios() -> Vec<(String, String)> {

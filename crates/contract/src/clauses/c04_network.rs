@@ -1,12 +1,12 @@
 //! Clause 4. A judge that cannot decide yet says which evidence is missing and who can supply it.
 
-use super::{deliveries, flows, login_methods};
+use super::idle_cuts::{self, Idler};
+use super::{deliveries, encryption, firewall, flows, login_methods};
 use crate::act::{DocumentKind, Matter, Trit};
 use crate::case::{Case, HostCase};
 use crate::evidence::agreement::Line;
 use crate::evidence::host::{Complete, Host};
 use crate::fact::Coverage;
-use crate::fact::access::{SessionPolicy, SshCase};
 use crate::fact::network::{FlowSource, Listener};
 use crate::fact::server::PortalCheck;
 use crate::id::{DeviceId, EntryNumber, HostId};
@@ -17,6 +17,8 @@ use jiff::SignedDuration;
 
 const P11: ParameterId = ParameterId::new(11);
 const P12: ParameterId = ParameterId::new(12);
+const P13: ParameterId = ParameterId::new(13);
+const P14: ParameterId = ParameterId::new(14);
 
 /// The server tries its doors every few minutes; a day without is no evidence.
 const CHECK_LIVES: SignedDuration = SignedDuration::from_hours(24);
@@ -51,15 +53,65 @@ pub fn judge_4_1_b(_case: &Case<'_>) -> Verdict {
 
 /// 4.2.a 受託者は、情報システムの利用中に一定の使用中断時間が経過したときには、そのセッションを遮断する機能を提供すること。
 ///
-/// A host that lets people in by sshd and never cuts them, or later than agreed for privileged work (P-11 `admin_min`),
-/// breaks it. Settings that are right do not show that the system's own pages cut anybody: that has to be tried.
+/// A host that lets people in by sshd or to a data base and never cuts them, or later than agreed for privileged work (P-11
+/// `admin_min`), breaks it. Settings that are right do not show that the system's own pages cut anybody: that is tried at the
+/// agreed targets, by roles, and the newest try of each counts for seven days.
 pub fn judge_4_2_a(case: &Case<'_>) -> Verdict {
-    let limit_s = case.measure(P11, "admin_min").value.saturating_mul(60);
+    let limit_s = |idler| case.measure(P11, idle_key(idler)).value.saturating_mul(60);
+    let admin_s = limit_s(Idler::Admin);
+    let set = idle_settings(case, admin_s);
+    let tried = idle_cuts::tried(case, limit_s);
+    let doubts = [set.as_ref().err().map(|told| &**told), tried.as_ref().err().map(|told| &**told)];
+    if let Some(broken) = doubts.into_iter().flatten().find(|told| told.standing == Standing::Broken) {
+        return broken.clone().measured_by([P11]);
+    }
+    let (entries, tried) = match (set, tried) {
+        (Err(unknown), _) => return *unknown,
+        (Ok(entries), Ok(tried)) if !entries.is_empty() => (entries, tried),
+        (Ok(entries), Ok(tried)) => {
+            let cause = Sentence::new(
+                "対象システムの画面の切断は試しましたが、観測するホストが登録されていません。",
+                "The cut of the system's own pages was tried, but no observed host is registered.",
+            );
+            let next = Sentence::new(
+                "受託者は、対象ホストを登録してください。",
+                "The contractor registers the hosts.",
+            );
+            let entries = entries.into_iter().chain(tried.entries);
+            return Verdict::unknown(cause, next).with_evidence(EvidenceClass::E1, entries);
+        }
+        (Ok(entries), Err(unknown)) => return waits_for_a_try(*unknown, admin_s / 60, entries),
+    };
+    let roles = tried.roles.into_iter().collect::<Vec<_>>().join(", ");
+    let minutes = admin_s / 60;
+    Verdict::kept(Sentence::new(
+        format!(
+            "ホストとデータベースの設定は {minutes} 分以内の切断で、対象システムの画面でも、試した利用者（{roles}）が合意した時間で切断されました。"
+        ),
+        format!(
+            "Hosts and data bases are set to cut within {minutes} minutes; the system's own pages cut those who were tried ({roles}) in the agreed time."
+        ),
+    ))
+    .measured_by([P11])
+    .with_evidence(EvidenceClass::E1, entries.into_iter().chain(tried.entries))
+}
+
+fn idle_key(idler: Idler) -> &'static str {
+    match idler {
+        Idler::Admin => "admin_min",
+        Idler::Resident => "resident_min",
+        Idler::Staff => "staff_min",
+        Idler::Citizen => "citizen_min",
+    }
+}
+
+/// The idle settings of the hosts, as far as they are right: the entries that say so.
+fn idle_settings(case: &Case<'_>, limit_s: i64) -> Result<Vec<EntryNumber>, Box<Verdict>> {
     let (mut entries, mut waits) = (Vec::new(), None);
     for (place, host) in case.hosts() {
         let silent = Host::default();
         let host_case = HostCase { case, place, host: host.unwrap_or(&silent) };
-        if let Err(unknown) = host_case.alive() {
+        if let Err(unknown) = host_case.looks(&["sessions"]) {
             waits = waits.or(Some(unknown));
             continue;
         }
@@ -69,72 +121,27 @@ pub fn judge_4_2_a(case: &Case<'_>) -> Verdict {
             continue;
         };
         entries.push(policy.stamp.entry);
-        if let Some(broken) = idle_too_long(&host_case, &policy.value, limit_s) {
-            return broken.measured_by([P11]).with_evidence(EvidenceClass::E1, [policy.stamp.entry]);
+        let late = idle_cuts::idle_too_long(&host_case, &policy.value, limit_s)
+            .or_else(|| idle_cuts::database_too_long(&host_case, &policy.value, limit_s));
+        if let Some(broken) = late {
+            return Err(Box::new(broken.with_evidence(EvidenceClass::E1, [policy.stamp.entry])));
         }
         let what = Sentence::new("無操作切断の設定", "idle settings");
         waits = waits.or(host_case.whole(what, &policy.value.coverage, &[policy.stamp.entry]).err());
     }
-    if let Some(unknown) = waits {
-        return *unknown;
-    }
-    let next = Sentence::new(
-        "受託者は、試験用の利用者を用意し、切断の試験を受けてください。",
-        "The contractor provides a test account for the cut to be tried.",
-    );
-    if entries.is_empty() {
-        let cause = Sentence::new(
-            "対象システムで、無操作のセッションが切断されるかを試した結果がありません。",
-            "Whether idle sessions of the system are cut was not tried.",
-        );
-        return Verdict::unknown(cause, next);
-    }
-    let minutes = limit_s / 60;
-    let cause = Sentence::new(
-        format!(
-            "ホストの設定は {minutes} 分以内の切断になっていますが、対象システムの画面で切断を試した結果がありません。"
-        ),
-        format!(
-            "The hosts are set to cut within {minutes} minutes; whether the system's own pages cut was not tried."
-        ),
-    );
-    Verdict::unknown(cause, next).measured_by([P11]).with_evidence(EvidenceClass::E1, entries)
+    waits.map_or(Ok(entries), Err)
 }
 
-/// Somebody who logs in by sshd may stay idle for longer than agreed. A limit of the shell counts only where people cannot
-/// take it off.
-fn idle_too_long(case: &HostCase<'_>, policy: &SessionPolicy, limit_s: i64) -> Option<Verdict> {
-    let shell = policy.shell_s.filter(|_| policy.shell_fixed).or(policy.login_s);
-    let cut = |ssh: &SshCase| ssh.channel_s.into_iter().chain(shell).min();
-    let open = policy.ssh_cases.iter().filter(|ssh| !ssh.methods.is_empty());
-    let late = |ssh: &&SshCase| cut(ssh).is_none_or(|seconds| i64::from(seconds) > limit_s);
-    let worst = open.filter(late).max_by_key(|ssh| cut(ssh).map_or(u32::MAX, |seconds| seconds))?;
-    let (id, minutes) = (case.id(), limit_s / 60);
-    let who = worst.accounts.first()?;
-    let from = worst.from.join(", ");
-    let cause = match cut(worst) {
-        None => Sentence::new(
-            format!(
-                "{id} に SSH で入った {who} 等（接続元 {from}）は、操作しなくても切断されません（合意 {minutes} 分）。"
-            ),
-            format!(
-                "{who} and others who log in to {id} by SSH (from {from}) are never cut for idleness (agreed: {minutes} min)."
-            ),
-        ),
-        Some(seconds) => Sentence::new(
-            format!(
-                "{id} に SSH で入った {who} 等（接続元 {from}）は、{seconds} 秒たつまで切断されません（合意 {minutes} 分）。"
-            ),
-            format!(
-                "{who} and others who log in to {id} by SSH (from {from}) are cut after {seconds} s only (agreed: {minutes} min)."
-            ),
-        ),
-    };
-    let next = Sentence::new(
-        "受託者は、sshd の ChannelTimeout と UnusedConnectionTimeout を設定してください（ClientAliveInterval では切断されません）。",
-        "The contractor sets ChannelTimeout and UnusedConnectionTimeout of sshd (ClientAliveInterval cuts no idle session).",
+/// The settings are right; the system's own pages were not tried so that they show it.
+fn waits_for_a_try(unknown: Verdict, minutes: i64, entries: Vec<EntryNumber>) -> Verdict {
+    if entries.is_empty() {
+        return unknown;
+    }
+    let cause = Sentence::new(
+        format!("ホストとデータベースの設定は {minutes} 分以内の切断になっています。{}", unknown.cause.ja),
+        format!("Hosts and data bases are set to cut within {minutes} minutes. {}", unknown.cause.en),
     );
-    Some(Verdict::broken(cause, next))
+    Verdict { cause, ..unknown }.measured_by([P11]).with_evidence(EvidenceClass::E1, entries)
 }
 
 /// 4.3.a 受託者は、情報システムの認証方法（ID、パスワード、ICカード、認証鍵等）を市に提供すること。
@@ -387,23 +394,28 @@ fn other_remote_door<'a>(case: &Case<'a>) -> Option<(&'a HostId, u16)> {
 }
 
 /// 4.5.a インターネットを利用する情報システムでは、業務の重要度に応じて、https、VPN等により暗号化を行い、通信路での盗聴及び改ざんから保護すること。
-pub fn judge_4_5_a(_case: &Case<'_>) -> Verdict {
-    Verdict::unknown(
-        Sentence::new(
-            "インターネットに面した入口の暗号方式を試した結果がありません。",
-            "The encryption of the Internet-facing entrances was not tried.",
-        ),
-        Sentence::new(
-            "受託者は、入口の一覧を届け出て、接続の試験を受けてください。",
-            "The contractor declares its entrances and has them probed.",
-        ),
-    )
+///
+/// A door that accepts older TLS than agreed (P-13), a certificate that is over, and plain text that carries important work break
+/// it. That nothing of the kind was seen keeps nothing.
+pub fn judge_4_5_a(case: &Case<'_>) -> Verdict {
+    if case.segment().is_closed() && case.internet_facing() != Trit::Yes {
+        return encryption::not_on_the_internet();
+    }
+    let doors = encryption::doors(case);
+    let least = case.measure(P13, "tls_minor").value;
+    let warn = SignedDuration::from_hours(case.measure(P14, "warn_d").value.saturating_mul(24));
+    let too_old = doors.too_old(least).map(|broken| broken.measured_by([P13]));
+    let found = [doors.unencrypted(case.importance()), too_old, doors.expired(case)];
+    let mut found: Vec<Verdict> = found.into_iter().flatten().collect();
+    found.sort_by_key(|verdict| verdict.standing != Standing::Broken);
+    found.into_iter().next().unwrap_or_else(|| doors.not_all_tried(case, warn).measured_by([P14]))
 }
 
 /// 4.5.b 不要な通信はファイアウォール等により遮断すること.
 ///
 /// Needed is what stands in the agreed list of communication: what listens, who comes in, where the host goes out to.
-/// What stays on the host itself does not count.
+/// What stays on the host itself does not count. Where nothing refuses what no rule names the verdict says so: the list is kept
+/// to by what listens, not by a wall.
 pub fn judge_4_5_b(case: &HostCase<'_>) -> Verdict {
     decided(case).unwrap_or_else(|verdict| *verdict)
 }
@@ -431,7 +443,9 @@ fn decided(case: &HostCase<'_>) -> Result<Verdict, Box<Verdict>> {
     }
     sockets_beside(case, &lines, &open, &listeners)?;
     let seen = flows::beside(case)?;
-    Ok(all_listed(case, open.len(), &seen).with_evidence(EvidenceClass::E1, listeners.entries))
+    let rules = case.host.firewall.as_ref().map(|rules| rules.stamp.entry);
+    let entries = listeners.entries.into_iter().chain(rules);
+    Ok(all_listed(case, open.len(), &seen).with_evidence(EvidenceClass::E1, entries))
 }
 
 /// The listening sockets beside the list.
@@ -496,9 +510,13 @@ fn all_listed(case: &HostCase<'_>, open: usize, seen: &flows::Covered) -> Verdic
             " Without tracking of connections, what lasts seconds and UDP without a connection are not seen.",
         ),
     };
+    let wall = firewall::caution(case);
     Verdict::kept(Sentence::new(
-        format!("{id} で外から届く待ち受け {open} 件は、すべて合意した一覧にあります。{ja}{short_ja}"),
-        format!("All {open} reachable sockets of {id} stand on the agreed list. {en}{short_en}"),
+        format!(
+            "{id} で外から届く待ち受け {open} 件は、すべて合意した一覧にあります。{ja}{short_ja}{}",
+            wall.ja
+        ),
+        format!("All {open} reachable sockets of {id} stand on the agreed list. {en}{short_en}{}", wall.en),
     ))
 }
 

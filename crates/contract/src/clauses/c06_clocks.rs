@@ -4,7 +4,7 @@
 //! configured sources.
 
 use crate::case::HostCase;
-use crate::evidence::latest::Latest;
+use crate::evidence::latest::{Latest, Stamp};
 use crate::fact::host::ClockState;
 use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
@@ -17,6 +17,8 @@ const P18: ParameterId = ParameterId::new(18);
 const UNSYNCHRONISED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// 6.a 全ての情報システム内の時刻は、正確な時刻源と同期させること。
+///
+/// An offset counts until the clock is set by more than it may be off: then it has to be measured again.
 pub fn judge_6_a(case: &HostCase<'_>) -> Verdict {
     if let Err(unknown) = case.fresh("clock") {
         return *unknown;
@@ -27,7 +29,7 @@ pub fn judge_6_a(case: &HostCase<'_>) -> Verdict {
         return no_daemon(case, entry);
     }
     let by_itself = not_synchronised(case, clock);
-    match clock.value.measured_offset_us {
+    let verdict = match clock.value.measured_offset_us {
         Some(offset_us) if by_itself.is_none() => by_offset(case, offset_us, entry),
         Some(offset_us) => {
             let verdict = by_offset(case, offset_us, entry);
@@ -35,7 +37,33 @@ pub fn judge_6_a(case: &HostCase<'_>) -> Verdict {
             if verdict.standing == Standing::Kept { by_itself.unwrap_or(verdict) } else { verdict }
         }
         None => by_itself.unwrap_or_else(|| unmeasured(case, &clock.value, entry)),
+    };
+    // What was measured before the clock was set excuses nothing; what it showed to be wrong stays until it is measured again.
+    if verdict.standing == Standing::Kept { stepped(case, clock.stamp).unwrap_or(verdict) } else { verdict }
+}
+
+/// The clock was set by more than it may be off (P-18) since it was measured.
+fn stepped(case: &HostCase<'_>, measured: Stamp) -> Option<Verdict> {
+    let (moved, last) = case.host.clocks.moved_after(measured)?;
+    let limit = case.case.measure(P18, "breach_ms").value;
+    if moved.as_millis() <= i128::from(limit) {
+        return None;
     }
+    let (id, moved_ms) = (case.id(), moved.as_millis());
+    let cause = Sentence::new(
+        format!(
+            "{id} の時刻が、最後に測った後に {moved_ms} ミリ秒動かされました（限度 {limit} ミリ秒）。正しいかは、測り直すまで分かりません。"
+        ),
+        format!(
+            "The clock of {id} was moved by {moved_ms} ms since it was measured (limit {limit} ms). Whether it is right is not known until it is measured again."
+        ),
+    );
+    let next = Sentence::new(
+        "受託者は、時刻が動いた原因を確かめてください。エージェントは10分以内に測り直します。",
+        "The contractor finds out why it moved. The agent measures again within ten minutes.",
+    );
+    let verdict = Verdict::unknown(cause, next).measured_by([P18]);
+    Some(verdict.with_evidence(EvidenceClass::E1, [last.entry, measured.entry]))
 }
 
 /// The daemon runs, but its last update is too long ago: the clock has been on its own since.

@@ -8,16 +8,20 @@ use crate::evidence::agreement::Line;
 use crate::evidence::latest::{Latest, Stamp};
 use crate::fact::host::{CapacitySample, ResourceUse};
 use crate::id::EntryNumber;
+use crate::parameter::ParameterId;
 use crate::request::flow::{Progress, State};
 use crate::request::form::Form;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
+const P24: ParameterId = ParameterId::new(24);
 /// Limits are disclosed within so many open days (obligations, F-13).
 const LIMITS_BD: i64 = 10;
 /// Figures the city asked for are given within so many open days (obligations, F-13).
 const FIGURES_BD: i64 = 3;
+/// Resources named of many that passed an alarm.
+const ALARMS_SAID: usize = 3;
 /// Samples are five minutes long; an hour without one is a stale picture.
 const SAMPLE_LIVES: SignedDuration = SignedDuration::from_hours(1);
 
@@ -144,7 +148,7 @@ fn promises_too_much(
 /// 9.b 市から要請があった場合は、資源の利用率などを明示すること。
 ///
 /// The city sees the figures at any time; a formal request (F-19) is answered within three open days, by a delivery or by a
-/// sheet (F-13).
+/// sheet (F-13). A resource that passed a step of the alarms (P-24) is named: to show that it is full keeps the duty.
 pub fn judge_9_b(case: &HostCase<'_>) -> Verdict {
     if let Some(late) = asked_for(case) {
         return late;
@@ -168,11 +172,55 @@ pub fn judge_9_b(case: &HostCase<'_>) -> Verdict {
         let resource = &used.resource;
         (format!("最大は {resource} の {percent}％です。"), format!(" Fullest: {resource}, {percent} %."))
     });
+    let alarm = alarm(case, &sample.value);
     Verdict::kept(Sentence::new(
-        format!("{id} の資源の利用率を市がいつでも確認できます。{ja}"),
-        format!("The city can see the use of resources of {id} at any time.{en}"),
+        format!("{id} の資源の利用率を市がいつでも確認できます。{ja}{}", alarm.ja),
+        format!("The city can see the use of resources of {id} at any time.{en}{}", alarm.en),
     ))
     .with_evidence(EvidenceClass::E1, [sample.stamp.entry])
+}
+
+/// The steps of the alarms, highest first: what each is called, and its percentage.
+fn steps(case: &HostCase<'_>) -> [(&'static str, &'static str, i64); 3] {
+    [
+        ("満杯間近", "almost full", case.case.measure(P24, "full_percent").value),
+        ("警戒", "high", case.case.measure(P24, "high_percent").value),
+        ("注意", "warning", case.case.measure(P24, "warn_percent").value),
+    ]
+}
+
+/// The resources that passed a step, fullest first, and what to do; empty where none did. A peak of a moment is no alarm: what
+/// was used for nineteen twentieths of the time counts.
+fn alarm(case: &HostCase<'_>, sample: &CapacitySample) -> Sentence {
+    let steps = steps(case);
+    let passed = |used: &ResourceUse| {
+        let percent = used.p95.saturating_mul(100).checked_div(used.limit)?;
+        let is_over =
+            |(_, _, step): &&(&str, &str, i64)| i64::try_from(percent).is_ok_and(|now| now >= *step);
+        Some((percent, steps.iter().find(is_over)?))
+    };
+    let mut full: Vec<_> = sample.resources.iter().filter_map(|used| Some((passed(used)?, used))).collect();
+    full.sort_by(|((a, _), one), ((b, _), other)| b.cmp(a).then_with(|| one.resource.cmp(&other.resource)));
+    if full.is_empty() {
+        return Sentence::default();
+    }
+    let one_ja = |((percent, (name, _, step)), used): &((u64, &(&str, &str, i64)), &ResourceUse)| {
+        format!("{} は {percent}％（{name} {step}％ 以上）", used.resource)
+    };
+    let one_en = |((percent, (_, name, step)), used): &((u64, &(&str, &str, i64)), &ResourceUse)| {
+        format!("{} {percent} % ({name}, {step} % or more)", used.resource)
+    };
+    let (count, shown) = (full.len(), full.iter().take(ALARMS_SAID));
+    let ja = shown.clone().map(one_ja).collect::<Vec<_>>().join("、");
+    let en = shown.map(one_en).collect::<Vec<_>>().join(", ");
+    Sentence::new(
+        format!(
+            "容量の警報（P-24）が {count} 件あります: {ja}。受託者は、整理か増量の予定を市に示してください。"
+        ),
+        format!(
+            " {count} resources passed an alarm (P-24): {en}. The contractor tells the city when it clears or adds space."
+        ),
+    )
 }
 
 /// A formal request for the figures (F-19) that was not answered in time.

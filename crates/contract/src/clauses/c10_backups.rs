@@ -85,6 +85,14 @@ impl<'a> Asset<'a> {
         drills.map(|drill| (drill.value.ended.min(drill.stamp.received), drill)).max_by_key(|(at, _)| *at)
     }
 
+    /// The program that made what a drill restored; empty where nobody said.
+    fn made_by(&self, drill: &RestoreDrill) -> &'a str {
+        let runs = || self.jobs.iter().flat_map(|(job, _)| job.good.values());
+        let made = runs().find(|run| run.snapshot == drill.snapshot);
+        let newest = || self.newest().map(|(_, _, run)| run);
+        made.or_else(newest).map_or("", |run| run.tool.as_str())
+    }
+
     fn repositories(&self) -> impl Iterator<Item = &'a Repository> {
         self.jobs.iter().filter_map(|(_, repository)| *repository)
     }
@@ -411,17 +419,63 @@ fn proven(case: &Case<'_>, asset: &Asset<'_>, (of, stamp): (Timestamp, Stamp), h
     } else {
         ("", "")
     };
-    let drill = asset.drill().map(|(_, drill)| drill.stamp.entry);
-    let read = asset.last_read().map(|(_, read)| read.stamp.entry);
+    let (drill, read) = (asset.drill().map(|(_, drill)| drill), asset.last_read().map(|(_, read)| read));
+    let tools = [
+        asset.newest().map(|(_, _, run)| run.tool.as_str()),
+        drill.map(|drill| drill.value.tool.as_str()),
+        read.map(|read| read.value.tool.as_str()),
+    ];
+    let class = class_of(tools.into_iter().flatten());
+    let alone = drill.map(|drill| by_the_same(asset, &drill.value)).unwrap_or_default();
     let of = jst(of);
-    let imported = asset.newest().is_some_and(|(_, _, run)| run.tool.ends_with(IMPORTED));
-    let class = if imported { EvidenceClass::E2 } else { EvidenceClass::E1 };
     Verdict::kept(Sentence::new(
-        format!("「{name}」の最新のものは {of} です。{}", late.0),
-        format!("The newest of `{name}` is of {of}.{}", late.1),
+        format!("「{name}」の最新のものは {of} です。{}{}", late.0, alone.ja),
+        format!("The newest of `{name}` is of {of}.{}{}", late.1, alone.en),
     ))
     .measured_by([P25, P26])
-    .with_evidence(class, [asset.entry, stamp.entry].into_iter().chain(drill).chain(read))
+    .with_evidence(
+        class,
+        [asset.entry, stamp.entry]
+            .into_iter()
+            .chain(drill.map(|drill| drill.stamp.entry))
+            .chain(read.map(|read| read.stamp.entry)),
+    )
+}
+
+/// What an agent saw is stronger than what another product says of itself.
+fn class_of<'a>(mut tools: impl Iterator<Item = &'a str>) -> EvidenceClass {
+    if tools.any(|tool| tool.ends_with(IMPORTED)) { EvidenceClass::E2 } else { EvidenceClass::E1 }
+}
+
+/// The name of a program without its version: `restic 0.14.0` and `restic 0.18.1` are one implementation.
+fn implementation(tool: &str) -> String {
+    let is_version =
+        |word: &&str| word.trim_start_matches(['v', 'V']).starts_with(|c: char| c.is_ascii_digit());
+    let words = tool.trim_end_matches(IMPORTED).split_whitespace().take_while(|word| !is_version(word));
+    words.collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// A drill by the program that made the backup shows that this program can read what it wrote, not that another one can. The
+/// contract asks for a restore that was tried: it counts, and the verdict says by whom.
+fn by_the_same(asset: &Asset<'_>, drill: &RestoreDrill) -> Sentence {
+    let (made, restored) = (implementation(asset.made_by(drill)), implementation(&drill.tool));
+    if made.is_empty() || restored.is_empty() {
+        return Sentence::new(
+            "復元試験が、取ったものとは別の実装によるかは分かりません。",
+            " Whether the restore was tried by another implementation than made it is not known.",
+        );
+    }
+    if made != restored {
+        return Sentence::default();
+    }
+    Sentence::new(
+        format!(
+            "注意: 復元試験は取ったものと同じ実装（{restored}）によるもので、別の実装で戻せることは確かめられていません。"
+        ),
+        format!(
+            " Watch it: the restore was tried by the implementation that made the backup ({restored}); that another one can restore it was not tried."
+        ),
+    )
 }
 
 /// 10.b その際に個人情報等の機密性の高い情報資産の保護を行うこと。
@@ -462,7 +516,10 @@ fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
             format!("The backup of `{name}` is encrypted, and the key kept for the city was tried."),
         ))
         .measured_by([P26])
-        .with_evidence(EvidenceClass::E1, [asset.entry, stamp.entry, tried.stamp.entry]),
+        .with_evidence(
+            class_of(runs.iter().map(|(_, run)| run.tool.as_str()).chain([tried.value.tool.as_str()])),
+            [asset.entry, stamp.entry, tried.stamp.entry],
+        ),
         tried => asset
             .unknown(
                 (

@@ -1,5 +1,6 @@
 //! Clause 11, アクセス制御: every account has a line in the ledger of accounts, and the city can look for itself.
 
+use super::account_use::{Rest, rest, shared_keys, told_in};
 use super::reviews;
 use crate::act::{AccountLine, AccountUse, Matter, ReviewedAccount, Trit};
 use crate::case::{Case, HostCase};
@@ -11,6 +12,7 @@ use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
 const P27: ParameterId = ParameterId::new(27);
 const VIEW_LIVES: SignedDuration = SignedDuration::from_hours(24);
@@ -22,16 +24,19 @@ enum Finding {
     Unlisted,
     Expired,
     OverPrivileged,
-    Dormant,
+    Dormant(Option<Timestamp>),
     NewUnlisted,
     NotConfirmed,
     ToRevoke,
+    SharedKey,
+    NotWatched,
 }
 
 /// 11.a 受託者は、情報システムのアクセス制御を適切に行うこと。
 ///
 /// Accounts nobody can log in with need no line. An account without a live line is a breach after P-27 `unlisted_h`, one
-/// of a person that nobody used for `dormant_d`, too.
+/// of people that nobody used for `dormant_d`, too; where nothing tells of log-ons, nobody knows. One key for the accounts of
+/// two persons may be one person's or two people's: somebody has to say.
 pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
     if let Err(unknown) = case.fresh("accounts") {
         return *unknown;
@@ -39,9 +44,18 @@ pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
     let Some(accounts) = case.host.accounts.newest() else {
         return case.not_observed("アカウント", "accounts");
     };
-    let usable = accounts.items.iter().filter(|account| account.can_log_in());
+    let usable: Vec<&Account> =
+        accounts.items.iter().filter(|account| account.can_log_in()).copied().collect();
+    let ledger = Ledger::of(case);
+    let of_use = |use_: AccountUse| -> Vec<&Account> {
+        let is_so = |account: &Account| ledger.in_force(case, account).is_some_and(|line| line.use_ == use_);
+        usable.iter().filter(|account| is_so(account)).copied().collect()
+    };
+    let shared = shared_keys(&of_use(AccountUse::Person));
+    let examined =
+        usable.iter().map(|account| (examine(case, (&accounts, &ledger), &shared, account), *account));
     let mut findings: Vec<(Finding, &Account)> =
-        usable.clone().filter_map(|account| Some((examine(case, account)?, *account))).collect();
+        examined.filter_map(|(finding, account)| Some((finding?, account))).collect();
     findings.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.name.cmp(&b.1.name)));
     if let Some((worst, account)) = findings.first() {
         return found(case, worst, account, findings.len(), accounts.entries);
@@ -49,18 +63,31 @@ pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
     if let Err(unknown) = all_read(case, &accounts) {
         return *unknown;
     }
-    let (id, count) = (case.id(), usable.count());
+    all_listed(case, usable.len(), of_use(AccountUse::Shared).len())
+        .with_evidence(EvidenceClass::E1, accounts.entries)
+}
+
+/// Every account stands in the ledger. Of one that several people share the record does not tell who used it.
+fn all_listed(case: &HostCase<'_>, count: usize, shared: usize) -> Verdict {
+    let id = case.id();
+    let note = match shared {
+        0 => Default::default(),
+        shared => (
+            format!("うち {shared} 件は共用と合意したもので、誰が使ったかはこの記録では分かりません。"),
+            format!(" {shared} of them are shared by agreement: who used them is not told here."),
+        ),
+    };
     let cause = match count {
         0 => Sentence::new(
             format!("{id} に、ログインできるアカウントはありません。"),
             format!("No account of {id} can be used to log in."),
         ),
         count => Sentence::new(
-            format!("{id} のログインできるアカウント {count} 件すべてが、合意した台帳にあります。"),
-            format!("All {count} accounts of {id} that can log in stand in the agreed ledger."),
+            format!("{id} のログインできるアカウント {count} 件すべてが、合意した台帳にあります。{}", note.0),
+            format!("All {count} accounts of {id} that can log in stand in the agreed ledger.{}", note.1),
         ),
     };
-    Verdict::kept(cause).measured_by([P27]).with_evidence(EvidenceClass::E1, accounts.entries)
+    Verdict::kept(cause).measured_by([P27])
 }
 
 /// Accounts beyond the list, and privilege given by rules that could not be read, are not known. An unreadable shadow
@@ -73,32 +100,58 @@ fn all_read(case: &HostCase<'_>, accounts: &Complete<'_, Account>) -> Result<(),
     case.whole(what, &rules.value.coverage, &[rules.stamp.entry])
 }
 
-fn examine(case: &HostCase<'_>, account: &Account) -> Option<Finding> {
-    let lines = case.case.evidence.agreements.of_host("account", &case.place.system, &case.place.host);
+/// The ledger of accounts as far as it concerns one host: the lines of each name, agreed or not.
+struct Ledger<'a>(BTreeMap<&'a str, Vec<(Line<'a>, &'a AccountLine)>>);
+
+impl<'a> Ledger<'a> {
+    fn of(case: &HostCase<'a>) -> Self {
+        let mut lines: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for line in case.case.evidence.agreements.of_host("account", &case.place.system, &case.place.host) {
+            let Matter::Account(declared) = line.matter else { continue };
+            lines.entry(&declared.account).or_default().push((line, declared));
+        }
+        Self(lines)
+    }
+
+    fn lines(&self, account: &Account) -> impl Iterator<Item = &(Line<'a>, &'a AccountLine)> {
+        self.0.get(account.name.as_str()).into_iter().flatten()
+    }
+
+    /// The line both parties agreed on that is in force.
+    fn in_force(&self, case: &HostCase<'_>, account: &Account) -> Option<&'a AccountLine> {
+        let mut lines = self.lines(account);
+        lines.find(|(line, declared)| line.is_agreed() && in_period(case, declared)).map(|(_, line)| *line)
+    }
+}
+
+fn in_period(case: &HostCase<'_>, line: &AccountLine) -> bool {
+    case.case.passed(line.from) && !line.until.is_some_and(|until| case.case.passed(until))
+}
+
+fn examine(
+    case: &HostCase<'_>,
+    (accounts, ledger): (&Complete<'_, Account>, &Ledger<'_>),
+    shared: &BTreeSet<&str>,
+    account: &Account,
+) -> Option<Finding> {
     let grace = SignedDuration::from_hours(case.case.measure(P27, "unlisted_h").value);
     if let Some(reviewed) = revoked_by_the_city(case, account) {
         let late = case.case.older_than(reviewed, grace);
         return Some(if late { Finding::NotRevoked } else { Finding::ToRevoke });
     }
-    let named: Vec<(Line<'_>, &AccountLine)> = lines
-        .filter_map(|line| match line.matter {
-            Matter::Account(declared) if declared.account == account.name => Some((line, declared)),
-            _ => None,
-        })
-        .collect();
-    let in_period = |line: &AccountLine| {
-        case.case.passed(line.from) && !line.until.is_some_and(|until| case.case.passed(until))
-    };
-    if let Some((_, line)) = named.iter().find(|(line, declared)| line.is_agreed() && in_period(declared)) {
+    if let Some(line) = ledger.in_force(case, account) {
         if line.privileged == Trit::No && account.privileged {
             return Some(Finding::OverPrivileged);
         }
-        return is_dormant(case, account, line.use_).then_some(Finding::Dormant);
+        let is_shared = shared.contains(account.name.as_str()).then_some(Finding::SharedKey);
+        return rested(case, accounts, account, line.use_).into_iter().chain(is_shared).min();
     }
-    if named.iter().any(|(line, declared)| line.is_declared() && in_period(declared)) {
+    if ledger.lines(account).any(|(line, declared)| line.is_declared() && in_period(case, declared)) {
         return Some(Finding::NotConfirmed);
     }
-    if let Some(ended) = named.iter().filter_map(|(line, declared)| end_of(case, line, declared)).max() {
+    if let Some(ended) =
+        ledger.lines(account).filter_map(|(line, declared)| end_of(case, line, declared)).max()
+    {
         let late = case.case.older_than(ended, grace);
         return Some(if late { Finding::Expired } else { Finding::NewUnlisted });
     }
@@ -125,11 +178,22 @@ fn end_of(case: &HostCase<'_>, line: &Line<'_>, declared: &AccountLine) -> Optio
 }
 
 /// Nobody logged in for so long (P-27 `dormant_d`). Programs and break-glass accounts may rest.
-fn is_dormant(case: &HostCase<'_>, account: &Account, use_: AccountUse) -> bool {
-    let rests = matches!(use_, AccountUse::Service | AccountUse::Emergency);
+fn rested(
+    case: &HostCase<'_>,
+    accounts: &Complete<'_, Account>,
+    account: &Account,
+    use_: AccountUse,
+) -> Option<Finding> {
+    match use_ {
+        AccountUse::Service | AccountUse::Emergency => return None,
+        AccountUse::Person | AccountUse::Shared => {}
+    }
     let limit = SignedDuration::from_hours(case.case.measure(P27, "dormant_d").value.saturating_mul(24));
-    let used = account.last_login;
-    !rests && used.is_some_and(|used| case.case.older_than(used, limit))
+    match rest(case, accounts, account, limit) {
+        Rest::Short => None,
+        Rest::Long(used) => Some(Finding::Dormant(used)),
+        Rest::NotWatched => Some(Finding::NotWatched),
+    }
 }
 
 fn found(
@@ -150,6 +214,7 @@ fn found(
         format!("{id} の {name} は{ja}。{}", others.0),
         format!("{name} on {id} {en}.{}", others.1),
     );
+    let told = matches!(worst, Finding::Dormant(_)).then(|| told_in(case, name)).flatten();
     match worst {
         Finding::NotRevoked => Verdict::broken(cause, remove_it()).measured_by([P27]),
         Finding::ToRevoke => Verdict::unknown(cause, remove_it()).measured_by([P27]),
@@ -161,7 +226,7 @@ fn found(
                 "The contractor removes the privilege or declares it.",
             ),
         ),
-        Finding::Dormant => Verdict::broken(
+        Finding::Dormant(_) => Verdict::broken(
             cause,
             Sentence::new(
                 "受託者は、アカウントを止めるか、必要な理由を台帳に届け直してください。",
@@ -177,13 +242,43 @@ fn found(
                 "The city looks at the declared accounts.",
             ),
         ),
+        Finding::SharedKey => Verdict::unknown(
+            cause,
+            Sentence::new(
+                "受託者は、人ごとに別の鍵にするか、共用として台帳に届け直してください。",
+                "The contractor gives each person a key of their own, or declares the account as shared.",
+            ),
+        ),
+        Finding::NotWatched => return not_watched(case, cause).with_evidence(EvidenceClass::E1, entries),
     }
-    .with_evidence(EvidenceClass::E1, entries)
+    .with_evidence(EvidenceClass::E1, told.into_iter().chain(entries))
+}
+
+/// No log of log-ons was ever read, or it is read no more, for a reason its collector tells.
+fn not_watched(case: &HostCase<'_>, cause: Sentence) -> Verdict {
+    let why = case.fresh("logins").err().filter(|_| case.host.log_ons.since().is_some());
+    let next = why.map_or_else(
+        || {
+            Sentence::new(
+                "受託者は、systemd のジャーナルか rsyslog を動かし、ログオンの記録をエージェントに読ませてください。",
+                "The contractor runs systemd's journal or rsyslog, and lets the agent read who logs on.",
+            )
+        },
+        |unknown| unknown.next,
+    );
+    Verdict::unknown(cause, next).measured_by([P27])
 }
 
 /// What is wrong with an account, in Japanese and in English.
-fn words_of(finding: &Finding) -> (&'static str, &'static str) {
-    match finding {
+fn words_of(finding: &Finding) -> (String, String) {
+    let (ja, en) = match finding {
+        Finding::Dormant(Some(used)) => {
+            let used = jst(*used);
+            return (
+                format!("長く使われていないのに有効です（最後の利用 {used}）"),
+                format!("is in force though nobody used it for long (last used {used})"),
+            );
+        }
         Finding::NotRevoked => (
             "市が棚卸しで廃止を求めたのに、まだ使えます",
             "can still be used though the city's review revoked it",
@@ -195,12 +290,24 @@ fn words_of(finding: &Finding) -> (&'static str, &'static str) {
         Finding::Unlisted => ("台帳にないアカウントです", "is in no line of the ledger"),
         Finding::Expired => ("台帳の期限が切れています", "has an expired line in the ledger"),
         Finding::OverPrivileged => ("台帳にない特権を持っています", "has privilege its line does not give"),
-        Finding::Dormant => ("長く使われていないのに有効です", "is in force though nobody used it for long"),
+        Finding::Dormant(None) => (
+            "観測を始めてから長く、一度も使われていないのに有効です",
+            "is in force though nobody used it since it was first seen, long ago",
+        ),
         Finding::NewUnlisted => {
             ("まだ台帳にありません（猶予期間中）", "is not in the ledger yet (within the grace period)")
         }
         Finding::NotConfirmed => ("届け出済みですが、市の確認待ちです", "is declared and waits for the city"),
-    }
+        Finding::SharedKey => (
+            "別の人のアカウントと同じ鍵で開き、一人だけが使うものか分かりません",
+            "is opened by a key that opens another person's account, too: whether one person alone uses it is not known",
+        ),
+        Finding::NotWatched => (
+            "使われているか分かりません（ログオンの記録が読めていません）",
+            "may be used or not: no record of log-ons is read",
+        ),
+    };
+    (ja.to_owned(), en.to_owned())
 }
 
 fn remove_it() -> Sentence {

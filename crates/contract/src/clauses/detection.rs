@@ -37,14 +37,14 @@ pub(super) fn judge(case: &HostCase<'_>) -> Verdict {
 /// What the product says of itself, where that is enough to judge.
 fn by_engine(case: &HostCase<'_>, engine: &AvEngine, entry: EntryNumber) -> Option<Verdict> {
     if engine.product == "none" {
-        return Some(super::c02_malware::no_protection(case, &engine.not_protection, entry));
+        return Some(super::engine::no_protection(case, &engine.not_protection, entry));
     }
     match engine.daemon {
         DaemonState::Scanning => {}
-        DaemonState::Unreadable => return Some(super::c02_malware::daemon_unreadable(case, entry)),
+        DaemonState::Unreadable => return Some(super::engine::daemon_unreadable(case, entry)),
         DaemonState::Blind | DaemonState::Silent | DaemonState::Absent => {
             let words = ("働いていません", "does not work");
-            return Some(super::c02_malware::not_scanning(case, entry, words));
+            return Some(super::engine::not_scanning(case, entry, words));
         }
     }
     let left_out: Vec<&str> =

@@ -1,5 +1,6 @@
 //! The judges, one file per clause.
 
+mod account_use;
 pub mod c01_procedures;
 pub mod c02_malware;
 pub mod c03_vulnerabilities;
@@ -17,7 +18,11 @@ pub mod c14_surveillance;
 pub(crate) mod containment;
 mod deliveries;
 mod detection;
+mod encryption;
+mod engine;
+mod firewall;
 pub(crate) mod flows;
+mod idle_cuts;
 mod login_methods;
 mod measures;
 mod outside;

@@ -18,12 +18,13 @@ const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured 
 }
 
 /// The numbers judges measure by. A contract with the duty must have the parameter.
-pub static MEASURES: [Measured; 53] = [
+pub static MEASURES: [Measured; 63] = [
     by("1.b", 34, "review_months"),
     by("1.b", 34, "after_change_bd"),
     by("1.b", 37, "close_min"),
     by("2.1.a", 1, "good_h"),
     by("2.1.a", 1, "breach_h"),
+    by("2.1.a", 3, "engine_lag_d"),
     by("2.1.a", 2, "good_d"),
     by("2.1.a", 2, "breach_d"),
     by("2.1.c", 22, "emergency_bd"),
@@ -44,8 +45,13 @@ pub static MEASURES: [Measured; 53] = [
     by("3.3.c", 37, "close_min"),
     by("3.5.a", 10, "warn_d"),
     by("4.2.a", 11, "admin_min"),
+    by("4.2.a", 11, "resident_min"),
+    by("4.2.a", 11, "staff_min"),
+    by("4.2.a", 11, "citizen_min"),
     by("4.4.a", 12, "cert_life_d"),
     by("4.4.a", 12, "dormant_d"),
+    by("4.5.a", 13, "tls_minor"),
+    by("4.5.a", 14, "warn_d"),
     by("5.c", 16, "deliver_bd"),
     by("5.c", 37, "close_min"),
     by("6.a", 18, "warn_ms"),
@@ -59,6 +65,9 @@ pub static MEASURES: [Measured; 53] = [
     by("8.b", 37, "close_min"),
     by("9.a", 37, "close_min"),
     by("9.b", 37, "close_min"),
+    by("9.b", 24, "full_percent"),
+    by("9.b", 24, "high_percent"),
+    by("9.b", 24, "warn_percent"),
     by("10.a", 25, "s_h"),
     by("10.a", 25, "a_h"),
     by("10.a", 25, "b_h"),
@@ -72,4 +81,5 @@ pub static MEASURES: [Measured; 53] = [
     by("12.1.b", 22, "emergency_bd"),
     by("12.1.d", 22, "emergency_bd"),
     by("12.2.a", 22, "emergency_bd"),
+    by("13.a", 22, "emergency_bd"),
 ];

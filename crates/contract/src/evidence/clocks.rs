@@ -5,6 +5,7 @@ use super::latest::Stamp;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// A clock that is called good is within this (P-18); none is known better.
 const AT_BEST: SignedDuration = SignedDuration::from_millis(500);
@@ -60,6 +61,19 @@ impl Clocks {
         while self.marks.len() > MOST_MARKS {
             self.marks.pop_first();
         }
+    }
+
+    /// By how much the clock was set after something was told, all steps together, and the last word of it.
+    #[must_use]
+    pub fn moved_after(&self, stamp: Stamp) -> Option<(SignedDuration, Stamp)> {
+        let later = self.marks.range((Bound::Excluded(stamp), Bound::Unbounded));
+        later.fold(None, |moved, (stamp, mark)| match mark {
+            Mark::Stepped(by) => {
+                let before = moved.map_or(SignedDuration::ZERO, |(before, _)| before);
+                Some((by.saturating_add(before), *stamp))
+            }
+            Mark::Good | Mark::Off(_) => moved,
+        })
     }
 
     /// By how much an instant that the host told may be off: twice what its clock was off.

@@ -2,8 +2,10 @@
 
 use super::backups::Backups;
 use super::clocks::Clocks;
+use super::engine_offers::EngineOffers;
 use super::flows::Flows;
 use super::latest::{Latest, Stamp, keep_newer};
+use super::log_ons::LogOns;
 use super::outside::{Outside, Run};
 use super::usage::Usage;
 use crate::act::WorkType;
@@ -19,7 +21,7 @@ use crate::fact::malware::{
     AvDetection, AvEngine, AvGap, AvScan, AvSelfTest, Done, IsolationCause, IsolationState, QuarantineItem,
     QuarantineRestore,
 };
-use crate::fact::network::{Listener, NetInterfaces};
+use crate::fact::network::{Listener, NetFirewall, NetInterfaces, TlsEndpoint};
 use crate::fact::server::{AgentGap, HostHeard, HostSilence, HostTwin};
 use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
 use crate::fact::{Coverage, Fact, Part};
@@ -94,6 +96,9 @@ pub struct Host {
     pub boot: Option<Latest<HostBoot>>,
     /// Malware protection.
     pub av: Option<Latest<AvEngine>>,
+    /// Newer versions of its engine.
+    #[serde(default)]
+    pub engine_offers: EngineOffers,
     /// Last sample of capacity.
     pub capacity: Option<Latest<CapacitySample>>,
     /// What was used within the last month.
@@ -111,8 +116,17 @@ pub struct Host {
     /// The log people's log-ons are read from.
     #[serde(default)]
     pub log: Option<Latest<LogSource>>,
+    /// When each account was last used, as that log tells.
+    #[serde(default)]
+    pub log_ons: LogOns,
     /// Listening sockets.
     pub listeners: Listed<Listener>,
+    /// What its own doors accept, by port.
+    #[serde(default)]
+    pub tls: BTreeMap<u16, Latest<TlsEndpoint>>,
+    /// The rules of its firewall.
+    #[serde(default)]
+    pub firewall: Option<Latest<NetFirewall>>,
     /// Communication with other hosts.
     #[serde(default)]
     pub flows: Flows,
@@ -246,7 +260,6 @@ impl Host {
             Fact::QuarantineRestore(restored) => keep(&mut self.released, stamp, restored),
             Fact::IsolationState(state) => self.isolation(stamp, state),
             Fact::IsolationSeen(seen) if *author == Author::Server => self.outside.enter(stamp, seen),
-            Fact::NetInterfaces(found) => keep_newer(&mut self.addresses, stamp, addresses(found)),
             Fact::AvSelfTest(test) => keep_newer(&mut self.selftest, stamp, test.clone()),
             Fact::AvScan(scan) => keep_newer(&mut self.scan, stamp, scan.clone()),
             Fact::AvGap(gap) => keep_newer(&mut self.not_scanned, stamp, gap.clone()),
@@ -270,8 +283,13 @@ impl Host {
             Fact::RestoreDrill(drill) => self.backups.restored(stamp, drill),
             Fact::AccountSet(set) => self.has_accounts(stamp, set),
             Fact::PrivilegeRules(rules) => keep_newer(&mut self.privileges, stamp, rules.clone()),
-            Fact::LogSource(source) => keep_newer(&mut self.log, stamp, source.clone()),
+            Fact::LogSource(source) => {
+                self.log_ons.are_told(stamp);
+                keep_newer(&mut self.log, stamp, source.clone());
+            }
+            Fact::LoginOpen(open) => self.log_ons.opened(stamp, open),
             Fact::SessionPolicy(policy) => keep_newer(&mut self.sessions, stamp, policy.clone()),
+            Fact::UpdatesAvailable(told) => self.engine_offers.enter(stamp, told),
             Fact::AvEngine(engine) => keep_newer(&mut self.av, stamp, engine.clone()),
             Fact::PackageSet(set) => self.packages.enter_set(stamp, set),
             Fact::PackageChange(change) => {
@@ -279,12 +297,6 @@ impl Host {
                 self.saw_work(stamp, WorkType::Patching);
             }
             Fact::SupportPhase(phase) => keep_newer(&mut self.support, stamp, phase.clone()),
-            Fact::ContainerSet(set) => {
-                self.containers.enter(stamp, &set.part, &set.containers, &set.coverage)
-            }
-            Fact::ImageSet(set) => self.images.enter(stamp, &set.part, &set.images, &set.coverage),
-            Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
-            Fact::NetFlows(set) => self.flows.enter(stamp, set),
             Fact::AgentBeat(beat) => keep_newer(&mut self.beat, stamp, beat.clone()),
             Fact::AgentStart(start) => keep_newer(&mut self.started, stamp, start.clone()),
             Fact::AgentStop(stop) => keep_newer(&mut self.stopped, stamp, stop.clone()),
@@ -293,6 +305,22 @@ impl Host {
             Fact::HostHeard(heard) => keep_newer(&mut self.heard, stamp, heard.clone()),
             Fact::HostTwin(twin) => keep_newer(&mut self.twin, stamp, twin.clone()),
             Fact::AgentGap(gap) => keep_newer(&mut self.gap, stamp, gap.clone()),
+            other => self.enter_rest(stamp, other),
+        }
+    }
+
+    /// Network, containers.
+    fn enter_rest(&mut self, stamp: Stamp, fact: &Fact) {
+        match fact {
+            Fact::ContainerSet(set) => {
+                self.containers.enter(stamp, &set.part, &set.containers, &set.coverage);
+            }
+            Fact::ImageSet(set) => self.images.enter(stamp, &set.part, &set.images, &set.coverage),
+            Fact::NetInterfaces(found) => keep_newer(&mut self.addresses, stamp, addresses(found)),
+            Fact::NetListeners(set) => self.listeners.enter(stamp, &set.part, &set.listeners, &set.coverage),
+            Fact::TlsEndpoint(door) => self.tried_door(stamp, door),
+            Fact::NetFirewall(rules) => keep_newer(&mut self.firewall, stamp, rules.clone()),
+            Fact::NetFlows(set) => self.flows.enter(stamp, set),
             // No judge uses the other kinds (`tests/not_yet_used.txt`).
             _ => {}
         }
@@ -314,6 +342,11 @@ impl Host {
             *first = (*first).min(stamp);
         }
         self.accounts.enter(stamp, &set.part, &set.accounts, &set.coverage);
+    }
+
+    fn tried_door(&mut self, stamp: Stamp, door: &TlsEndpoint) {
+        let known = self.tls.entry(door.port).or_insert_with(|| Latest::new(stamp, door.clone()));
+        known.replace(stamp, door.clone());
     }
 
     fn sampled(&mut self, stamp: Stamp, sample: &CapacitySample) {
@@ -404,7 +437,7 @@ pub struct Complete<'a, T> {
 }
 
 impl<T: Clone> Listed<T> {
-    fn enter(&mut self, stamp: Stamp, part: &Part, items: &[T], coverage: &Coverage) {
+    pub(super) fn enter(&mut self, stamp: Stamp, part: &Part, items: &[T], coverage: &Coverage) {
         if part.index >= part.of {
             return;
         }

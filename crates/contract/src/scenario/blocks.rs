@@ -3,7 +3,9 @@
 //!
 //! What a block makes depends on its own line only: the order of the lines does not matter.
 
+mod backups;
 mod flows;
+mod people;
 mod protection;
 
 use crate::entry::Entry;
@@ -20,7 +22,7 @@ const BEGIN: &str = "2026-11-01T00:00:00Z";
 /// Agents say so often that they live.
 const BEAT: SignedDuration = SignedDuration::from_mins(10);
 /// What agents say they looked at.
-const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data containers";
+const COLLECTORS: &str = "packages files jobs kernel network firewall accounts listeners flows boots clock malware releases sessions test_data logins tls updates capacity containers";
 /// Entries of one line at most.
 const MOST: usize = 2_000;
 
@@ -90,14 +92,17 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "page" => page(&line),
         "see" => see(&line),
         "agent" => agent(&line),
-        "step" => clock(&line),
+        "step" | "clock" => clock(&line),
         "change" => change(&line),
-        "needs" | "doors" => flows::list(&line),
+        "needs" | "doors" | "tls" | "wall" => flows::list(&line),
+        "logs" | "login" | "accounts" | "account" => people::people(&line),
+        "idle" | "cut" => people::idleness(&line),
         "hold" | "give" | "sample" | "isolate" => malware(&line),
-        "asset" => asset(&line),
-        "backup" | "checked" | "restored" => backup(&line),
+        "asset" => backups::asset(&line),
+        "backup" | "checked" | "restored" => backups::backup(&line),
         "engine" | "scanned" | "missed" => protection::protection(&line),
         "outside" => protection::outside(&line),
+        "offers" => protection::offers(&line),
         "ask" => ask(&line),
         "approve" | "refuse" | "return" | "revoke" | "consult" | "confirm" | "phone" | "use" | "report"
         | "withdraw" | "done" => step(&line),
@@ -277,11 +282,16 @@ fn agent(line: &Line<'_>) -> Read<Vec<Value>> {
     Ok(vec![fact(host, at, at, turn)])
 }
 
-/// `step HOST TIME MS`: the wall clock moved.
+/// `step HOST TIME MS`: the wall clock moved; `clock HOST TIME MS`: it is off by so much, as was measured.
 fn clock(line: &Line<'_>) -> Read<Vec<Value>> {
     let (host, at) = (line.word(1)?, line.when(2)?);
-    let moved: i64 = line.word(3)?.parse().map_err(|_| "the step is a number of milliseconds".to_owned())?;
-    Ok(vec![fact(host, at, at, json!({ "kind": "clock.step", "moved_ms": moved }))])
+    let ms: i64 = line.word(3)?.parse().map_err(|_| "write a number of milliseconds".to_owned())?;
+    let told = match line.word(0)? {
+        "step" => json!({ "kind": "clock.step", "moved_ms": ms }),
+        _ => json!({ "kind": "clock.state", "daemon": "chrony", "says_synchronised": true,
+            "kernel_unsynchronised": false, "sources": [], "measured_offset_us": ms.saturating_mul(1_000) }),
+    };
+    Ok(vec![fact(host, at, at, told)])
 }
 
 /// Content by a short name: `aa` is the digest of 32 such bytes.
@@ -366,55 +376,6 @@ fn malware(line: &Line<'_>) -> Read<Vec<Value>> {
             "verified_at": at, "unreachable_from_outside": "unsaid" })
         }
     };
-    Ok(vec![fact(host, at, at, told)])
-}
-
-/// `asset SYSTEM NAME TIME [class=3] [continuity=yes] [agreed=no]`: a line of the register of assets.
-fn asset(line: &Line<'_>) -> Read<Vec<Value>> {
-    let (system, name, at) = (line.word(1)?, line.word(2)?, line.when(3)?);
-    let matter = json!({ "matter": "asset", "system": system, "asset": name, "place": "データセンター",
-        "confidentiality": line.pair("class").unwrap_or("3"), "personal": "unsaid",
-        "continuity": line.pair("continuity").unwrap_or("yes") });
-    let mut made = both(&format!("asset-{}-{}", hex_of(name), at.as_second()), at, matter);
-    if line.pair("agreed").is_some() {
-        made.truncate(1);
-    }
-    Ok(made)
-}
-
-/// `backup HOST ASSET TIME [job=daily] [bytes=1000] [rows=10] [result=failed] [plain=yes] [missed=2]`, `checked HOST TIME
-/// [job=daily] [errors=1] [read=5] [key=city]`, `restored HOST TIME [job=daily] [wrong=1]`
-fn backup(line: &Line<'_>) -> Read<Vec<Value>> {
-    let (word, host) = (line.word(0)?, line.word(1)?);
-    let at = line.when(if word == "backup" { 3 } else { 2 })?;
-    let job = line.pair("job").unwrap_or("daily");
-    let repository = format!("r-{job}");
-    let number =
-        |key: &str, usual: u64| line.pair(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or(usual);
-    let mut told = match word {
-        "backup" => {
-            json!({ "kind": "backup.run", "job": job, "asset": line.word(2)?, "snapshot": at.to_string(),
-            "tree": digest("ab"), "files": number("files", 10), "bytes": number("bytes", 1_000), "added": 1,
-            "repository": repository, "encrypted": line.pair("plain").is_none(), "started": at, "ended": at,
-            "result": line.pair("result").unwrap_or("done") })
-        }
-        "checked" => {
-            json!({ "kind": "backup.check", "repository": repository, "job": job, "tool": "restic 0.14",
-            "key": line.pair("key").unwrap_or("job"), "read_percent": number("read", 5),
-            "errors": number("errors", 0), "ended": at })
-        }
-        _ => json!({ "kind": "backup.restore_drill", "job": job, "snapshot": "s", "tool": "restic 0.14",
-            "files_compared": number("compared", 10), "mismatches": number("wrong", 0), "took_s": 1, "ended": at }),
-    };
-    if let Some(told) = told.as_object_mut() {
-        if line.pair("rows").is_some() {
-            told.insert("rows".to_owned(), json!(number("rows", 0)));
-        }
-        if line.pair("missed").is_some() {
-            let coverage = json!({ "unreadable": number("missed", 1), "reason": "permission denied" });
-            told.insert("coverage".to_owned(), coverage);
-        }
-    }
     Ok(vec![fact(host, at, at, told)])
 }
 
@@ -584,9 +545,4 @@ fn said(line: &Line<'_>) -> Read<Vec<Value>> {
         _ => (json!({ "kind": "finding.closed", "finding": id, "reason": "処置済み" }), line.when(2)?),
     };
     Ok(vec![person(by, party(by), at, act)])
-}
-
-/// A name as letters of an id.
-fn hex_of(name: &str) -> String {
-    name.bytes().take(20).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -429,7 +429,7 @@ fn accounts(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: 
             Cell::text(yes(item.privileged)),
             Cell::text(item.groups.join("、")),
             Cell::number(item.keys.len()),
-            Cell::maybe_time(visit.lang, item.last_login),
+            Cell::maybe_time(visit.lang, host.last_use(item)),
             declared_account(visit, court, None, id, item),
         ]
     };

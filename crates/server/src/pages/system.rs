@@ -153,7 +153,7 @@ fn accounts(
                 } else {
                     visit.of("なし", "No")
                 }),
-                Cell::maybe_time(visit.lang, account.last_login),
+                Cell::maybe_time(visit.lang, last_use(court, host, account)),
                 Cell::text(marks.words(visit, host, account)),
                 declared_account(visit, court, Some(id), host, account),
             ]
@@ -172,13 +172,17 @@ fn seen<'a>(court: &'a Court, id: &SystemId) -> Vec<(&'a HostId, &'a Account)> {
     all
 }
 
+fn last_use(court: &Court, host: &HostId, account: &Account) -> Option<Timestamp> {
+    court.evidence().hosts.get(host)?.last_use(account)
+}
+
 /// What a reviewer should look at twice.
 struct Marks<'a> {
     court: &'a Court,
     system: &'a SystemId,
     /// Keys that open accounts of several names.
     shared: BTreeSet<&'a str>,
-    /// Used before this instant or never: dormant.
+    /// Not used since this instant: dormant.
     since: Timestamp,
 }
 
@@ -201,6 +205,14 @@ impl<'a> Marks<'a> {
         Self { court, system, shared, since: since.unwrap_or(Timestamp::MIN) }
     }
 
+    /// Nobody used it since, and it was there before. What nothing tells of counts from when it was first seen.
+    fn is_dormant(&self, host: &HostId, account: &Account) -> bool {
+        let known = self.court.evidence().hosts.get(host);
+        let first = known.and_then(|host| host.account_first_seen.get(&account.name));
+        let used = last_use(self.court, host, account).max(first.map(|stamp| stamp.received));
+        used.is_none_or(|used| used < self.since)
+    }
+
     fn words(&self, visit: &Visit, host: &HostId, account: &Account) -> String {
         let agreements = &self.court.evidence().agreements;
         let lines = agreements.of_host("account", self.system, host).filter(Line::is_agreed);
@@ -212,7 +224,7 @@ impl<'a> Marks<'a> {
         let more = line.is_some_and(|line| line.privileged == Trit::No && account.privileged);
         let marks = [
             (line.is_none(), ("台帳にない", "in no line of the ledger")),
-            (!rests && account.last_login.is_none_or(|used| used < self.since), ("長く未使用", "dormant")),
+            (!rests && self.is_dormant(host, account), ("長く未使用", "dormant")),
             (account.keys.iter().any(|key| self.shared.contains(key.as_str())), ("鍵が共用", "shares a key")),
             (more, ("台帳より強い特権", "more privilege than its line gives")),
         ];

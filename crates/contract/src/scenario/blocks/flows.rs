@@ -26,7 +26,12 @@ pub(super) fn seen(name: &str, since: Timestamp, at: Timestamp) -> Read<Value> {
 
 /// What is needed, and what listens.
 pub(super) fn list(line: &Line<'_>) -> Read<Vec<Value>> {
-    if line.word(0)? == "needs" { needs(line) } else { doors(line) }
+    match line.word(0)? {
+        "needs" => needs(line),
+        "tls" => tls(line),
+        "wall" => wall(line),
+        _ => doors(line),
+    }
 }
 
 /// `needs SYSTEM out/tcp/443/192.0.2.7 TIME [hosts=web-1] [until=] [anybody=yes]`: a line of the list that both agreed on.
@@ -60,4 +65,36 @@ fn doors(line: &Line<'_>) -> Read<Vec<Value>> {
     let listeners: Vec<Value> = ports.split(',').map(one).collect::<Read<_>>()?;
     let part = json!({ "index": 0, "of": 1, "set": digest("dd") });
     Ok(vec![fact(host, at, at, json!({ "kind": "net.listener", "part": part, "listeners": listeners }))])
+}
+
+/// `tls HOST PORT TIME [lowest=2] [ends=TIME]`: the versions of TLS a door accepts, and the end of its certificate; `plain` as
+/// lowest: none.
+fn tls(line: &Line<'_>) -> Read<Vec<Value>> {
+    let (host, port, at) = (line.word(1)?, line.word(2)?, line.when(3)?);
+    let port: u16 = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    let lowest = match line.pair("lowest").unwrap_or("2") {
+        "plain" => None,
+        minor => Some(minor.parse::<u8>().map_err(|_| format!("`{minor}` is the x of 1.x"))?),
+    };
+    let highest = lowest.map(|_| 3);
+    Ok(vec![fact(
+        host,
+        at,
+        at,
+        json!({ "kind": "tls.endpoint", "host": "127.0.0.1", "port": port,
+        "lowest_minor": lowest, "highest_minor": highest, "suites": [], "not_after": line.time("ends")? }),
+    )])
+}
+
+/// `wall HOST drop|accept TIME`: what the firewall does by default with what comes in.
+fn wall(line: &Line<'_>) -> Read<Vec<Value>> {
+    let (host, input, at) = (line.word(1)?, line.word(2)?, line.when(3)?);
+    let defaults = json!({ "input": input, "output": "accept", "forward": "accept" });
+    Ok(vec![fact(
+        host,
+        at,
+        at,
+        json!({ "kind": "net.firewall", "product": "nftables", "ruleset": digest("fa"),
+        "defaults": defaults, "database_rules": [], "owners": [] }),
+    )])
 }

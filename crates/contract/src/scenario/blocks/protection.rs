@@ -53,3 +53,22 @@ pub(super) fn outside(line: &Line<'_>) -> Read<Vec<Value>> {
     }
     Ok(all)
 }
+
+/// `offers HOST TIME [engine=1.4.7] [installed=1.4.6] [since=TIME] [lists=TIME] [unread=yes]`: the newer engine that the lists of
+/// the distributor offer, since when, and of when the lists are.
+pub(super) fn offers(line: &Line<'_>) -> Read<Vec<Value>> {
+    let (host, at) = (line.word(1)?, line.when(2)?);
+    let since = line.time("since")?.unwrap_or(at);
+    let update = |candidate: &str| {
+        json!({ "name": "clamav-daemon", "installed": line.pair("installed").unwrap_or("1.4.6"),
+            "candidate": candidate, "security": true, "first_seen": since })
+    };
+    let updates: Vec<Value> = line.pair("engine").map(update).into_iter().collect();
+    let coverage = match line.pair("unread") {
+        Some(_) => json!({ "unreadable": 1, "reason": "apt has no lists" }),
+        None => json!({}),
+    };
+    let told = json!({ "kind": "package.update_available", "part": { "index": 0, "of": 1, "set": super::digest("af") },
+        "updates": updates, "lists": line.time("lists")?.unwrap_or(at), "coverage": coverage });
+    Ok(vec![fact(host, at, at, told)])
+}

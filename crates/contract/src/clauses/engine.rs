@@ -1,0 +1,203 @@
+//! How the protection of a host stands (2.1.a): whether it works, and how old its engine and its definitions are.
+
+use crate::case::HostCase;
+use crate::fact::malware::AvEngine;
+use crate::id::EntryNumber;
+use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
+use jiff::{SignedDuration, Timestamp};
+
+/// The product whose packages the lists of a distributor tell of.
+const CLAMAV: &str = "clamav";
+
+/// The engine beside what its publisher offers, where nothing is wrong with it.
+pub(super) struct Compared {
+    /// What is to be said of it.
+    pub words: Sentence,
+    /// There are lists to compare it with.
+    pub by_the_lists: bool,
+    /// The entries that say so.
+    pub entries: Vec<EntryNumber>,
+}
+
+/// Compares the engine with what the lists of the distributor offer; `lag` is how long it may be behind.
+///
+/// # Errors
+/// 不適合 where a newer one has been on offer for longer, 未確認 where the lists cannot be read or are as old themselves.
+pub(super) fn compared(
+    case: &HostCase<'_>,
+    engine: &AvEngine,
+    lag: SignedDuration,
+) -> Result<Compared, Box<Verdict>> {
+    if engine.product != CLAMAV {
+        let words = Sentence::new(
+            "エンジンの新しさ（P-03）を比べる配布元の一覧は、この製品にはありません。",
+            "There is no list of the publisher of this product to compare the engine with (P-03).",
+        );
+        return Ok(Compared { words, by_the_lists: false, entries: Vec::new() });
+    }
+    case.looks(&["updates"])?;
+    let Some(offers) = case.host.engine_offers.newest() else {
+        return Err(Box::new(case.not_observed("適用できる更新の一覧", "list of updates on offer")));
+    };
+    let what = Sentence::new("更新の一覧", "lists of updates");
+    case.whole(what, &offers.coverage, &offers.entries)?;
+    let behind = offers.items.iter().map(|update| (case.host.engine_offers.behind_since(update), *update));
+    let first = behind.min_by_key(|(since, _)| *since);
+    if let Some((since, update)) = first.filter(|(since, _)| case.case.older_than(*since, lag)) {
+        let (id, days, since) = (case.id(), lag.as_hours() / 24, jst(since));
+        let (name, installed, candidate) = (&update.name, &update.installed, &update.candidate);
+        let cause = Sentence::new(
+            format!(
+                "{id} の対策ソフトウェア {name} は {installed} のままで、新しい版（今は {candidate}）が {since} に出てから {days} 日を過ぎています。"
+            ),
+            format!(
+                "The engine {name} of {id} is still {installed}; a newer one (now {candidate}) has been on offer since {since}, for over {days} days."
+            ),
+        );
+        let next = Sentence::new(
+            "受託者は、対策ソフトウェアを新しい版に更新してください。",
+            "The contractor updates the engine.",
+        );
+        return Err(Box::new(Verdict::broken(cause, next).with_evidence(EvidenceClass::E1, offers.entries)));
+    }
+    let lists = case.host.engine_offers.lists();
+    let Some(lists) = lists.filter(|lists| !case.case.older_than(*lists, lag)) else {
+        return Err(Box::new(
+            lists_too_old(case, lists, lag).with_evidence(EvidenceClass::E1, offers.entries),
+        ));
+    };
+    Ok(Compared {
+        words: stands(first.map(|(since, _)| since), lists),
+        by_the_lists: true,
+        entries: offers.entries,
+    })
+}
+
+fn stands(behind: Option<Timestamp>, lists: Timestamp) -> Sentence {
+    let lists = jst(lists);
+    match behind.map(jst) {
+        None => Sentence::new(
+            format!("配布元の一覧（{lists}）に、これより新しいエンジンはありません。"),
+            format!("The lists of the distributor ({lists}) have no newer engine."),
+        ),
+        Some(since) => Sentence::new(
+            format!("新しいエンジンが {since} に出ています。受託者は更新してください。"),
+            format!("A newer engine has been on offer since {since}: the contractor updates it."),
+        ),
+    }
+}
+
+/// What came after the lists is not known.
+fn lists_too_old(case: &HostCase<'_>, lists: Option<Timestamp>, lag: SignedDuration) -> Verdict {
+    let (id, days) = (case.id(), lag.as_hours() / 24);
+    let cause = lists.map(jst).map_or_else(
+        || {
+            Sentence::new(
+                format!("{id} には配布元の更新の一覧がなく、エンジンが新しいか分かりません。"),
+                format!("{id} has no lists of the distributor: whether its engine is the newest is not known."),
+            )
+        },
+        |lists| {
+            Sentence::new(
+                format!("{id} の更新の一覧は {lists} のもので {days} 日より古く、エンジンが新しいか分かりません。"),
+                format!("The lists of updates of {id} are of {lists}, older than {days} days: whether its engine is the newest is not known."),
+            )
+        },
+    );
+    let next = Sentence::new(
+        "受託者は、更新の一覧を取り直してください（apt-get update）。",
+        "The contractor fetches the lists anew (apt-get update).",
+    );
+    Verdict::unknown(cause, next)
+}
+
+pub(super) fn no_protection(case: &HostCase<'_>, instead: &[String], entry: EntryNumber) -> Verdict {
+    let id = case.id();
+    let also = if instead.is_empty() {
+        (String::new(), String::new())
+    } else {
+        let names = instead.join("、");
+        (
+            format!("{names} はありますが、不正プログラム対策ソフトウェアではありません。"),
+            format!(" {names} is there, which is no malware protection."),
+        )
+    };
+    Verdict::broken(
+        Sentence::new(
+            format!("{id} に不正プログラム対策ソフトウェアがありません。{}", also.0),
+            format!("{id} has no malware protection.{}", also.1),
+        ),
+        Sentence::new(
+            "受託者は、対策ソフトウェアを導入するか、市と例外を合意してください。",
+            "The contractor installs protection, or both parties agree on an exception.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+pub(super) fn daemon_unreadable(case: &HostCase<'_>, entry: EntryNumber) -> Verdict {
+    let id = case.id();
+    Verdict::unknown(
+        Sentence::new(
+            format!("{id} の対策ソフトウェアが働いているかを確かめる権限がありません。"),
+            format!("Whether the protection of {id} works may not be asked."),
+        ),
+        Sentence::new(
+            "受託者は、エージェントに clamd のソケットを使う権限を与えてください。",
+            "The contractor lets the agent use the socket of clamd.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+pub(super) fn not_scanning(case: &HostCase<'_>, entry: EntryNumber, (ja, en): (&str, &str)) -> Verdict {
+    let id = case.id();
+    Verdict::broken(
+        Sentence::new(
+            format!("{id} の不正プログラム検査が{ja}。"),
+            format!("The malware scanner of {id} {en}."),
+        ),
+        Sentence::new(
+            "受託者は、検査の常駐プログラムを起動し直してください。",
+            "The contractor restarts the scanning daemon.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+pub(super) fn too_old(
+    case: &HostCase<'_>,
+    made: Timestamp,
+    breach: SignedDuration,
+    entry: EntryNumber,
+) -> Verdict {
+    let (id, made, hours) = (case.id(), jst(made), breach.as_hours());
+    Verdict::broken(
+        Sentence::new(
+            format!("{id} の定義ファイルは {made} のもので、限度の {hours} 時間を過ぎています。"),
+            format!("The definitions of {id} are of {made}, older than {hours} hours."),
+        ),
+        Sentence::new(
+            "受託者は、定義ファイルを更新してください。",
+            "The contractor updates the definitions.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
+}
+
+pub(super) fn dated_ahead(case: &HostCase<'_>, made: Timestamp, entry: EntryNumber) -> Verdict {
+    let (id, made) = (case.id(), jst(made));
+    Verdict::unknown(
+        Sentence::new(
+            format!("{id} の定義ファイルの日時 {made} は未来のもので、信用できません。"),
+            format!(
+                "The date of the definitions of {id}, {made}, lies in the future and cannot be believed."
+            ),
+        ),
+        Sentence::new(
+            "受託者は、定義ファイルと時刻を確かめてください。",
+            "The contractor checks the definitions and the clock.",
+        ),
+    )
+    .with_evidence(EvidenceClass::E1, [entry])
+}

@@ -1,0 +1,42 @@
+//! What probes found when they left a session of a target alone: the newest try of each role by each probe (4.2.a).
+
+use super::latest::{Latest, Stamp};
+use super::watching::probe_of;
+use crate::entry::Author;
+use crate::fact::Fact;
+use crate::fact::probe::ProbeSessionCut;
+use crate::id::{ProbeId, TargetId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Most targets: a probe may tell of what was agreed later, but not of anything without end.
+const MOST_TARGETS: usize = 20_000;
+/// Most roles of one target.
+const MOST_ROLES: usize = 32;
+
+/// All tries.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct IdleCuts {
+    targets: BTreeMap<TargetId, BTreeMap<String, BTreeMap<ProbeId, Latest<ProbeSessionCut>>>>,
+}
+
+impl IdleCuts {
+    pub(super) fn enter(&mut self, stamp: Stamp, author: &Author, fact: &Fact) {
+        let (Some(probe), Fact::ProbeSessionCut(tried)) = (probe_of(author), fact) else { return };
+        let Ok(target) = tried.target.parse::<TargetId>() else { return };
+        let roles = self.targets.entry(target).or_default();
+        let newest = roles.entry(tried.role.clone()).or_default().entry(probe);
+        newest.or_insert_with(|| Latest::new(stamp, tried.clone())).replace(stamp, tried.clone());
+        while roles.len() > MOST_ROLES {
+            roles.pop_last();
+        }
+        while self.targets.len() > MOST_TARGETS {
+            self.targets.pop_last();
+        }
+    }
+
+    /// The newest tries of a target, by role and probe.
+    pub fn of(&self, target: &TargetId) -> impl Iterator<Item = &Latest<ProbeSessionCut>> {
+        self.targets.get(target).into_iter().flatten().flat_map(|(_, probes)| probes.values())
+    }
+}
