@@ -291,9 +291,12 @@ pub enum Act {
         system: SystemId,
         /// What was found.
         remark: String,
-        /// Accounts that have to go (11.a); all others that were shown stay.
+        /// Accounts that have to go (11.a).
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         revoke: Vec<ReviewedAccount>,
+        /// Accounts that were looked at and stay. What stands in neither list was not looked at.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<ReviewedAccount>,
     },
     /// One party asks to be shown something (5.c, 9.b, 10.c).
     #[serde(rename = "disclosure.requested")]

@@ -87,6 +87,15 @@ pub struct News {
     pub requests: Vec<RequestId>,
 }
 
+/// What the city said of each account in a review.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessReview {
+    /// They have to go.
+    pub revoke: Vec<ReviewedAccount>,
+    /// They were looked at and stay.
+    pub kept: BTreeSet<ReviewedAccount>,
+}
+
 /// Everything known at one instant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Evidence {
@@ -115,7 +124,7 @@ pub struct Evidence {
     #[serde(default)]
     pub orders: orders::Orders,
     /// The city's last review of access, by system.
-    pub access_reviews: BTreeMap<SystemId, Latest<Vec<ReviewedAccount>>>,
+    pub access_reviews: BTreeMap<SystemId, Latest<AccessReview>>,
     /// The server's last try of its own doors.
     pub portal: Option<Latest<PortalCheck>>,
     /// What probes saw of their targets.
@@ -302,10 +311,11 @@ impl Evidence {
 
     fn enter_disclosure(&mut self, stamp: Stamp, party: Party, act: &Act) {
         match act {
-            Act::AccessReviewed { system, revoke, .. } if party == Party::City => {
+            Act::AccessReviewed { system, revoke, kept, .. } if party == Party::City => {
+                let review = AccessReview { revoke: revoke.clone(), kept: kept.iter().cloned().collect() };
                 let slot = self.access_reviews.entry(system.clone());
-                let reviewed = slot.or_insert_with(|| Latest::new(stamp, revoke.clone()));
-                reviewed.replace(stamp, revoke.clone());
+                let reviewed = slot.or_insert_with(|| Latest::new(stamp, review.clone()));
+                reviewed.replace(stamp, review);
             }
             Act::DisclosureRequested { request, duty, system, due, .. } if party == Party::City => {
                 let empty = Disclosure { asked: None, delivered: None };

@@ -164,7 +164,7 @@ fn examine(
 fn revoked_by_the_city(case: &HostCase<'_>, account: &Account) -> Option<Timestamp> {
     let review = case.case.evidence.access_reviews.get(case.case.system)?;
     let is_meant = |it: &ReviewedAccount| it.host == case.place.host && it.account == account.name;
-    review.value.iter().any(is_meant).then_some(review.stamp.received)
+    review.value.revoke.iter().any(is_meant).then_some(review.stamp.received)
 }
 
 /// When a line that was in force once ended, by its date or by an act. A line the city never agreed to gives no grace.

@@ -6,6 +6,7 @@ use super::frame::{self, Page};
 use super::host::{DECLARED, declared_account};
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
+use super::words::Lang;
 use super::{systems, words};
 use crate::audience::Audience;
 use jiff::{SignedDuration, Timestamp};
@@ -74,10 +75,13 @@ pub async fn show(visit: Visit) -> Answer {
         if !revocable.is_empty() {
             let label =
                 visit.of("廃止を求めるアカウント（ほかは継続）", "Accounts that have to go; all others stay");
-            fields.push(Field::any_of("revoke", label, revocable));
+            fields.push(Field::any_of("revoke", label, revocable.clone()));
         }
         let label = visit.of("棚卸しを記録する", "Record the review");
-        page.push(Block::Form(visit.form(&format!("/systems/{id}/review"), label, fields)));
+        let mut form = visit.form(&format!("/systems/{id}/review"), label, fields);
+        // Whatever comes between this look and the record was not looked at.
+        form.hidden.extend(revocable.into_iter().map(|(account, _)| ("shown".to_owned(), account)));
+        page.push(Block::Form(form));
     }
     frame::show(&visit, &page)
 }
@@ -100,11 +104,17 @@ fn about(visit: &Visit, court: &Court, id: &SystemId) -> Result<About, Refusal> 
             Cell::link(format!("{}/hosts/{host}", visit.base()), words)
         })
         .collect();
-    let review = evidence.access_reviews.get(id).map(|latest| latest.stamp);
+    let review = evidence.access_reviews.get(id);
     let review = review.map_or_else(
         || Cell::text(visit.of("まだ記録がありません", "None yet")),
-        |stamp| {
-            Cell::Many(vec![Cell::time(lang, stamp.received), block::entries(&visit.base(), &[stamp.entry])])
+        |review| {
+            let (stamp, kept, revoked) = (review.stamp, review.value.kept.len(), review.value.revoke.len());
+            let words = match lang {
+                Lang::Ja => format!("継続 {kept} 件、廃止 {revoked} 件"),
+                Lang::En => format!("{kept} kept, {revoked} to be revoked"),
+            };
+            let entries = block::entries(&visit.base(), &[stamp.entry]);
+            Cell::Many(vec![Cell::time(lang, stamp.received), Cell::text(words), entries])
         },
     );
     let due = court.review_due(visit.office.terms(), id);
@@ -256,8 +266,11 @@ pub async fn review(visit: Visit) -> Answer {
         let (host, account) = typed.split_once('|')?;
         Some(ReviewedAccount { host: host.parse().ok()?, account: account.to_owned() })
     };
-    let revoke = visit.typed_all("revoke").filter_map(account).collect();
+    let revoke: Vec<ReviewedAccount> =
+        visit.typed_all("revoke").filter_map(account).take(MOST_CHOICES).collect();
+    let shown = visit.typed_all("shown").filter_map(account).take(MOST_CHOICES);
+    let kept = shown.filter(|account| !revoke.contains(account)).collect();
     let remark = visit.typed("remark").to_owned();
-    visit.act(Act::AccessReviewed { system: system.clone(), remark, revoke }).await?;
+    visit.act(Act::AccessReviewed { system: system.clone(), remark, revoke, kept }).await?;
     visit.go(&format!("/systems/{system}"))
 }

@@ -3,7 +3,7 @@
 
 use super::site::Site;
 use serde_json::{Value, json};
-use yakujo_contract::act::Role;
+use yakujo_contract::act::{ReviewedAccount, Role};
 use yakujo_contract::id::HostId;
 use yakujo_server::writer::NumberedFact;
 
@@ -118,4 +118,40 @@ async fn the_city_reads_the_draft_of_a_report_that_nobody_has_opened() {
         return;
     }
     panic!("no entry of the detection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_keeps_what_was_shown_and_says_nothing_of_what_came_since() {
+    let site = Site::start().await;
+    let account = |name: &str| json!({ "name": name, "uid": 1_000, "login": "possible", "groups": [], "privileged": false, "keys": [] });
+    let set = json!({ "kind": "account.set", "part": { "index": 0, "of": 1, "set": "ab".repeat(32) },
+        "accounts": [account("hanako"), account("taro"), account("jiro")] });
+    let host = tell(&site, &[set]).await;
+    let city = site.person("main", Role::CitySecurity).await;
+    let mut city = site.sign_in(&city).await;
+    let page = city.get("/c/main/systems/main").await;
+    for name in ["hanako", "taro", "jiro"] {
+        let shown = format!("name=\"shown\" value=\"web-7|{name}\"");
+        assert!(page.body.contains(&shown), "{shown}: {}", page.body);
+    }
+    // The page that the city looked at had no `jiro` yet.
+    let fields = [
+        ("remark", "確認した"),
+        ("revoke", "web-7|taro"),
+        ("shown", "web-7|hanako"),
+        ("shown", "web-7|taro"),
+    ];
+    let recorded = city.post("/c/main/systems/main/review", &fields).await;
+    assert_eq!(recorded.status, 303, "{}", recorded.body);
+    {
+        let office = site.office("main");
+        let court = office.court();
+        let review = &court.evidence().access_reviews[&"main".parse().unwrap()].value;
+        let named = |name: &str| ReviewedAccount { host: host.clone(), account: name.to_owned() };
+        assert_eq!(review.kept, [named("hanako")].into());
+        assert_eq!(review.revoke, [named("taro")]);
+    }
+    let page = city.get("/c/main/systems/main").await;
+    assert!(page.body.contains("継続 1 件、廃止 1 件"), "{}", page.body);
+    site.stop().await;
 }

@@ -204,6 +204,7 @@ async fn the_citys_quarterly_review_of_accounts_is_told_before_it_is_due_and_cou
         system,
         remark: "確認した".to_owned(),
         revoke: Vec::new(),
+        kept: Vec::new(),
     };
     office.decide(site.actor("main", "city").await, act, None).await.unwrap();
     assert!(due() > first + days(70), "a quarter after the review: {}", due());
