@@ -112,9 +112,13 @@ impl Restic {
             tries = self.listed(&["--tag", TRIED])?;
         }
         let [id, ..] = tries.as_slice() else { return Err(BackupError::Answer("restic")) };
-        // Whatever it says, after asking ten times: what counts is whether it is still there.
-        self.call(&["forget", id], LONG)?;
-        Ok(!self.listed(&["--tag", TRIED])?.contains(id))
+        let asked = self.call(&["forget", id], LONG)?;
+        let is_there = self.listed(&["--tag", TRIED])?.contains(id);
+        // Still there and never asked for: somebody else's lock, a connection that was lost.
+        if is_there && !asked.errors.contains("Remove(<snapshot/") {
+            return Err(BackupError::Repository(asked.reason()));
+        }
+        Ok(!is_there)
     }
 
     /// Brings one snapshot into a new repository in a folder of this host, for a program that reaches folders only. The

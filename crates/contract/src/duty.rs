@@ -120,7 +120,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C02Malware,
         Kind::State,
         Judge::PerHost(clauses::c02_malware::judge_2_1_a),
-        &["av.engine", "package.update_available"],
+        &["av.engine", "package.change", "package.set", "package.update_available"],
     ),
     row(
         "2.1.b",

@@ -58,7 +58,8 @@ pub fn offered(sources: &Sources) -> Result<(Vec<Offered>, Coverage), String> {
         );
     }
     let root = format!("Dir={}", sources.root.display());
-    let mut arguments = vec!["-q", "-s", "-o", "Debug::NoLocking=true", "dist-upgrade"];
+    // What is held back is on offer all the same.
+    let mut arguments = vec!["-q", "-s", "--ignore-hold", "-o", "Debug::NoLocking=true", "dist-upgrade"];
     if !sources.is_live() {
         arguments.extend(["-o", &root]);
     }

@@ -25,7 +25,8 @@ pub struct Updates {
     seen: BTreeMap<String, (String, Timestamp)>,
     asked: Option<Timestamp>,
     stamp: Option<(i64, i64)>,
-    told: Option<Vec<Update>>,
+    /// What was told last: the offers, what could not be read, the day of the lists.
+    told: Option<(Vec<Update>, Coverage, Option<i64>)>,
     /// apt at work: it takes seconds, and nothing else waits for it.
     asking: Option<JoinHandle<Answer>>,
     /// Why the last answer was none.
@@ -97,15 +98,18 @@ impl Updates {
             updates.push(Update { name, installed, candidate, security, first_seen });
         }
         self.is_noted &= known == self.seen;
-        if self.told.as_ref() == Some(&updates) {
+        let lists = c03_updates::dated(sources);
+        // That nothing newer came is told, too: without it the lists would look as old as what they said last.
+        let day = lists.map(|lists| lists.as_second().div_euclid(24 * 3_600));
+        let answer = (updates.clone(), coverage.clone(), day);
+        if self.told.as_ref() == Some(&answer) {
             return Reading::of(Vec::new(), self.reason.clone());
         }
-        let lists = c03_updates::dated(sources);
         let fact = |(part, updates)| {
             Fact::UpdatesAvailable(UpdatesAvailable { part, updates, lists, coverage: coverage.clone() })
         };
         let facts = in_parts(&updates).into_iter().map(fact).collect();
-        self.told = Some(updates);
+        self.told = Some(answer);
         Reading::of(facts, self.reason.clone())
     }
 }

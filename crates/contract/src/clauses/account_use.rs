@@ -32,16 +32,21 @@ pub(super) fn rest(
     if used.is_some_and(|used| !case.case.older_than(used, limit)) {
         return Rest::Short;
     }
-    let Some(watched) = watched_since(case, accounts) else { return Rest::NotWatched };
+    let Some(watched) = watched_since(case, accounts, limit) else { return Rest::NotWatched };
     let seen = case.host.account_first_seen.get(&account.name).map_or(watched, |first| first.received);
     let resting = used.unwrap_or_else(|| seen.max(watched));
     if case.case.older_than(resting, limit) { Rest::Long(used) } else { Rest::Short }
 }
 
-/// Since when something tells of log-ons; none: nothing does now. A list of last log-ons in which somebody stands tells of
-/// the time before it was read, too.
-fn watched_since(case: &HostCase<'_>, accounts: &Complete<'_, Account>) -> Option<Timestamp> {
-    if accounts.items.iter().any(|account| account.last_login.is_some()) {
+/// Since when something tells of log-ons; none: nothing does now. A list of last log-ons tells of the time before it was
+/// read, too, where somebody stands in it who had come lately: one that is left over from an older system is written by nobody.
+fn watched_since(
+    case: &HostCase<'_>,
+    accounts: &Complete<'_, Account>,
+    limit: SignedDuration,
+) -> Option<Timestamp> {
+    let mut used = accounts.items.iter().filter_map(|account| account.last_login);
+    if used.any(|used| accounts.first.received.duration_since(used) <= limit) {
         return Some(Timestamp::MIN);
     }
     case.fresh("logins").ok()?;

@@ -1,6 +1,7 @@
 //! How the protection of a host stands (2.1.a): whether it works, and how old its engine and its definitions are.
 
 use crate::case::HostCase;
+use crate::evidence::engine_offers::is_of_engine;
 use crate::fact::malware::AvEngine;
 use crate::id::EntryNumber;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
@@ -36,6 +37,11 @@ pub(super) fn compared(
         return Ok(Compared { words, by_the_lists: false, entries: Vec::new() });
     }
     case.looks(&["updates"])?;
+    let mut installed = case.host.packages.installed();
+    if case.host.packages.whole_list().is_some() && !installed.any(|(package, _)| is_of_engine(&package.name))
+    {
+        return Err(Box::new(not_a_package(case)));
+    }
     let Some(offers) = case.host.engine_offers.newest() else {
         return Err(Box::new(case.not_observed("適用できる更新の一覧", "list of updates on offer")));
     };
@@ -71,6 +77,22 @@ pub(super) fn compared(
         by_the_lists: true,
         entries: offers.entries,
     })
+}
+
+/// Lists tell of packages alone.
+fn not_a_package(case: &HostCase<'_>) -> Verdict {
+    let id = case.id();
+    let cause = Sentence::new(
+        format!("{id} の ClamAV は配布元のパッケージではなく、エンジンが新しいか分かりません。"),
+        format!(
+            "ClamAV on {id} is no package of the distributor: whether its engine is the newest is not known."
+        ),
+    );
+    let next = Sentence::new(
+        "受託者は、配布元のパッケージを使うか、更新の方法について市と例外を合意してください。",
+        "The contractor uses the package of the distributor, or both parties agree on an exception.",
+    );
+    Verdict::unknown(cause, next)
 }
 
 fn stands(behind: Option<Timestamp>, lists: Timestamp) -> Sentence {

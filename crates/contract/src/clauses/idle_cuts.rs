@@ -131,17 +131,26 @@ pub(super) fn tried(case: &Case<'_>, limit_s: impl Fn(Idler) -> i64) -> Result<T
     let all = [Idler::Admin, Idler::Resident, Idler::Staff, Idler::Citizen];
     let strictest = || all.into_iter().map(&limit_s).min().unwrap_or_default();
     let limit = |tried: &ProbeSessionCut| Idler::of(&tried.role).map_or_else(strictest, &limit_s);
+    let is_cut = |tried: &Latest<ProbeSessionCut>| {
+        let idle_s = i64::from(tried.value.idle_s);
+        tried.value.cut
+            && tried.value.old_token_refused
+            && idle_s <= limit(&tried.value).saturating_add(SLACK_S)
+    };
+    // What another probe found at the same place afterwards counts: the one before it may be gone.
+    let is_over = |tried: &Latest<ProbeSessionCut>| {
+        let same = |other: &&&Latest<ProbeSessionCut>| {
+            other.value.target == tried.value.target && other.value.role == tried.value.role
+        };
+        tries.iter().filter(same).any(|other| is_cut(other) && other.stamp.observed > tried.stamp.observed)
+    };
     for tried in &tries {
-        if let Some(broken) = not_cut(&tried.value, limit(&tried.value)) {
+        if let Some(broken) = not_cut(&tried.value, limit(&tried.value)).filter(|_| !is_over(tried)) {
             return Err(Box::new(broken.with_evidence(EvidenceClass::E1, [tried.stamp.entry])));
         }
     }
-    let is_good = |tried: &Latest<ProbeSessionCut>| {
-        let idle_s = i64::from(tried.value.idle_s);
-        tried.value.cut
-            && idle_s <= limit(&tried.value).saturating_add(SLACK_S)
-            && !case.older_than(tried.stamp.observed, TRY_LIVES)
-    };
+    let is_good =
+        |tried: &Latest<ProbeSessionCut>| is_cut(tried) && !case.older_than(tried.stamp.observed, TRY_LIVES);
     let good: Vec<_> = tries.iter().filter(|tried| is_good(tried)).collect();
     let done: BTreeSet<(&str, &str)> =
         good.iter().map(|tried| (tried.value.target.as_str(), tried.value.role.as_str())).collect();

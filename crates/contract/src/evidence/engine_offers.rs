@@ -24,11 +24,16 @@ pub struct EngineOffers {
     behind: BTreeMap<(String, String), (Timestamp, Stamp)>,
 }
 
+/// Whether the engine of ClamAV comes in a package of this name.
+#[must_use]
+pub fn is_of_engine(package: &str) -> bool {
+    ENGINE.contains(&package) || package.starts_with(LIBRARY)
+}
+
 impl EngineOffers {
     pub(super) fn enter(&mut self, stamp: Stamp, told: &UpdatesAvailable) {
-        let ours =
-            |update: &&Update| ENGINE.contains(&update.name.as_str()) || update.name.starts_with(LIBRARY);
-        let updates: Vec<Update> = told.updates.iter().filter(ours).cloned().collect();
+        let updates: Vec<Update> =
+            told.updates.iter().filter(|update| is_of_engine(&update.name)).cloned().collect();
         for update in &updates {
             let (first, last) = (update.first_seen.min(stamp.received), stamp);
             let version = (update.name.clone(), update.installed.clone());

@@ -144,22 +144,30 @@ pub struct Known<'a> {
     pub now: Timestamp,
 }
 
+impl<'a> Known<'a> {
+    /// Nothing but what was observed and agreed.
+    #[must_use]
+    pub fn nothing(evidence: &'a Evidence, now: Timestamp) -> Self {
+        Self {
+            evidence,
+            about: None,
+            outages: None,
+            changes: None,
+            earlier: None,
+            good: None,
+            samples: None,
+            inspections: None,
+            gaps: None,
+            next_report: None,
+            now,
+        }
+    }
+}
+
 /// What a report of this detection would show by itself now, by the keys of its fields: nobody has to begin one first.
 #[must_use]
 pub fn of_detection(evidence: &Evidence, entry: &Entry, now: Timestamp) -> [(&'static str, Auto); 3] {
-    let known = Known {
-        evidence,
-        about: Some(entry),
-        outages: None,
-        changes: None,
-        earlier: None,
-        good: None,
-        samples: None,
-        inspections: None,
-        gaps: None,
-        next_report: None,
-        now,
-    };
+    let known = Known { about: Some(entry), ..Known::nothing(evidence, now) };
     [
         ("detected", Auto::Known(vec![Item::Moment(entry.observed)])),
         ("isolated", contained::cut_off(&known, None)),
@@ -459,19 +467,7 @@ mod tests {
     }
 
     fn known<'a>(evidence: &'a Evidence, outages: Option<&'a [Outage]>, now: i64) -> Known<'a> {
-        Known {
-            evidence,
-            about: None,
-            outages,
-            changes: None,
-            earlier: None,
-            good: None,
-            samples: None,
-            inspections: None,
-            gaps: None,
-            next_report: None,
-            now: at(now),
-        }
+        Known { outages, ..Known::nothing(evidence, at(now)) }
     }
 
     #[test]

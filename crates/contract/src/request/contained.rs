@@ -141,19 +141,8 @@ mod tests {
             evidence.enter(EntryNumber(number), entry);
         }
         let is_detection = |entry: &&Entry| matches!(entry.body, Body::Fact(Fact::AvDetection(_)));
-        let known = Known {
-            evidence: &evidence,
-            about: entries.iter().rev().find(is_detection),
-            outages: None,
-            changes: None,
-            earlier: None,
-            good: None,
-            samples: None,
-            inspections: None,
-            gaps: None,
-            next_report: None,
-            now: at(600),
-        };
+        let about = entries.iter().rev().find(is_detection);
+        let known = Known { about, ..Known::nothing(&evidence, at(600)) };
         (cut_off(&known, closed), put_away(&known))
     }
 

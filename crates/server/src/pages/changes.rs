@@ -3,7 +3,7 @@
 
 use super::block::{Block, Cell, Chip, Choice, Field, Figure, Input, Table, Tone};
 use super::frame::{self, Page};
-use super::list::{List, Wanted};
+use super::list::{Format, List, Wanted};
 use super::visit::{Answer, Visit};
 use super::words::{self, Lang};
 use super::{block, board, finding_words, first, request_fields, request_show};
@@ -25,8 +25,10 @@ use yakujo_contract::thing::Object;
 const MOST_YEARS: usize = 60;
 /// Files of a package that are named.
 const EXAMPLES: usize = 3;
+/// What one package laid down is seen within so long.
+const TOGETHER: SignedDuration = SignedDuration::from_mins(10);
 
-/// One change: observed, or told by the contractor alone. What a package laid down is one change, however many files it has.
+/// One change: observed, or told by the contractor alone. What a package laid down is one line, however many files it has.
 enum Line {
     Observed { system: SystemId, host: HostId, it: Box<Occurrence>, join: Join },
     Brought { system: SystemId, host: HostId, package: String, files: Box<Brought> },
@@ -45,6 +47,20 @@ struct Brought {
 }
 
 impl Brought {
+    /// A package may be laid down more than once: what was seen within some minutes of each other belongs together.
+    fn transactions(mut files: Vec<(Occurrence, Join)>) -> Vec<Self> {
+        files.sort_by_key(|(it, _)| it.when.mark());
+        let mut all: Vec<Self> = Vec::new();
+        for (it, join) in &files {
+            let near = |known: &&mut Self| it.when.mark().duration_since(known.last.when.mark()) <= TOGETHER;
+            match all.last_mut().filter(near) {
+                Some(known) => known.add(it),
+                None => all.push(Self::new(it, join)),
+            }
+        }
+        all
+    }
+
     fn new(it: &Occurrence, join: &Join) -> Self {
         let mut made = Self {
             count: 0,
@@ -87,7 +103,8 @@ pub async fn show(visit: Visit) -> Answer {
     let years = years(&visit);
     let chosen = years.iter().find(|(name, _)| name == visit.asked("year")).or(years.first());
     let span = chosen.map_or_else(|| fiscal_span(visit.now), |(_, span)| *span);
-    let year = of_year(&visit, span);
+    // Who looks for a file, or takes everything away, gets every one.
+    let year = of_year(&visit, span, wanted.format == Format::Page && wanted.find.is_empty());
     let (rows, next) = wanted.take(year.lines.iter(), place, |line| row(&visit, line));
     let heads = [
         visit.of("観測した日時", "Observed"),
@@ -172,12 +189,13 @@ fn years(visit: &Visit) -> Vec<(String, Span)> {
     years
 }
 
-fn of_year(visit: &Visit, (from, next): Span) -> Year {
+/// `together`: the files of a package as one line.
+fn of_year(visit: &Visit, (from, next): Span, together: bool) -> Year {
     let court = visit.office.court();
     let span = (from, next.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(next));
     let mut ratio = Ratio::default();
     let mut lines = Vec::new();
-    let mut brought: BTreeMap<(SystemId, HostId, String), Brought> = BTreeMap::new();
+    let mut laid: BTreeMap<(SystemId, HostId, String), Vec<(Occurrence, Join)>> = BTreeMap::new();
     for system in court.places().keys() {
         // Communication is no change (4.5.b).
         let happened = court.occurrences_between(system, span);
@@ -185,9 +203,9 @@ fn of_year(visit: &Visit, (from, next): Span) -> Year {
             ratio.count(join);
             let (system, host) = (system.clone(), host.clone());
             match &it.explained_by {
-                Explanation::Package(package) if *join == Join::NotSubject(Why::Package) => {
-                    let files = brought.entry((system, host, package.clone()));
-                    files.and_modify(|files| files.add(it)).or_insert_with(|| Brought::new(it, join));
+                Explanation::Package(package) if together && *join == Join::NotSubject(Why::Package) => {
+                    let files = laid.entry((system, host, package.clone())).or_default();
+                    files.push((it.clone(), join.clone()));
                 }
                 _ => {
                     let (it, join) = (Box::new(it.clone()), join.clone());
@@ -196,10 +214,13 @@ fn of_year(visit: &Visit, (from, next): Span) -> Year {
             }
         }
     }
-    lines.extend(brought.into_iter().map(|((system, host, package), files)| {
-        let files = Box::new(files);
-        Line::Brought { system, host, package, files }
-    }));
+    for ((system, host, package), files) in laid {
+        let lines_of = Brought::transactions(files).into_iter().map(|files| {
+            let (system, host, package) = (system.clone(), host.clone(), package.clone());
+            Line::Brought { system, host, package, files: Box::new(files) }
+        });
+        lines.extend(lines_of);
+    }
     let thinned = visit.now.duration_since(from) > KEPT;
     // Of old changes nobody can tell any more whether they were observed.
     let told = if thinned { Vec::new() } else { court.told_changes(span) };

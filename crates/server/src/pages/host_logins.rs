@@ -8,10 +8,12 @@ use super::request_show;
 use super::visit::{Refusal, Visit};
 use super::words::Lang;
 use crate::views::EntryFilter;
-use yakujo_contract::entry::Entry;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::access::LoginEnd;
 use yakujo_contract::id::{EntryNumber, HostId};
+
+/// Pages that a filter looks through at once.
+const MOST_STEPS: usize = 20;
 
 const KINDS: [&str; 4] = ["login.open", "login.close", "login.failure", "priv.use"];
 
@@ -20,31 +22,30 @@ const KINDS: [&str; 4] = ["login.open", "login.close", "login.failure", "priv.us
 /// # Errors
 /// When the views cannot be read.
 pub async fn list(visit: &Visit, host: &HostId, wanted: &Wanted) -> Result<Listed, Refusal> {
-    let mut numbers = Vec::new();
-    for kind in KINDS {
-        let filter = EntryFilter {
-            kind: Some(kind.to_owned()),
-            host: Some(host.to_string()),
-            before: wanted.after.parse().ok(),
-            // One more than the page shows tells whether there is another page.
-            limit: u32::try_from(wanted.limit.saturating_add(1)).unwrap_or(u32::MAX),
-            ..EntryFilter::default()
-        };
-        let rows = visit.office.views().list_entries(&filter).await?;
-        numbers.extend(rows.into_iter().map(|row| row.number));
-    }
-    numbers.sort_unstable_by(|a, b| b.cmp(a));
-    let more = numbers.len() > wanted.limit;
-    numbers.truncate(wanted.limit);
-    let next = numbers.last().filter(|_| more).map(u64::to_string);
     let needle = wanted.find.to_lowercase();
-    let rows = numbers.into_iter().filter_map(|number| {
-        let number = EntryNumber(number);
-        let cells = row(visit, number, &request_show::entry(visit, number)?)?;
-        let is_wanted =
-            needle.is_empty() || cells.iter().any(|cell| cell.plain().to_lowercase().contains(&needle));
-        is_wanted.then_some(cells)
-    });
+    let is_wanted = |cells: &[Cell]| {
+        needle.is_empty() || cells.iter().any(|cell| cell.plain().to_lowercase().contains(&needle))
+    };
+    let (mut rows, mut before, mut more) = (Vec::new(), wanted.after.parse().ok(), true);
+    // A filter walks on through what it does not show, for a while; the list says where it goes on from there.
+    for _ in 0..MOST_STEPS {
+        let numbers;
+        (numbers, more) = newest(visit, host, before, wanted.limit).await?;
+        for number in numbers {
+            if rows.len() == wanted.limit {
+                more = true;
+                break;
+            }
+            before = Some(number);
+            let cells = row(visit, EntryNumber(number));
+            rows.extend(cells.filter(|cells| is_wanted(cells)));
+        }
+        if !more || needle.is_empty() || rows.len() == wanted.limit {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let next = before.filter(|_| more).map(|number| number.to_string());
     let heads = [
         visit.of("日時", "When"),
         visit.of("出来事", "What"),
@@ -53,12 +54,42 @@ pub async fn list(visit: &Visit, host: &HostId, wanted: &Wanted) -> Result<Liste
         visit.of("証拠", "Entry"),
     ];
     let caption = visit.of("ログインと特権の使用（新しい順）", "Log-ons and use of privilege, newest first");
-    let empty = visit.of("記録はありません。", "There are none.");
-    Ok(table(caption, &heads, (rows.collect(), next), empty))
+    let empty = match next {
+        None => visit.of("記録はありません。", "There are none."),
+        Some(_) => visit.of("ここまでには、該当がありません。次へ進んでください。", "None so far: go on."),
+    };
+    Ok(table(caption, &heads, (rows, next), empty))
 }
 
-fn row(visit: &Visit, number: EntryNumber, entry: &Entry) -> Option<Vec<Cell>> {
+/// Numbers below one, newest first, and whether there are more.
+async fn newest(
+    visit: &Visit,
+    host: &HostId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<(Vec<u64>, bool), Refusal> {
+    let mut numbers = Vec::new();
+    for kind in KINDS {
+        let filter = EntryFilter {
+            kind: Some(kind.to_owned()),
+            host: Some(host.to_string()),
+            before,
+            // One more than is wanted tells whether there are more.
+            limit: u32::try_from(limit.saturating_add(1)).unwrap_or(u32::MAX),
+            ..EntryFilter::default()
+        };
+        let rows = visit.office.views().list_entries(&filter).await?;
+        numbers.extend(rows.into_iter().map(|row| row.number));
+    }
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    let more = numbers.len() > limit;
+    numbers.truncate(limit);
+    Ok((numbers, more))
+}
+
+fn row(visit: &Visit, number: EntryNumber) -> Option<Vec<Cell>> {
     let lang = visit.lang;
+    let entry = request_show::entry(visit, number)?;
     let (at, what, account, text) = match entry.fact()? {
         Fact::LoginOpen(it) => {
             let text = format!("{}（{}）", it.from, it.method);

@@ -13,6 +13,7 @@ use yakujo_contract::entry::Entry;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::malware::{AvAction, AvDetection, Done};
 use yakujo_contract::id::{EntryNumber, RequestId};
+use yakujo_contract::request::FieldValue;
 use yakujo_contract::request::auto;
 use yakujo_contract::request::flow::Progress;
 use yakujo_contract::request::form::Form;
@@ -100,29 +101,35 @@ fn clock(visit: &Visit, number: EntryNumber) -> (Vec<Row>, bool) {
         ];
         return (rows, false);
     }
-    let (reports, is_judged) = reports(visit, number);
-    let cell = if !is_judged {
-        Cell::text(visit.of("このホストは申告されていません", "This host is not declared"))
-    } else if reports.is_empty() {
-        // A report may cover what came before it without naming it.
-        Cell::text(visit.of("提出済み（別の報告に含む）", "Handed in, within another report"))
+    let reports = reports(visit, number);
+    let cell = if reports.is_empty() {
+        // The host belongs to no system, or so much was found since that this one is no longer counted.
+        Cell::text(visit.of("この検知の報告は確かめられません", "No report of this can be found"))
     } else {
         request_show::links(visit, reports.iter())
     };
-    (vec![(visit.of("受託者の報告", "Report of the contractor").to_owned(), cell)], is_judged)
+    (vec![(visit.of("受託者の報告", "Report of the contractor").to_owned(), cell)], !reports.is_empty())
 }
 
-/// The reports that name a detection, and whether its host belongs to a system at all.
-fn reports(visit: &Visit, number: EntryNumber) -> (Vec<RequestId>, bool) {
-    let host = request_show::entry(visit, number).and_then(|entry| entry.host);
+/// The reports of a detection: those that name it; else those of malware in its system that name none and came after it.
+fn reports(visit: &Visit, number: EntryNumber) -> Vec<RequestId> {
+    let Some(entry) = request_show::entry(visit, number) else { return Vec::new() };
+    let malware = FieldValue::Clear("malware".to_owned());
     let court = visit.office.court();
     let evidence = court.evidence();
-    let is_about =
-        |progress: &Progress| progress.form() == Form::F05 && progress.filled.about == Some(number);
-    let all = evidence.requests.all();
-    let about = all.filter(|(_, request)| request.progress.as_ref().is_some_and(is_about));
-    let is_judged = host.is_some_and(|host| evidence.agreements.place_of(&host).is_some());
-    (about.map(|(id, _)| id.clone()).collect(), is_judged)
+    let place = entry.host.as_ref().and_then(|host| evidence.agreements.place_of(host));
+    let Some(system) = place.map(|place| &place.system) else { return Vec::new() };
+    let reports: Vec<(&RequestId, &Progress)> = evidence
+        .requests
+        .of_system(system)
+        .filter_map(|(id, request)| Some((id, request.progress.as_ref()?)))
+        .filter(|(_, it)| it.form() == Form::F05 && it.filled.fields.get("class") == Some(&malware))
+        .collect();
+    let named = |it: &Progress| it.filled.about == Some(number);
+    let covers = |it: &Progress| it.filled.about.is_none() && it.asked.received >= entry.observed;
+    let is_named = reports.iter().any(|(_, it)| named(it));
+    let about = reports.into_iter().filter(|(_, it)| if is_named { named(it) } else { covers(it) });
+    about.map(|(id, _)| id.clone()).collect()
 }
 
 /// The pairs by the names of their fields.
@@ -153,8 +160,7 @@ fn of_pairs(visit: &Visit, pairs: &[(String, String)]) -> Vec<Row> {
 
 /// The fields that are filled in from what was observed since.
 fn observed(visit: &Visit, entry: &Entry) -> Vec<Row> {
-    let court = visit.office.court();
-    let known = auto::of_detection(court.evidence(), entry, visit.now);
+    let known = auto::of_detection(visit.office.court().evidence(), entry, visit.now);
     let columns = Form::F05.row().fields;
     let row = |(key, shown): &(&str, auto::Auto)| {
         let column = columns.iter().find(|column| column.key == *key)?;

@@ -219,7 +219,7 @@ impl<'a> Marks<'a> {
     fn is_dormant(&self, host: &HostId, account: &Account) -> bool {
         let known = self.court.evidence().hosts.get(host);
         let first = known.and_then(|host| host.account_first_seen.get(&account.name));
-        let used = last_use(self.court, host, account).max(first.map(|stamp| stamp.received));
+        let used = last_use(self.court, host, account).or(first.map(|stamp| stamp.received));
         used.is_none_or(|used| used < self.since)
     }
 

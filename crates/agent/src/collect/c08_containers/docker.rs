@@ -22,6 +22,8 @@ const MOST_DRIVERS: usize = 16;
 struct DaemonFile {
     #[serde(rename = "data-root")]
     data_root: Option<String>,
+    #[serde(rename = "userns-remap")]
+    remapped: Option<String>,
 }
 
 /// `config.v2.json`.
@@ -112,15 +114,26 @@ struct Layers {
 pub(super) fn host(sources: &Sources, found: &mut Found) -> bool {
     let settings = of_the_host(sources, SETTINGS).and_then(understood::<DaemonFile>);
     let root = match settings {
+        Ok(Some(DaemonFile { remapped: Some(remapped), .. })) if !remapped.is_empty() => {
+            found.missed_both(
+                "docker gives its containers other accounts (userns-remap), and their books are not read",
+            );
+            return true;
+        }
         Ok(settings) => settings.and_then(|settings| settings.data_root).unwrap_or_else(|| ROOT.to_owned()),
         Err(reason) => {
             found.missed_both(&format!("{SETTINGS}: {reason}"));
             return true;
         }
     };
+    let runs = running(sources);
+    if runs.iter().any(|words| words.iter().any(|word| leads_elsewhere(word))) {
+        found.missed_both("docker was started with settings on its command line, which are not read");
+        return true;
+    }
     match is_there(sources, &format!("{root}/containers")) {
         Ok(true) => read(sources, &root, "docker", found),
-        Ok(false) if runs(sources) => {
+        Ok(false) if !runs.is_empty() => {
             found.missed_both("docker runs, and what it keeps does not lie where its settings say");
         }
         Ok(false) => return false,
@@ -140,11 +153,28 @@ pub(super) fn account(sources: &Sources, account: &Account, found: &mut Found) {
     }
 }
 
-fn runs(sources: &Sources) -> bool {
-    let Ok(listed) = std::fs::read_dir(sources.path("/proc")) else { return false };
-    listed.flatten().any(|entry| {
-        std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.trim_end() == "dockerd")
-    })
+/// The words each `dockerd` that runs was started with; one whose words cannot be read has none.
+fn running(sources: &Sources) -> Vec<Vec<String>> {
+    let Ok(listed) = std::fs::read_dir(sources.path("/proc")) else { return Vec::new() };
+    let is_docker = |path: &Path| {
+        std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim_end() == "dockerd")
+    };
+    let words = |path: &Path| {
+        let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+    };
+    listed
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| is_docker(path))
+        .map(|path| words(&path))
+        .collect()
+}
+
+/// A word by which what it keeps lies elsewhere than its file of settings says.
+fn leads_elsewhere(word: &str) -> bool {
+    let name = word.split('=').next().unwrap_or(word);
+    ["--data-root", "-g", "--graph", "--config-file", "--userns-remap"].contains(&name)
 }
 
 fn read(sources: &Sources, root: &str, place: &str, found: &mut Found) {

@@ -233,10 +233,7 @@ fn container(
         (None, Some(_)) => Running::Stopped,
         (None, None) => Running::Created,
     };
-    let privileged = order.as_ref().map(|order| {
-        let said = order.annotations.get("io.podman.annotations.privileged");
-        said.is_some_and(|said| said == "TRUE")
-    });
+    let privileged = order.as_ref().and_then(is_privileged);
     let shares = |order: &Order| {
         let own = order.linux.as_ref().map(|linux| linux.namespaces.iter().any(|one| one.kind == "network"));
         own == Some(false)
@@ -254,6 +251,16 @@ fn container(
         ports: None,
         mounts: order.map(|order| mounts(order, store)).unwrap_or_default(),
     })
+}
+
+/// What the engine that made it noted; none where it is one whose notes say nothing of it.
+fn is_privileged(order: &Order) -> Option<bool> {
+    let said = |name: &str| order.annotations.get(name).map(|said| said.eq_ignore_ascii_case("true"));
+    if let Some(said) = said("io.kubernetes.cri-o.PrivilegedRuntime") {
+        return Some(said);
+    }
+    let by_another = order.annotations.keys().any(|name| name.starts_with("io.kubernetes.cri-o."));
+    (!by_another).then(|| said("io.podman.annotations.privileged").unwrap_or(false))
 }
 
 /// What of the host it may write to: not what the engine itself gave it.
