@@ -59,7 +59,7 @@ fn heads(visit: &Visit) -> Vec<String> {
         visit.of("最新の成功", "Newest good"),
         visit.of("保存先と暗号", "Repository"),
         visit.of("復元試験", "Restore drill"),
-        visit.of("読み返し・市の鍵・削除の可否", "Read back, city's key, removable"),
+        visit.of("読み返し・鍵・削除", "Read back, key, removal"),
     ];
     heads.into_iter().map(str::to_owned).collect()
 }
@@ -199,13 +199,9 @@ fn proofs(visit: &Visit, job: &Job, repository: Option<&Repository>) -> [Cell; 2
     let none = || Cell::text(visit.of("まだ", "Not yet"));
     let read = repository.and_then(|repository| repository.read.as_ref());
     let removable = match repository.and_then(|repository| repository.check.as_ref()?.value.removable) {
-        None => {
-            Cell::Small(visit.of("ホストからの削除：未確認", "Removal by the host: not tried").to_owned())
-        }
-        Some(false) => {
-            Cell::Small(visit.of("ホストからは削除できない", "Not removable by the host").to_owned())
-        }
-        Some(true) => chip("unknown", "！", visit.of("ホストから削除できる", "Removable by the host")),
+        None => Cell::Small(visit.of("削除：未確認", "Removal: not tried").to_owned()),
+        Some(false) => Cell::Small(visit.of("削除：不可", "Removal: no").to_owned()),
+        Some(true) => chip("unknown", "！", visit.of("削除できる", "Removable")),
     };
     let city_key = match repository.and_then(|repository| repository.city_key.as_ref()) {
         None => Cell::Small(visit.of("市の鍵：まだ", "City's key: not yet").to_owned()),
