@@ -59,7 +59,7 @@ fn heads(visit: &Visit) -> Vec<String> {
         visit.of("最新の成功", "Newest good"),
         visit.of("保存先と暗号", "Repository"),
         visit.of("復元試験", "Restore drill"),
-        visit.of("読み返し・鍵・削除", "Read back, key, removal"),
+        visit.of("検査・鍵・削除", "Read back, key, removal"),
     ];
     heads.into_iter().map(str::to_owned).collect()
 }
