@@ -302,7 +302,14 @@ impl World {
     /// Entries that the pages list.
     pub async fn listed(&self) -> anyhow::Result<u64> {
         let views = self.server_disk.folder.join("data/contracts/main/views.db");
-        let views = yakujo_server::views::Views::open(&views).await?;
+        let began = Instant::now();
+        let views = loop {
+            // The server writes into it; whoever opens it beside waits for some seconds only.
+            match yakujo_server::views::Views::open(&views).await {
+                Ok(views) => break views,
+                Err(error) => ensure!(began.elapsed() < PATIENCE, "{error:?}"),
+            }
+        };
         let mut filter = yakujo_server::views::EntryFilter { limit: 200, ..Default::default() };
         let mut listed = 0;
         loop {
