@@ -259,7 +259,8 @@ fn is_privileged(order: &Order) -> Option<bool> {
     if let Some(said) = said("io.kubernetes.cri-o.PrivilegedRuntime") {
         return Some(said);
     }
-    let by_another = order.annotations.keys().any(|name| name.starts_with("io.kubernetes.cri-o."));
+    // Podman notes some things under CRI-O's names, too, but not this.
+    let by_another = order.annotations.contains_key("io.kubernetes.cri-o.Metadata");
     (!by_another).then(|| said("io.podman.annotations.privileged").unwrap_or(false))
 }
 
