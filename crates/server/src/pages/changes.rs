@@ -25,6 +25,8 @@ use yakujo_contract::thing::Object;
 const MOST_YEARS: usize = 60;
 /// Files of a package that are named.
 const EXAMPLES: usize = 3;
+/// What the join says of them.
+const OF_A_PACKAGE: Join = Join::NotSubject(Why::Package);
 /// What one package laid down is seen within so long.
 const TOGETHER: SignedDuration = SignedDuration::from_mins(10);
 
@@ -40,7 +42,6 @@ struct Brought {
     count: usize,
     /// The last one that was seen.
     last: Occurrence,
-    join: Join,
     /// Some of them.
     examples: Vec<String>,
     entries: BTreeSet<EntryNumber>,
@@ -48,27 +49,21 @@ struct Brought {
 
 impl Brought {
     /// A package may be laid down more than once: what was seen within some minutes of each other belongs together.
-    fn transactions(mut files: Vec<(Occurrence, Join)>) -> Vec<Self> {
-        files.sort_by_key(|(it, _)| it.when.mark());
+    fn transactions(mut files: Vec<Occurrence>) -> Vec<Self> {
+        files.sort_by_key(|it| it.when.mark());
         let mut all: Vec<Self> = Vec::new();
-        for (it, join) in &files {
+        for it in &files {
             let near = |known: &&mut Self| it.when.mark().duration_since(known.last.when.mark()) <= TOGETHER;
             match all.last_mut().filter(near) {
                 Some(known) => known.add(it),
-                None => all.push(Self::new(it, join)),
+                None => all.push(Self::new(it)),
             }
         }
         all
     }
 
-    fn new(it: &Occurrence, join: &Join) -> Self {
-        let mut made = Self {
-            count: 0,
-            last: it.clone(),
-            join: join.clone(),
-            examples: Vec::new(),
-            entries: BTreeSet::new(),
-        };
+    fn new(it: &Occurrence) -> Self {
+        let mut made = Self { count: 0, last: it.clone(), examples: Vec::new(), entries: BTreeSet::new() };
         made.add(it);
         made
     }
@@ -195,7 +190,7 @@ fn of_year(visit: &Visit, (from, next): Span, together: bool) -> Year {
     let span = (from, next.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(next));
     let mut ratio = Ratio::default();
     let mut lines = Vec::new();
-    let mut laid: BTreeMap<(SystemId, HostId, String), Vec<(Occurrence, Join)>> = BTreeMap::new();
+    let mut laid: BTreeMap<(SystemId, HostId, String), Vec<Occurrence>> = BTreeMap::new();
     for system in court.places().keys() {
         // Communication is no change (4.5.b).
         let happened = court.occurrences_between(system, span);
@@ -203,9 +198,8 @@ fn of_year(visit: &Visit, (from, next): Span, together: bool) -> Year {
             ratio.count(join);
             let (system, host) = (system.clone(), host.clone());
             match &it.explained_by {
-                Explanation::Package(package) if together && *join == Join::NotSubject(Why::Package) => {
-                    let files = laid.entry((system, host, package.clone())).or_default();
-                    files.push((it.clone(), join.clone()));
+                Explanation::Package(package) if together && *join == OF_A_PACKAGE => {
+                    laid.entry((system, host, package.clone())).or_default().push(it.clone());
                 }
                 _ => {
                     let (it, join) = (Box::new(it.clone()), join.clone());
@@ -317,7 +311,7 @@ fn brought(visit: &Visit, system: &SystemId, host: &HostId, package: &str, files
         ]),
         Cell::text("－"),
         finding_words::actor(visit, files.last.by.as_ref()),
-        Cell::Many(vec![Cell::Chip(finding_words::join(lang, &files.join)), Cell::text("－")]),
+        Cell::Many(vec![Cell::Chip(finding_words::join(lang, &OF_A_PACKAGE)), Cell::text("－")]),
         Cell::Many(vec![Cell::text(seen_by(lang, Object::File)), block::entries(&visit.base(), &entries)]),
     ]
 }

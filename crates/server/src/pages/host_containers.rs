@@ -62,15 +62,34 @@ fn missed(visit: &Visit, coverage: &Coverage) -> Option<Block> {
     Some(Block::note(Tone::Warn, "", text))
 }
 
+/// What an empty list says: there are none, none could be read, or nobody has looked.
+fn empty<'a>(
+    visit: &'a Visit,
+    coverage: Option<&Coverage>,
+    (none, unread): (Words<'a>, Words<'a>),
+) -> &'a str {
+    match coverage {
+        Some(coverage) if coverage.is_complete() => visit.of(none.0, none.1),
+        Some(_) => visit.of(unread.0, unread.1),
+        None => not_observed(visit),
+    }
+}
+
+/// Japanese and English.
+type Words<'a> = (&'a str, &'a str);
+
 /// The tab of containers.
 #[must_use]
 pub fn containers(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
     let list = host.containers.newest();
-    let none = match &list {
-        Some(list) if list.coverage.is_complete() => visit.of("コンテナはありません。", "No containers."),
-        Some(_) => visit.of("読み取れたコンテナはありません。", "No containers that could be read."),
-        None => not_observed(visit),
-    };
+    let none = empty(
+        visit,
+        list.as_ref().map(|list| &list.coverage),
+        (
+            ("コンテナはありません。", "No containers."),
+            ("読み取れたコンテナはありません。", "No containers that could be read."),
+        ),
+    );
     let mut items = list.map(|list| list.items).unwrap_or_default();
     items.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     let cells = |item: &&Container| {
@@ -132,11 +151,14 @@ fn ports(visit: &Visit, container: &Container) -> Cell {
 #[must_use]
 pub fn images(visit: &Visit, host: &Host, wanted: &Wanted) -> Listed {
     let list = host.images.newest();
-    let none = match &list {
-        Some(list) if list.coverage.is_complete() => visit.of("イメージはありません。", "No images."),
-        Some(_) => visit.of("読み取れたイメージはありません。", "No images that could be read."),
-        None => not_observed(visit),
-    };
+    let none = empty(
+        visit,
+        list.as_ref().map(|list| &list.coverage),
+        (
+            ("イメージはありません。", "No images."),
+            ("読み取れたイメージはありません。", "No images that could be read."),
+        ),
+    );
     let mut items = list.map(|list| list.items).unwrap_or_default();
     items.sort_by(|a, b| (&a.engine, &a.id).cmp(&(&b.engine, &b.id)));
     let cells = |item: &&Image| {

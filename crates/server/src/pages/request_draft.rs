@@ -67,7 +67,7 @@ pub fn shown(visit: &Visit, number: EntryNumber, entry: &Entry) -> Vec<Block> {
     );
     let heading = visit.of("セキュリティ事案報告書（F-05）の速報案", "Draft of the report (F-05)");
     let mut blocks = vec![Block::Heading(heading.to_owned()), Block::note(Tone::Plain, "", lead)];
-    let (mut fields, reported) = clock(visit, number);
+    let (mut fields, reported) = clock(visit, number, entry);
     fields.extend(of_pairs(visit, &pairs));
     fields.extend(observed(visit, entry));
     blocks.push(Block::Fields(fields));
@@ -82,7 +82,7 @@ pub fn shown(visit: &Visit, number: EntryNumber, entry: &Entry) -> Vec<Block> {
 type Row = (String, Cell);
 
 /// When the report is due, or the reports there are; and whether there is one.
-fn clock(visit: &Visit, number: EntryNumber) -> (Vec<Row>, bool) {
+fn clock(visit: &Visit, number: EntryNumber, entry: &Entry) -> (Vec<Row>, bool) {
     let roll = findings::roll(visit);
     if let Some(open) = roll.unreported().iter().find(|open| open.entry == number) {
         let left = match open.due.duration_since(visit.now).as_secs() {
@@ -101,7 +101,7 @@ fn clock(visit: &Visit, number: EntryNumber) -> (Vec<Row>, bool) {
         ];
         return (rows, false);
     }
-    let reports = reports(visit, number);
+    let reports = reports(visit, number, entry);
     let cell = if reports.is_empty() {
         // The host belongs to no system, or so much was found since that this one is no longer counted.
         Cell::text(visit.of("この検知の報告は確かめられません", "No report of this can be found"))
@@ -112,8 +112,7 @@ fn clock(visit: &Visit, number: EntryNumber) -> (Vec<Row>, bool) {
 }
 
 /// The reports of a detection: those that name it; else those of malware in its system that name none and came after it.
-fn reports(visit: &Visit, number: EntryNumber) -> Vec<RequestId> {
-    let Some(entry) = request_show::entry(visit, number) else { return Vec::new() };
+fn reports(visit: &Visit, number: EntryNumber, entry: &Entry) -> Vec<RequestId> {
     let malware = FieldValue::Clear("malware".to_owned());
     let court = visit.office.court();
     let evidence = court.evidence();
