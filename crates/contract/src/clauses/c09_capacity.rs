@@ -148,7 +148,7 @@ fn promises_too_much(
 /// 9.b 市から要請があった場合は、資源の利用率などを明示すること。
 ///
 /// The city sees the figures at any time; a formal request (F-19) is answered within three open days, by a delivery or by a
-/// sheet (F-13). A resource that passed a step of the alarms (P-24) is named: to show that it is full keeps the duty.
+/// sheet (F-13). A resource that passed a step of the alarms (P-24), or soon will be full, is named: to show that keeps the duty.
 pub fn judge_9_b(case: &HostCase<'_>) -> Verdict {
     if let Some(late) = asked_for(case) {
         return late;
@@ -172,12 +172,18 @@ pub fn judge_9_b(case: &HostCase<'_>) -> Verdict {
         let resource = &used.resource;
         (format!("最大は {resource} の {percent}％です。"), format!(" Fullest: {resource}, {percent} %."))
     });
-    let alarm = alarm(case, &sample.value);
-    Verdict::kept(Sentence::new(
-        format!("{id} の資源の利用率を市がいつでも確認できます。{ja}{}", alarm.ja),
-        format!("The city can see the use of resources of {id} at any time.{en}{}", alarm.en),
-    ))
-    .with_evidence(EvidenceClass::E1, [sample.stamp.entry])
+    let (alarm, filling) = (alarm(case, &sample.value), filling(case, &sample.value));
+    let mut verdict = Verdict::kept(Sentence::new(
+        format!("{id} の資源の利用率を市がいつでも確認できます。{ja}{}{}", alarm.ja, filling.ja),
+        format!("The city can see the use of resources of {id} at any time.{en}{}{}", alarm.en, filling.en),
+    ));
+    if alarm != Sentence::default() || filling != Sentence::default() {
+        verdict.next = Sentence::new(
+            "受託者は、整理か増量の予定を市に示してください。",
+            "The contractor tells the city when it clears or adds space.",
+        );
+    }
+    verdict.with_evidence(EvidenceClass::E1, [sample.stamp.entry])
 }
 
 /// The steps of the alarms, highest first: what each is called, and its percentage.
@@ -189,7 +195,7 @@ fn steps(case: &HostCase<'_>) -> [(&'static str, &'static str, i64); 3] {
     ]
 }
 
-/// The resources that passed a step, fullest first, and what to do; empty where none did. A peak of a moment is no alarm: what
+/// The resources that passed a step, fullest first; empty where none did. A peak of a moment is no alarm: what
 /// was used for nineteen twentieths of the time counts.
 fn alarm(case: &HostCase<'_>, sample: &CapacitySample) -> Sentence {
     let steps = steps(case);
@@ -214,11 +220,32 @@ fn alarm(case: &HostCase<'_>, sample: &CapacitySample) -> Sentence {
     let ja = shown.clone().map(one_ja).collect::<Vec<_>>().join("、");
     let en = shown.map(one_en).collect::<Vec<_>>().join(", ");
     Sentence::new(
+        format!("容量の警報（P-24）が {count} 件あります: {ja}。"),
+        format!(" {count} resources passed an alarm (P-24): {en}."),
+    )
+}
+
+/// Places and data bases that will be full within the days agreed (P-24) if they go on growing as in the last month, soonest
+/// first; empty where none will. What is used anew at every moment (processor, memory, connections) does not fill up.
+fn filling(case: &HostCase<'_>, sample: &CapacitySample) -> Sentence {
+    let within = case.case.measure(P24, "forecast_d").value;
+    let fills = |used: &&ResourceUse| {
+        used.limit > 0 && ["disk:", "inodes:", "database:"].iter().any(|kind| used.resource.starts_with(kind))
+    };
+    let soon = |used: &ResourceUse| {
+        let days = case.host.usage.days_to_full(&used.resource, used.limit)?;
+        (days < within).then_some((days, used.resource.clone()))
+    };
+    let mut full: Vec<_> = sample.resources.iter().filter(fills).filter_map(soon).collect();
+    full.sort();
+    let Some((days, resource)) = full.first() else { return Sentence::default() };
+    let count = full.len();
+    Sentence::new(
         format!(
-            "容量の警報（P-24）が {count} 件あります: {ja}。受託者は、整理か増量の予定を市に示してください。"
+            "この増え方では、{within} 日以内に満杯になる資源が {count} 件あります（最も早いのは {resource} の約 {days} 日後）。"
         ),
         format!(
-            " {count} resources passed an alarm (P-24): {en}. The contractor tells the city when it clears or adds space."
+            " As they grow now, {count} resources are full within {within} days (first {resource}, in about {days})."
         ),
     )
 }

@@ -14,7 +14,7 @@ use crate::occurrence::{End, Occurrence, Sure, When, finding_id};
 use crate::reconcile::{Join, Missing, NEAR, Place, Question, join, minus, plus};
 use crate::request::flow::{Progress, State};
 use crate::request::form::Form;
-use crate::request::{FieldValue, Outcome, Trigger};
+use crate::request::{Outcome, Trigger};
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use crate::thing::Object;
 use jiff::{SignedDuration, Timestamp};
@@ -141,23 +141,15 @@ pub(super) fn is_decided(case: &Case<'_>, one: &Contained<'_>) -> bool {
     let given_back = host.is_some_and(|host| host.was_given_back(one.stamp.observed, one.detection));
     let told = incidents(case).any(|report| {
         let last = report.reports.iter().any(|told| told.edition == crate::request::Edition::Final);
-        is_about(report, one.stamp) && (last || matches!(report.state, State::Consulted | State::Confirmed))
+        let is_settled = last || matches!(report.state, State::Consulted | State::Confirmed);
+        is_settled && report.reports_detection(one.stamp.entry, one.stamp.observed)
     });
     removed || given_back || told
 }
 
 /// Reports of malware about the system (F-05).
 fn incidents<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Progress> {
-    let malware = FieldValue::Clear("malware".to_owned());
-    let reports = case.requests(Form::F05).map(|(_, progress)| progress);
-    reports.filter(move |progress| progress.filled.fields.get("class") == Some(&malware))
-}
-
-fn is_about(report: &Progress, stamp: Stamp) -> bool {
-    match report.filled.about {
-        Some(entry) => entry == stamp.entry,
-        None => report.asked.received >= stamp.observed,
-    }
+    case.requests(Form::F05).map(|(_, report)| report).filter(|report| report.reports_malware())
 }
 
 /// Whether any host of the system is observed at all.

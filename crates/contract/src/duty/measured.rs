@@ -68,6 +68,7 @@ pub static MEASURES: [Measured; 63] = [
     by("9.b", 24, "full_percent"),
     by("9.b", 24, "high_percent"),
     by("9.b", 24, "warn_percent"),
+    by("9.b", 24, "forecast_d"),
     by("10.a", 25, "s_h"),
     by("10.a", 25, "a_h"),
     by("10.a", 25, "b_h"),

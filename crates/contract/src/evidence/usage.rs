@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// Days that are kept, counted from the newest.
 const DAYS: i64 = 31;
+/// A forecast rests on a fortnight at least.
+const FORECAST_FROM: i128 = 14;
 
 /// What was used of one resource, of all samples of a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +73,37 @@ impl Usage {
         Some((*self.days.first_key_value()?.0, *self.days.last_key_value()?.0))
     }
 
+    /// How many days after the last one a resource is full, if it goes on growing as it did (the straight line of least squares
+    /// through the daily means); none where it does not grow, or less than a fortnight is known.
+    #[must_use]
+    pub fn days_to_full(&self, resource: &str, limit: u64) -> Option<i64> {
+        let first = *self.days.first_key_value()?.0;
+        let means: Vec<(i128, i128)> = self
+            .days
+            .iter()
+            .filter_map(|(day, used)| {
+                let since = i128::from((*day - first).get_days());
+                Some((since, i128::from(used.get(resource)?.mean())))
+            })
+            .collect();
+        let (from, _) = means.first()?;
+        let (to, last) = means.last()?;
+        if to.saturating_sub(*from) < FORECAST_FROM.saturating_sub(1) {
+            return None;
+        }
+        let count = i128::try_from(means.len()).ok()?;
+        let sum = |of: &dyn Fn(&(i128, i128)) -> i128| means.iter().map(of).fold(0, i128::saturating_add);
+        let (x, y) = (sum(&|mean| mean.0), sum(&|mean| mean.1));
+        let xy = sum(&|(x, y)| x.saturating_mul(*y));
+        let xx = sum(&|(x, _)| x.saturating_mul(*x));
+        let rise = count.saturating_mul(xy).saturating_sub(x.saturating_mul(y));
+        let run = count.saturating_mul(xx).saturating_sub(x.saturating_mul(x));
+        let left = i128::from(limit).saturating_sub(*last).max(0);
+        (rise > 0)
+            .then(|| left.saturating_mul(run).checked_div(rise))?
+            .and_then(|days| i64::try_from(days).ok())
+    }
+
     /// What was used of each resource over all these days.
     #[must_use]
     pub fn whole(&self) -> BTreeMap<&str, Used> {
@@ -107,6 +140,22 @@ mod tests {
         assert_eq!((used.samples, used.mean(), used.p95, used.max), (3, 30, 89, 90));
         samples.reverse();
         assert_eq!(usage(&samples), told);
+    }
+
+    #[test]
+    fn what_grows_is_full_on_a_day_and_what_does_not_or_is_new_is_not_foreseen() {
+        let grows =
+            |days: i64| usage(&(0..days).map(|day| sample(day, day_mean(day), 99)).collect::<Vec<_>>());
+        assert_eq!(grows(20).days_to_full("memory", 100), Some(31), "from 38 to 100, two a day");
+        assert_eq!(grows(20).days_to_full("memory", 30), Some(0));
+        assert_eq!(grows(13).days_to_full("memory", 100), None);
+        assert_eq!(grows(20).days_to_full("swap", 100), None);
+        let falls: Vec<_> = (0..20).map(|day| sample(day, 90 - day_mean(day), 99)).collect();
+        assert_eq!(usage(&falls).days_to_full("memory", 100), None);
+    }
+
+    fn day_mean(day: i64) -> u64 {
+        u64::try_from(day * 2).unwrap()
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 use crate::act::Route;
 use crate::entry::Party;
 use crate::evidence::latest::Stamp;
-use crate::id::{HostId, PostId};
+use crate::id::{EntryNumber, HostId, PostId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -55,6 +55,22 @@ impl Progress {
     #[must_use]
     pub fn form(&self) -> Form {
         self.filled.form
+    }
+
+    /// Whether it is a report of malware (F-05).
+    #[must_use]
+    pub fn reports_malware(&self) -> bool {
+        let class = self.filled.fields.get("class");
+        self.form() == Form::F05
+            && class.is_some_and(|class| *class == FieldValue::Clear("malware".to_owned()))
+    }
+
+    /// Whether it reports the malware of the detection `entry`, seen at `observed`: it names it, or names none and came after
+    /// it (2.1.d).
+    #[must_use]
+    pub fn reports_detection(&self, entry: EntryNumber, observed: Timestamp) -> bool {
+        let about = self.filled.about;
+        self.reports_malware() && about.map_or(self.asked.received >= observed, |about| about == entry)
     }
 
     fn path(&self) -> Path {

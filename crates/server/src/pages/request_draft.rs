@@ -113,7 +113,6 @@ fn clock(visit: &Visit, number: EntryNumber, entry: &Entry) -> (Vec<Row>, bool) 
 
 /// The reports of a detection: those that name it; else those of malware in its system that name none and came after it.
 fn reports(visit: &Visit, number: EntryNumber, entry: &Entry) -> Vec<RequestId> {
-    let malware = FieldValue::Clear("malware".to_owned());
     let court = visit.office.court();
     let evidence = court.evidence();
     let place = entry.host.as_ref().and_then(|host| evidence.agreements.place_of(host));
@@ -122,12 +121,10 @@ fn reports(visit: &Visit, number: EntryNumber, entry: &Entry) -> Vec<RequestId> 
         .requests
         .of_system(system)
         .filter_map(|(id, request)| Some((id, request.progress.as_ref()?)))
-        .filter(|(_, it)| it.form() == Form::F05 && it.filled.fields.get("class") == Some(&malware))
+        .filter(|(_, it)| it.reports_detection(number, entry.observed))
         .collect();
-    let named = |it: &Progress| it.filled.about == Some(number);
-    let covers = |it: &Progress| it.filled.about.is_none() && it.asked.received >= entry.observed;
-    let is_named = reports.iter().any(|(_, it)| named(it));
-    let about = reports.into_iter().filter(|(_, it)| if is_named { named(it) } else { covers(it) });
+    let is_named = reports.iter().any(|(_, it)| it.filled.about.is_some());
+    let about = reports.into_iter().filter(|(_, it)| it.filled.about.is_some() == is_named);
     about.map(|(id, _)| id.clone()).collect()
 }
 
