@@ -18,7 +18,7 @@ const fn by(duty: &'static str, parameter: u8, value: &'static str) -> Measured 
 }
 
 /// The numbers judges measure by. A contract with the duty must have the parameter.
-pub static MEASURES: [Measured; 63] = [
+pub static MEASURES: [Measured; 64] = [
     by("1.b", 34, "review_months"),
     by("1.b", 34, "after_change_bd"),
     by("1.b", 37, "close_min"),
