@@ -25,7 +25,7 @@ pub mod collect;
 #[cfg(target_os = "linux")]
 pub mod confine;
 #[cfg(target_os = "linux")]
-mod link;
+pub(crate) mod link;
 #[cfg(target_os = "linux")]
 mod listen;
 #[cfg(target_os = "linux")]
