@@ -402,6 +402,7 @@ fn is_an_observation(fact: &Fact) -> bool {
             | Fact::ProbeAvailability(_)
             | Fact::ProbeWatch(_)
             | Fact::ProbeBlind(_)
+            | Fact::ProbeSessionCut(_)
             | Fact::EnvironmentSeen(_)
             | Fact::IsolationState(_)
             | Fact::OrderOutcome(_)

@@ -13,7 +13,8 @@ pub fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(2).enable_all().build();
     let place = (arguments.target.as_str(), arguments.role.as_str());
     let clock = Arc::new(Timestamp::now);
-    let tried = yakujo_agent::idle::try_now(&data.join("agent"), place, arguments.seconds, clock);
+    let folder = data.join("agent");
+    let tried = yakujo_agent::idle::try_now(&folder, place, arguments.seconds, clock);
     let told = runtime.context("the asynchronous runtime cannot be started")?.block_on(tried);
     let told = told.map_err(anyhow::Error::msg)?;
     println!("{} ({}): {}", told.target, told.role, words(&told));

@@ -128,7 +128,7 @@ pub(super) struct Tried {
 pub(super) fn tried(case: &Case<'_>, limit_s: impl Fn(Idler) -> i64) -> Result<Tried, Box<Verdict>> {
     let ours = |watched: &Watched<'_>| watched.target.system == *case.system && watched.ended.is_none();
     let targets: Vec<_> =
-        case.evidence.agreements.targets().filter(ours).map(|watched| &watched.target.target).collect();
+        case.evidence.agreements.targets().filter(ours).map(|watched| watched.target).collect();
     let tries: Vec<_> = targets.iter().flat_map(|target| case.evidence.idle_cuts.of(target)).collect();
     let all = [Idler::Admin, Idler::Resident, Idler::Staff, Idler::Citizen];
     let strictest = || all.into_iter().map(&limit_s).min().unwrap_or_default();

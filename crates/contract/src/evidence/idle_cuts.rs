@@ -6,6 +6,7 @@ use crate::entry::Author;
 use crate::fact::Fact;
 use crate::fact::probe::ProbeSessionCut;
 use crate::id::{ProbeId, TargetId};
+use crate::target::Target;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -41,20 +42,19 @@ impl IdleCuts {
         }
     }
 
-    /// The newest tries of a target, by role and probe.
-    pub fn of(&self, target: &TargetId) -> impl Iterator<Item = &Latest<ProbeSessionCut>> {
+    /// The newest tries of a target by its own probes, by role and probe. What others tell of it counts for nothing.
+    pub fn of<'a>(&'a self, target: &'a Target) -> impl Iterator<Item = &'a Latest<ProbeSessionCut>> {
         newest(&self.targets, target)
     }
 
     /// The newest tries of a target that could not be made.
-    pub fn not_tried(&self, target: &TargetId) -> impl Iterator<Item = &Latest<ProbeSessionCut>> {
+    pub fn not_tried<'a>(&'a self, target: &'a Target) -> impl Iterator<Item = &'a Latest<ProbeSessionCut>> {
         newest(&self.not_tried, target)
     }
 }
 
-fn newest<'a>(
-    all: &'a Roles,
-    target: &TargetId,
-) -> impl Iterator<Item = &'a Latest<ProbeSessionCut>> + use<'a> {
-    all.get(target).into_iter().flatten().flat_map(|(_, probes)| probes.values())
+fn newest<'a>(all: &'a Roles, target: &'a Target) -> impl Iterator<Item = &'a Latest<ProbeSessionCut>> {
+    let roles = all.get(&target.target).into_iter().flatten();
+    let of_probes = roles.flat_map(|(_, probes)| probes);
+    of_probes.filter(move |(probe, _)| target.probes.contains(probe)).map(|(_, newest)| newest)
 }
