@@ -4,7 +4,7 @@
 //! ```text
 //! yakujo agent (starts the others, gives on what it was given)
 //!  ├─ part keep     outbox, server, orders, probes      no capability; its own folder only
-//!  ├─ part collect  collectors, events, hashing         reads everything, changes nothing
+//!  ├─ part collect  collectors, events, idle sessions   reads everything, changes nothing
 //!  ├─ part save     backup jobs, other products' results
 //!  ├─ gate          answers held opens, where there are any
 //!  └─ act           one order, where the agent is root and systemd does not start it
