@@ -82,6 +82,16 @@ impl Sshd {
         left_alone("", &self.door("key", "known_hosts"), "tcp", &format!("127.0.0.1:{}", self.port))
     }
 
+    /// Ends the sessions, which outlive the process that listens.
+    fn end_sessions(&self) {
+        let own = self.running.id().to_string();
+        let children = run("/usr/bin/pgrep", &["-P", &own]);
+        assert!(children.lines().count() >= 2, "both sessions: {children}");
+        for child in children.lines() {
+            run("/bin/kill", &["-KILL", child]);
+        }
+    }
+
     fn end(&self) {
         // The group is of this test alone.
         let group = rustix::process::Pid::from_child(&self.running);
@@ -142,9 +152,10 @@ fn a_log_in_that_fails_a_door_that_is_closed_and_a_server_that_ends_are_no_cut()
     std::thread::scope(|scope| {
         let told = scope.spawn(|| sshd.tried());
         std::thread::sleep(Duration::from_secs(6));
-        sshd.end();
+        sshd.end_sessions();
         is_not_tried(&told.join().unwrap(), "session");
     });
+    sshd.end();
     is_not_tried(&sshd.tried(), "Connection refused");
 }
 
