@@ -24,6 +24,7 @@ pub mod c08_schema;
 pub mod c09_capacity;
 pub mod c09_databases;
 pub mod c11_access;
+pub mod c11_roles;
 pub mod c12_releases;
 pub mod c13_devices;
-mod databases;
+pub(crate) mod databases;

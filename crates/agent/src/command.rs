@@ -97,7 +97,7 @@ fn ended(child: &mut Child, ends: Instant) -> Option<ExitStatus> {
 
 /// What a program says on its standard error, for when it fails: its first line that says something, as soon as it is
 /// there. The rest is read, so that it need not wait, and thrown away.
-fn said_by(pipe: Option<ChildStderr>) -> Receiver<String> {
+pub(crate) fn said_by(pipe: Option<ChildStderr>) -> Receiver<String> {
     let (tell, told) = channel();
     std::thread::spawn(move || {
         let Some(pipe) = pipe else { return };

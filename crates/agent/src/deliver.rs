@@ -3,6 +3,7 @@
 
 use crate::enrol::Enrolled;
 use crate::outbox::{Numbered, Outbox};
+use crate::probing::Agreed;
 use crate::system::owner_only;
 pub use crate::system::private_folder;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -110,6 +111,9 @@ struct Asked<'a> {
 struct Assigned {
     digest: String,
     targets: Option<Vec<Target>>,
+    /// A server of an earlier version does not tell.
+    #[serde(default)]
+    idle: Agreed,
 }
 
 /// What the server orders, and by which key.
@@ -181,17 +185,17 @@ impl Line {
         Ok(text)
     }
 
-    /// What this agent probes, where that differs from the list of this digest.
+    /// What this agent probes, and the agreed numbers for idle sessions, where that differs from what has this digest.
     ///
     /// # Errors
     /// Any [`DeliverError`].
-    pub async fn targets(&self, known: &str) -> Result<Option<(String, Vec<Target>)>, DeliverError> {
+    pub async fn targets(&self, known: &str) -> Result<Option<(String, Vec<Target>, Agreed)>, DeliverError> {
         let body = serde_json::to_vec(&Asked { known }).map_err(|_| DeliverError::Answer)?;
         let line = self.clone();
         let asked = tokio::task::spawn_blocking(move || line.ask("/intake/v1/targets", &body, MAX_TARGETS));
         let text = asked.await.map_err(|_| DeliverError::Answer)??;
         let assigned: Assigned = serde_json::from_str(&text).map_err(|_| DeliverError::Answer)?;
-        Ok(assigned.targets.map(|targets| (assigned.digest, targets)))
+        Ok(assigned.targets.map(|targets| (assigned.digest, targets, assigned.idle)))
     }
 
     /// What the server orders this host to do.

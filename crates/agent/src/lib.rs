@@ -22,6 +22,8 @@ pub mod collect;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
+pub mod idle;
+#[cfg(target_os = "linux")]
 pub mod observe;
 #[cfg(target_os = "linux")]
 mod system;
@@ -134,6 +136,8 @@ pub async fn start(mut settings: Settings) -> Result<Handle, StartError> {
     let notebook = Notebook::Outbox(outbox, news);
     settings.sources.permitted = permitted;
     tasks.extend(parts::save::start(&settings, &notebook, &ended));
+    #[cfg(target_os = "linux")]
+    tasks.extend(idle::start(&settings.sources.settings, &settings.clock, &notebook, &ended));
     tasks.push(observing::start(settings, notebook, ended)?);
     Ok(Handle { end, tasks })
 }

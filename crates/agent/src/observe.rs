@@ -15,7 +15,7 @@ pub mod updates;
 use crate::collect::{
     c03_software, c03_support, c03_updates, c04_certificates, c04_network, c04_segment, c04_sessions,
     c04_tls, c06_clocks, c07_stops, c08_containers, c08_jobs, c08_kernel, c08_schema, c09_capacity,
-    c09_databases, c11_access, c13_devices,
+    c09_databases, c11_access, c11_roles, c13_devices,
 };
 use crate::collectors::{self, COLLECTORS, Outcomes};
 use crate::malware::{self, Guard};
@@ -51,6 +51,7 @@ pub struct Observer {
     packages: Packages,
     releases: Releases,
     test_data: TestData,
+    roles: c11_roles::Roles,
     logins: Logins,
     devices: Devices,
     flows: Flows,
@@ -124,6 +125,7 @@ impl Observer {
         Self {
             files: Files::new(sources.clone(), sources.settings.roots(), &past.files, seal),
             packages: Packages::from(&past.packages.0, past.packages.1.as_deref()),
+            roles: c11_roles::Roles::default(),
             logins: Logins::from(past.logins.as_deref()),
             flows: Flows::from(&past.flows),
             devices: Devices::from(past.devices.as_deref()),
@@ -209,7 +211,8 @@ impl Observer {
                 self.compared(c04_network::items(&self.sources, &reading), reading, name, now)
             }
             "accounts" => {
-                let reading = c11_access::collect(&self.sources, now);
+                self.roles.look(&self.sources, now);
+                let reading = c11_access::collect(&self.sources, &self.roles);
                 self.compared(c11_access::items(&reading), reading, name, now)
             }
             "malware" => self.malware.turn(now),

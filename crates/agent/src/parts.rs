@@ -4,7 +4,7 @@
 //! ```text
 //! yakujo agent (starts the others, gives on what it was given)
 //!  ├─ part keep     outbox, server, orders, probes      no capability; its own folder only
-//!  ├─ part collect  collectors, events, hashing         reads everything, changes nothing
+//!  ├─ part collect  collectors, events, idle sessions   reads everything, changes nothing
 //!  ├─ part save     backup jobs, other products' results
 //!  ├─ gate          answers held opens, where there are any
 //!  └─ act           one order, where the agent is root and systemd does not start it
@@ -25,7 +25,7 @@ pub mod collect;
 #[cfg(target_os = "linux")]
 pub mod confine;
 #[cfg(target_os = "linux")]
-mod link;
+pub(crate) mod link;
 #[cfg(target_os = "linux")]
 mod listen;
 #[cfg(target_os = "linux")]

@@ -6,6 +6,7 @@
 use crate::deliver::Line;
 use crate::outbox::Outbox;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -15,7 +16,12 @@ use yakujo_contract::target::Target;
 /// The server is asked so often.
 const ASK_EVERY: Duration = Duration::from_secs(20);
 /// Where the outbox keeps the last list.
-const MEMORY_KEY: &str = "targets";
+pub(crate) const TARGETS_KEY: &str = "targets";
+/// Where it keeps the numbers both parties agreed on for sessions that are left alone.
+pub(crate) const AGREED_KEY: &str = "idle.agreed";
+
+/// Values of P-11 by their keys (`admin_min`, `try_d`).
+pub type Agreed = BTreeMap<String, i64>;
 
 /// The clock of the agent.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -29,7 +35,7 @@ pub async fn probe_until(
     ended: watch::Receiver<()>,
 ) {
     let (tell, facts) = mpsc::channel(64);
-    let last = outbox.recall(MEMORY_KEY).await.ok().flatten();
+    let last = outbox.recall(TARGETS_KEY).await.ok().flatten();
     let last: Vec<Target> = last.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let (assign, targets) = watch::channel(Arc::new(last));
     let keeping = tokio::spawn(keep(clock.clone(), outbox.clone(), facts, news));
@@ -58,10 +64,13 @@ async fn follow(
             _ = ticks.tick() => {}
         }
         // Deliveries tell the operator that the server is away.
-        let Ok(Some((digest, targets))) = line.targets(&known).await else { continue };
+        let Ok(Some((digest, targets, agreed))) = line.targets(&known).await else { continue };
         known = digest;
-        let text = serde_json::to_string(&targets).unwrap_or_default();
-        if let Err(error) = outbox.put_with(clock(), &[], &[(MEMORY_KEY.to_owned(), Some(text))]).await {
+        let notes = [
+            (TARGETS_KEY.to_owned(), serde_json::to_string(&targets).ok()),
+            (AGREED_KEY.to_owned(), serde_json::to_string(&agreed).ok()),
+        ];
+        if let Err(error) = outbox.put_with(clock(), &[], &notes).await {
             tracing::warn!("the targets of this probe could not be kept: {error}");
         }
         assign.send_replace(Arc::new(targets));

@@ -2,9 +2,11 @@
 //! It can only add. Nothing in it decides whether a duty is kept.
 
 mod backups;
+mod idle;
 pub mod opens;
 
 pub use backups::{BackupJob, BackupTool, DumpSource};
+pub use idle::{IdleRole, IdleSession, SshDoor, WebDoor};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +46,9 @@ pub struct AgentFile {
     /// Data bases whose structure is observed.
     #[serde(default, rename = "database")]
     pub databases: Vec<Database>,
+    /// Sessions that are left alone to see whether they are cut.
+    #[serde(default, rename = "idle_session")]
+    pub idle_sessions: Vec<IdleSession>,
     /// Where releases of the contractor's own are deployed.
     #[serde(default, rename = "release")]
     pub releases: Vec<Release>,
@@ -258,6 +263,7 @@ pub fn parse(text: &str) -> Result<AgentFile, String> {
             return Err(format!("more than {MOST} data bases in `{}`", database.name));
         }
     }
+    idle::check(&file)?;
     Ok(file)
 }
 
@@ -317,6 +323,11 @@ mod tests {
             "watch = [\"/a\\nb\"]",
             "[[database]]\nproduct = \"oracle\"\nname = \"x\"\naccess = \"/a\"",
             "[[database]]\nproduct = \"mariadb\"\nname = \"\"\naccess = \"/a\"",
+            "[[idle_session]]\ntarget = \"a\"\nrole = \"staff\"",
+            "[[idle_session]]\ntarget = \"a\"\nrole = \"king\"\ndatabase = \"main\"",
+            "[[idle_session]]\ntarget = \"a\"\nrole = \"staff\"\ndatabase = \"not-above\"",
+            "[[idle_session]]\ntarget = \"a\"\nrole = \"staff\"\nweb = { page = \"x\", text = \"y\", access = \"/z\" }",
+            "[[idle_session]]\ntarget = \"a\"\nrole = \"staff\"\nssh = { account = \"-o\", key = \"x\", known_hosts = \"/z\" }",
             "[[release]]\nname = \"a b\"\npath = \"/a\"",
             "[malware]\nexclude = [\"srv\"]",
             "[[test_data]]\nset = \"a\"\nplace = \"\"\npath = \"/a\"",

@@ -7,7 +7,7 @@ use servers::{Mariadb, Postgres, secret};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use yakujo_agent::collect::{c04_sessions, c08_schema, c09_databases};
+use yakujo_agent::collect::{c04_sessions, c08_schema, c09_databases, c11_roles};
 use yakujo_agent::reading::{Items, Sources};
 use yakujo_agent::settings;
 use yakujo_contract::fact::Fact;
@@ -98,6 +98,45 @@ fn limits_of_postgresql(server: &Postgres, settings: &str) {
     drop(others);
 }
 
+/// What is told of roles: name, whether one can log in, privilege, use.
+fn roles(text: &str) -> Vec<(String, bool, bool, bool)> {
+    let mut sources = Sources::of_this_host();
+    sources.settings = settings::parse(text).unwrap();
+    let mut roles = c11_roles::Roles::default();
+    roles.look(&sources, jiff::Timestamp::now());
+    assert!(roles.missed.is_empty(), "{roles:?}");
+    let told = roles.accounts.iter();
+    told.map(|it| (it.name.clone(), it.can_log_in(), it.privileged, it.last_login.is_some())).collect()
+}
+
+fn roles_of_postgresql(server: &Postgres, settings: &str) {
+    server.sql(
+        "city",
+        "CREATE ROLE makers CREATEROLE; CREATE ROLE hanako LOGIN IN ROLE makers VALID UNTIL 'infinity'",
+    );
+    server.sql("city", "CREATE ROLE taro LOGIN VALID UNTIL '2027-04-01 00:00+09'");
+    let place = |name: &str| format!("postgresql://main/{name}");
+    let expected = [
+        (place("back_door"), true, true, false),
+        (place("batch"), false, false, false),
+        (place("hanako"), true, true, false),
+        (place("makers"), false, true, false),
+        (place("owner"), true, true, false),
+        (place("taro"), true, false, false),
+        (place("yakujo"), true, false, true),
+    ];
+    // The server notices a little later that somebody has left.
+    let began = std::time::Instant::now();
+    while roles(settings) != expected && began.elapsed().as_secs() < 20 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(roles(settings), expected);
+    let session = Session::open(server.folder(), "city");
+    assert!(roles(settings).contains(&(place("owner"), true, true, true)), "somebody is connected");
+    drop(session);
+    server.sql("city", "DROP ROLE hanako, taro, makers");
+}
+
 #[test]
 fn the_structure_of_postgresql_is_seen_by_name_and_no_row_can_be_read() {
     let server = Postgres::start();
@@ -135,6 +174,7 @@ fn the_structure_of_postgresql_is_seen_by_name_and_no_row_can_be_read() {
     server.sql("city", "CREATE ROLE back_door LOGIN SUPERUSER");
     server.sql("city", "GRANT SELECT ON names TO PUBLIC");
     limits_of_postgresql(&server, &settings);
+    roles_of_postgresql(&server, &settings);
     let after = observed(&settings);
     let expected: Vec<String> = [
         "function/public.one()",
@@ -186,6 +226,16 @@ fn the_structure_of_mariadb_is_seen_by_name_and_no_row_can_be_read() {
     server.sql("ALTER TABLE city.resident ADD address text; CREATE INDEX by_name ON city.resident (name)");
     server.sql("CREATE OR REPLACE FUNCTION city.one() RETURNS int DETERMINISTIC RETURN 2");
     server.sql("CREATE USER back_door@localhost; GRANT ALL ON *.* TO back_door@localhost");
+    let told = roles(&settings);
+    let place = |name: &str| format!("mariadb://main/{name}");
+    for expected in [
+        (place("back_door@localhost"), true, true, false),
+        (place("mariadb.sys@localhost"), false, false, false),
+        (place("root@localhost"), true, true, false),
+        (place("yakujo@localhost"), true, false, true),
+    ] {
+        assert!(told.contains(&expected), "{expected:?} {told:?}");
+    }
     // The text of a view is shown only to those who may read its rows: of views the columns are seen.
     server.sql("CREATE OR REPLACE VIEW city.names AS SELECT id, name FROM city.resident");
     let names = names_that_differ(&before, &observed(&settings));

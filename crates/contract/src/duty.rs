@@ -5,33 +5,13 @@
 mod clause;
 mod measured;
 
-pub use clause::Clause;
+pub use clause::{Clause, Kind};
 pub use measured::{MEASURES, Measured};
 
 use crate::case::{Case, HostCase};
 use crate::clauses;
 use crate::standing::Verdict;
 use serde::{Deserialize, Serialize};
-
-/// What kind of promise a duty is (`obligations`, 1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A condition holds always.
-    State,
-    /// A function exists.
-    Capable,
-    /// Ask before acting.
-    Gate,
-    /// An event obliges telling the city.
-    Report,
-    /// Show on request.
-    Disclose,
-    /// Keep a record.
-    Record,
-    /// Prepare a document and put it before the city.
-    Present,
-}
 
 /// How a duty is judged: host by host, or the system as a whole.
 #[derive(Clone, Copy)]
@@ -440,7 +420,17 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C11Access,
         Kind::State,
         Judge::PerHost(clauses::c11_access::judge_11_a),
-        &["account.set", "privilege.rule", "login.open", "log.source", "matter:account", "access.reviewed"],
+        &[
+            "account.set",
+            "privilege.rule",
+            "login.open",
+            "priv.use",
+            "log.source",
+            "matter:account",
+            "access.reviewed",
+            "person.entered",
+            "person.left",
+        ],
     ),
     row(
         "11.b",

@@ -60,6 +60,14 @@ pub struct HeldRole {
     pub name: Option<Digest>,
 }
 
+impl Holder {
+    /// When it ends or ended; none: no end is known.
+    fn end(&self) -> Option<Timestamp> {
+        let left = self.left.filter(|left| *left > self.entered.stamp).map(|left| left.received);
+        left.into_iter().chain(self.entered.value.until).min()
+    }
+}
+
 /// A device certificate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Device {
@@ -330,6 +338,19 @@ impl Evidence {
             // Said by the wrong party: on record, but no evidence.
             _ => {}
         }
+    }
+
+    /// When a person leaves or left the last role, as somebody with any account; none: nobody knows the person, or no end.
+    pub fn leaves(&self, person: &PersonId) -> Option<Timestamp> {
+        let own = self.people.iter().filter(|((id, _), _)| self.offices.same_human(person, id));
+        own.map(|(_, holder)| holder.end())
+            .reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)))?
+    }
+
+    /// The entry in which a person left last.
+    pub fn told_of_leaving(&self, person: &PersonId) -> Option<EntryNumber> {
+        let own = self.people.iter().filter(|((id, _), _)| self.offices.same_human(person, id));
+        own.filter_map(|(_, holder)| holder.left).max().map(|left| left.entry)
     }
 
     fn enter_device(&mut self, stamp: Stamp, act: &Act) {

@@ -1,12 +1,12 @@
-//! Fetches one page: no body, no cookie, nothing kept, no redirect followed, bounded in size. The time is bounded by the
-//! one who asks.
+//! Fetches one page: nothing kept, no redirect followed, bounded in size. No body and no cookie either, but for a session that
+//! somebody signed in to (`session.rs`). The time is bounded by the one who asks.
 
 use crate::dial::{self, DialError};
 use crate::page::Page;
 use crate::roots;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
-use hyper::{Request, header};
+use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -43,15 +43,33 @@ pub enum FetchError {
 /// # Errors
 /// Any [`FetchError`].
 pub async fn fetch(target: &Target, endpoint: &Endpoint) -> Result<Page, FetchError> {
+    exchange(target, endpoint, &Sent { path: &endpoint.path, cookies: String::new(), form: None }).await
+}
+
+/// What is sent to a target.
+pub struct Sent<'a> {
+    /// Path and query.
+    pub path: &'a str,
+    /// The header of that name; empty: none.
+    pub cookies: String,
+    /// A form that is sent, as `application/x-www-form-urlencoded`.
+    pub form: Option<String>,
+}
+
+/// Sends something to a target, for the page it answers.
+///
+/// # Errors
+/// Any [`FetchError`].
+pub async fn exchange(target: &Target, endpoint: &Endpoint, sent: &Sent<'_>) -> Result<Page, FetchError> {
     let config = match target.means {
         Means::Https => Some(roots::config(target.authority.as_deref()).map_err(FetchError::Roots)?),
         Means::Http | Means::Tcp | Means::Icmp => None,
     };
     let stream = dial::connect(endpoint).await?;
-    let Some(config) = config else { return ask(stream, target, endpoint).await };
+    let Some(config) = config else { return ask(stream, target, endpoint, sent).await };
     let name = server_name(endpoint)?;
     let encrypted = TlsConnector::from(config).connect(name, stream).await.map_err(|error| of_tls(&error))?;
-    ask(encrypted, target, endpoint).await
+    ask(encrypted, target, endpoint, sent).await
 }
 
 /// The name a server has to prove.
@@ -75,7 +93,7 @@ fn of_tls(error: &std::io::Error) -> FetchError {
     }
 }
 
-async fn ask<S>(stream: S, target: &Target, endpoint: &Endpoint) -> Result<Page, FetchError>
+async fn ask<S>(stream: S, target: &Target, endpoint: &Endpoint, sent: &Sent<'_>) -> Result<Page, FetchError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -90,23 +108,13 @@ where
             tracing::debug!("a connection of a probe ended: {error}");
         }
     }));
-    let usual = match target.means {
-        Means::Https => 443,
-        Means::Http | Means::Tcp | Means::Icmp => 80,
-    };
-    let authority = endpoint.authority();
-    let host = authority.strip_suffix(&format!(":{usual}")).unwrap_or(&authority);
-    let request = Request::get(endpoint.path.as_str())
-        .header(header::HOST, host)
-        .header(header::USER_AGENT, agent(target))
-        .header(header::ACCEPT, "*/*")
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| broken(&error))?;
+    let request = request(target, endpoint, sent).map_err(|error| broken(&error))?;
     let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
     let status = answer.status().as_u16();
     let said = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
     let (location, policy) = (said(header::LOCATION), said(header::CONTENT_SECURITY_POLICY));
+    let cookies = answer.headers().get_all(header::SET_COOKIE).iter();
+    let cookies = cookies.filter_map(|value| value.to_str().ok()).map(ToOwned::to_owned).collect();
     let mut answer = answer.into_body();
     let mut body = Vec::new();
     while let Some(frame) = answer.frame().await {
@@ -119,7 +127,34 @@ where
         }
     }
     drop(connection);
-    Ok(Page { status, location, policy, body })
+    Ok(Page { status, location, policy, cookies, body })
+}
+
+fn request(
+    target: &Target,
+    endpoint: &Endpoint,
+    sent: &Sent<'_>,
+) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    let (scheme, usual) = match target.means {
+        Means::Https => ("https", 443),
+        Means::Http | Means::Tcp | Means::Icmp => ("http", 80),
+    };
+    let authority = endpoint.authority();
+    let host = authority.strip_suffix(&format!(":{usual}")).unwrap_or(&authority);
+    let mut request = Request::get(sent.path)
+        .header(header::HOST, host)
+        .header(header::USER_AGENT, agent(target))
+        .header(header::ACCEPT, "*/*")
+        .header(header::CONNECTION, "close");
+    if !sent.cookies.is_empty() {
+        request = request.header(header::COOKIE, sent.cookies.as_str());
+    }
+    let Some(form) = &sent.form else { return request.body(Full::default()) };
+    request
+        .method(Method::POST)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ORIGIN, format!("{scheme}://{host}"))
+        .body(Full::from(form.clone()))
 }
 
 /// Who asks, so that the contractor finds the tries in the system's own log.

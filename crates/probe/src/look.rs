@@ -192,7 +192,7 @@ fn forms(body: &[u8]) -> String {
 }
 
 /// The value of an attribute of a tag.
-fn attribute(tag: &str, wanted: &str) -> Option<String> {
+pub(crate) fn attribute(tag: &str, wanted: &str) -> Option<String> {
     let mut rest = tag.split_once(|c: char| c.is_ascii_whitespace())?.1;
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');

@@ -12,6 +12,8 @@ pub struct Page {
     pub location: Option<String>,
     /// The content security policy.
     pub policy: Option<String>,
+    /// The cookies it sets, as written.
+    pub cookies: Vec<String>,
     /// Its beginning, as bytes.
     pub body: Vec<u8>,
 }
@@ -55,7 +57,7 @@ pub fn in_time(expected: &Expected, ms: u32) -> Attempt {
 }
 
 /// Pages of municipalities are in UTF-8, Shift_JIS or EUC-JP, and not all of them say which: the text is looked for in each.
-fn holds(body: &[u8], text: &str) -> bool {
+pub fn holds(body: &[u8], text: &str) -> bool {
     let encodings = [encoding_rs::UTF_8, encoding_rs::SHIFT_JIS, encoding_rs::EUC_JP];
     encodings.iter().any(|encoding| {
         let (bytes, _, failed) = encoding.encode(text);
@@ -73,7 +75,7 @@ mod tests {
     }
 
     fn page(status: u16, body: &[u8]) -> Page {
-        Page { status, location: None, policy: None, body: body.to_vec() }
+        Page { status, location: None, policy: None, cookies: Vec::new(), body: body.to_vec() }
     }
 
     #[test]

@@ -395,6 +395,12 @@ fn check_matter(court: &Court, terms: &Terms, matter: &Matter, now: Timestamp) -
             let says_little = line.pattern.trim_matches(['*', '/', ' ']).is_empty();
             if says_little { Err(Refusal::Value("pattern".to_owned())) } else { Ok(()) }
         }
+        Matter::Account(line) => {
+            known(&line.system)?;
+            let known = |owner: &PersonId| court.evidence().people.keys().any(|(person, _)| person == owner);
+            let is_known = line.owner.as_ref().is_none_or(known);
+            if is_known { Ok(()) } else { Err(Refusal::Value("owner".to_owned())) }
+        }
         Matter::Target(target) => {
             known(&target.system)?;
             check_target(court, target)

@@ -16,7 +16,7 @@ use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use yakujo_contract::act::Act;
@@ -81,6 +81,9 @@ struct Assigned {
     /// Absent: the list is the known one.
     #[serde(skip_serializing_if = "Option::is_none")]
     targets: Option<Vec<Target>>,
+    /// How long idle sessions may live, and how often that is tried (P-11), where the list is told.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    idle: BTreeMap<String, i64>,
 }
 
 /// A host asks what it is ordered to do.
@@ -299,10 +302,13 @@ pub async fn targets(
     }
     let probe = ProbeId::of_host(&device.host);
     let targets = probe.map_or_else(Vec::new, |probe| crate::probing::assigned(&office, &probe));
-    let text = serde_json::to_vec(&targets).map_err(|error| Refused::NotStored(error.to_string()))?;
+    let idle = crate::probing::idle_numbers(&office);
+    let both = (&targets, &idle);
+    let text = serde_json::to_vec(&both).map_err(|error| Refused::NotStored(error.to_string()))?;
     let digest: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-    let targets = (digest != request.known).then_some(targets);
-    Ok(Json(Assigned { digest, targets }).into_response())
+    let is_known = digest == request.known;
+    let (targets, idle) = if is_known { (None, BTreeMap::new()) } else { (Some(targets), idle) };
+    Ok(Json(Assigned { digest, targets, idle }).into_response())
 }
 
 /// Hands out the orders of a host, signed; and the key they are signed with, for agents that were enrolled before it was.
@@ -396,6 +402,7 @@ fn is_an_observation(fact: &Fact) -> bool {
             | Fact::ProbeAvailability(_)
             | Fact::ProbeWatch(_)
             | Fact::ProbeBlind(_)
+            | Fact::ProbeSessionCut(_)
             | Fact::EnvironmentSeen(_)
             | Fact::IsolationState(_)
             | Fact::OrderOutcome(_)

@@ -2,11 +2,13 @@
 
 use crate::office::Office;
 use crate::settings::Clock;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::id::ProbeId;
+use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::target::Target;
 
 /// Most targets of one probe.
@@ -19,6 +21,14 @@ pub fn assigned(office: &Office, probe: &ProbeId) -> Vec<Target> {
     let agreed = court.evidence().agreements.targets().filter(|watched| watched.ended.is_none());
     let own = agreed.map(|watched| watched.target).filter(|target| target.probes.contains(probe));
     own.take(MOST_TARGETS).cloned().collect()
+}
+
+/// The agreed numbers of P-11, by their keys: how long an idle session may live, and how often that is tried.
+#[must_use]
+pub fn idle_numbers(office: &Office) -> BTreeMap<String, i64> {
+    let p11 = ParameterId::new(11);
+    let keys = office.terms().parameters.get(&p11).map(|parameter| parameter.defaults.keys());
+    keys.into_iter().flatten().map(|key| (key.clone(), office.measure(p11, key))).collect()
 }
 
 /// Probes for one contract until the end.

@@ -52,6 +52,8 @@ pub enum Command {
     Host(Host),
     /// Run one backup job of this host by hand, as the agent does by its schedule
     BackupJob(BackupJob),
+    /// Leave a session of `agent.toml` alone now, and see whether it is cut (on a host whose agent runs)
+    IdleTry(IdleTry),
     /// Remove old snapshots of a repository, by when the ledger heard of them (on the server)
     BackupRetain(BackupRetain),
     /// What is known of vulnerabilities, as one signed file for networks that fetch nothing
@@ -435,6 +437,20 @@ pub enum BackupWork {
     Escrow,
     /// Try the key that is kept for the city
     Key,
+}
+
+/// `idle-try`.
+#[derive(Debug, Args)]
+pub struct IdleTry {
+    /// The target, as in `[[idle_session]]` of `agent.toml`
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// The role: `admin`, `resident`, `staff`, `citizen`
+    #[arg(value_name = "ROLE")]
+    pub role: String,
+    /// Seconds to leave it alone, instead of the agreed minutes and one more
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: Option<u32>,
 }
 
 /// `backup-retain`.

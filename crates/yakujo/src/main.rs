@@ -15,6 +15,7 @@ mod feed;
 mod folder;
 mod gate;
 mod host;
+mod idle_try;
 mod paper;
 mod replay;
 mod report;
@@ -60,6 +61,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::User(user) => user::run(&data()?, user),
         Command::Host(host) => host::run(&data()?, host),
         Command::BackupJob(job) => backup_job::run(job),
+        Command::IdleTry(one) => idle_try::run(&data()?, one),
         Command::BackupRetain(retain) => backup_retain::run(&data()?, retain),
         Command::Feed(feed) => feed::run(&data()?, feed),
         Command::Backup(backup) => copy::backup(&data()?, backup),

@@ -85,6 +85,7 @@ async fn list_account(city: &City, name: &str, privileged: Trit) -> anyhow::Resu
         system: "main".parse()?,
         host: None,
         account: name.to_owned(),
+        owner: None,
         use_: AccountUse::Person,
         privileged,
         need: "運用".to_owned(),

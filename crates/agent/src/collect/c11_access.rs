@@ -1,14 +1,18 @@
 //! 11.a: accounts, groups, keys and the rules of sudo. No secret is read into a fact: of a password only whether one can
 //! log in with it, of a key only its fingerprint.
 
+use super::c11_roles::Roles;
 use crate::command::output_of;
 use crate::reading::{Items, Reading, Sources, from_unix, in_parts, open_content};
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
+use rustix::fs::{FileType, Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
 use std::time::Duration;
 use yakujo_contract::change::Object;
 use yakujo_contract::fact::host::{Account, AccountSet, Login, PrivilegeRules};
@@ -24,6 +28,8 @@ const DAY: i64 = 86_400;
 /// Longest path of a shell or a home folder that is told, characters.
 const LONGEST_PATH: usize = 300;
 const MOST_RULES: usize = 400;
+/// Largest file of authorised keys that is read, bytes.
+const MOST_KEYS: u64 = 1024 * 1024;
 
 /// A line of `passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +68,9 @@ pub enum Password {
     Locked,
 }
 
-/// Reads accounts and rules.
+/// Reads accounts and rules, with the roles of data bases as they were seen.
 #[must_use]
-pub fn collect(sources: &Sources, _now: Timestamp) -> Reading {
+pub fn collect(sources: &Sources, roles: &Roles) -> Reading {
     let users = match sources.read("/etc/passwd") {
         Ok(text) => parse_passwd(&text),
         Err(error) => return Reading::failed(format!("/etc/passwd: {error}")),
@@ -84,6 +90,12 @@ pub fn collect(sources: &Sources, _now: Timestamp) -> Reading {
         let groups = groups_of(&user, &groups);
         accounts.push(account(sources, &user, line, groups, &named, &mut coverage));
     }
+    accounts.extend(roles.accounts.iter().cloned());
+    for missed in &roles.missed {
+        // Unlike a password that cannot be read, a list that cannot be read hides accounts.
+        coverage.skipped = coverage.skipped.saturating_add(1);
+        coverage.reason = format!("roles of {missed}");
+    }
     accounts.sort_by(|a, b| a.name.cmp(&b.name));
     accounts.dedup_by(|a, b| a.name == b.name);
     let reason =
@@ -94,14 +106,15 @@ pub fn collect(sources: &Sources, _now: Timestamp) -> Reading {
     Reading::of(facts, reason)
 }
 
-/// Accounts and rules by name, to be compared with what they were. A login changes no account.
+/// Accounts and rules by name, to be compared with what they were. A login changes no account; what changes a role of a data
+/// base is told with its structure.
 #[must_use]
 pub fn items(reading: &Reading) -> Vec<Items> {
     let (mut accounts, mut rules) = (Items::of(Object::Account), Items::of(Object::Privilege));
     for fact in &reading.facts {
         match fact {
             Fact::AccountSet(set) => {
-                for account in &set.accounts {
+                for account in set.accounts.iter().filter(|account| account.database().is_none()) {
                     accounts.items.insert(account.name.clone(), open_content(&described(account)));
                 }
                 accounts.coverage = accounts.coverage.worse(&set.coverage);
@@ -150,7 +163,7 @@ fn account(
     named: &BTreeSet<String>,
     coverage: &mut Coverage,
 ) -> Account {
-    let (keys, trouble) = keys_of(sources, &user.home);
+    let (keys, trouble) = keys_of(sources, user);
     let keys_are_known = trouble.is_none();
     if let Some(trouble) = trouble {
         missed(coverage, trouble);
@@ -240,20 +253,43 @@ fn groups_of(user: &User, groups: &[(String, u32, Vec<String>)]) -> Vec<String> 
     names
 }
 
-fn keys_of(sources: &Sources, home: &str) -> (Vec<String>, Option<String>) {
+fn keys_of(sources: &Sources, user: &User) -> (Vec<String>, Option<String>) {
     let mut keys = BTreeSet::new();
     let mut trouble = None;
     for file in ["authorized_keys", "authorized_keys2"] {
-        let path = format!("{home}/.ssh/{file}");
-        match sources.read(&path) {
+        let path = format!("{}/.ssh/{file}", user.home);
+        match own_text(&sources.path(&path), user.uid) {
             Ok(text) => keys.extend(fingerprints(&text)),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                trouble = Some(format!("{path}: {error}"))
-            }
-            Err(_) => {}
+            Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {}
+            Err(error) => trouble = Some(format!("{path}: {error}")),
         }
     }
     (keys.into_iter().take(200).collect(), trouble)
+}
+
+/// The text of a file in somebody's home folder, who may have put anything there: a pipe nobody writes into, a device, a link
+/// to what is somebody else's. So it is looked at before it is opened, and a link leads only to what sshd would read, too: a
+/// file of the account, or one of root that everybody may read.
+fn own_text(path: &Path, uid: u32) -> std::io::Result<String> {
+    let handle = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let seen = rustix::fs::fstat(&handle)?;
+    if FileType::from_raw_mode(seen.st_mode) != FileType::RegularFile {
+        return Err(std::io::Error::other("no regular file"));
+    }
+    let is_led_away = std::fs::symlink_metadata(path)?.is_symlink()
+        || path.parent().is_some_and(|folder| folder.is_symlink());
+    let is_own = seen.st_uid == uid || (seen.st_uid == 0 && seen.st_mode & 0o004 != 0);
+    if is_led_away && !is_own {
+        return Err(std::io::Error::other("a link to somebody else's file"));
+    }
+    if u64::try_from(seen.st_size).is_ok_and(|size| size > MOST_KEYS) {
+        return Err(std::io::Error::other(format!("larger than {MOST_KEYS} bytes")));
+    }
+    let mut bytes = Vec::new();
+    // The very file that was looked at, whatever stands in its place now.
+    let file = std::fs::File::open(format!("/proc/self/fd/{}", handle.as_raw_fd()))?;
+    file.take(MOST_KEYS).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Fingerprints (`SHA256:…` as OpenSSH writes them) of the keys in an `authorized_keys` file.
@@ -389,7 +425,7 @@ mod tests {
     #[test]
     fn accounts_say_who_can_log_in_and_who_has_privilege_and_hold_no_secret() {
         let tree = tree();
-        let reading = collect(&Sources::under(tree.path()), Timestamp::UNIX_EPOCH);
+        let reading = collect(&Sources::under(tree.path()), &Roles::default());
         let Fact::AccountSet(set) = &reading.facts[0] else { panic!("{reading:?}") };
         let find = |name: &str| set.accounts.iter().find(|account| account.name == name).unwrap();
         assert_eq!((find("root").login, find("root").privileged), (Login::Locked, true));
@@ -415,7 +451,7 @@ mod tests {
     fn without_the_shadow_file_the_login_is_unreadable_and_said_to_be_so() {
         let tree = tree();
         std::fs::remove_file(tree.path().join("etc/shadow")).unwrap();
-        let reading = collect(&Sources::under(tree.path()), Timestamp::UNIX_EPOCH);
+        let reading = collect(&Sources::under(tree.path()), &Roles::default());
         assert!(reading.reason.contains("/etc/shadow"));
         let Fact::AccountSet(set) = &reading.facts[0] else { panic!("{reading:?}") };
         assert_eq!(
@@ -423,6 +459,49 @@ mod tests {
             Login::Unreadable
         );
         assert_eq!(set.coverage.unreadable, 1);
+    }
+
+    /// Reads on a thread of its own, so that one that hangs fails the test.
+    fn keys_in_time(tree: &Path, name: &str, uid: u32) -> (Vec<String>, Option<String>) {
+        let (sources, home) = (Sources::under(tree), format!("/home/{name}"));
+        let (name, shell) = (name.to_owned(), "/bin/sh".to_owned());
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(keys_of(&sources, &User { name, uid, gid: uid, home, shell })));
+        told.recv_timeout(Duration::from_secs(10)).expect("the collector hangs")
+    }
+
+    #[test]
+    fn what_somebody_puts_in_the_place_of_keys_neither_holds_the_collector_nor_leads_it_elsewhere() {
+        let tree = tree();
+        let ssh = tree.path().join("home/taro/.ssh");
+        std::fs::create_dir_all(&ssh).unwrap();
+        let (keys, others) =
+            (ssh.join("authorized_keys"), tree.path().join("home/hanako/.ssh/authorized_keys"));
+        let made = std::process::Command::new("mkfifo").arg(&keys).status().unwrap();
+        assert!(made.success());
+        let replace = |by: &dyn Fn(&Path)| {
+            std::fs::remove_file(&keys).unwrap();
+            by(&keys);
+        };
+        let why = || keys_in_time(tree.path(), "taro", u32::MAX).1.unwrap_or_default();
+        assert!(why().ends_with("no regular file"), "a pipe");
+        let reading = collect(&Sources::under(tree.path()), &Roles::default());
+        assert!(reading.reason.contains("/home/taro/.ssh/authorized_keys"), "{}", reading.reason);
+        replace(&|keys| std::os::unix::fs::symlink("/dev/zero", keys).unwrap());
+        assert!(why().ends_with("no regular file"), "a device");
+        replace(&|keys| std::fs::create_dir(keys).unwrap());
+        assert!(why().ends_with("no regular file"), "a folder");
+        std::fs::remove_dir(&keys).unwrap();
+        let only_owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&others, only_owner).unwrap();
+        std::os::unix::fs::symlink(&others, &keys).unwrap();
+        assert!(why().ends_with("somebody else's file"), "a link to another's keys");
+        let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&others).unwrap());
+        assert_eq!(keys_in_time(tree.path(), "taro", owner).0.len(), 1, "sshd would read this, too");
+        replace(&|keys| std::fs::File::create(keys).unwrap().set_len(MOST_KEYS + 1).unwrap());
+        assert!(why().contains("larger than"));
+        replace(&|keys| std::fs::write(keys, format!("ssh-ed25519 {KEY} t@x\n")).unwrap());
+        assert_eq!(keys_in_time(tree.path(), "taro", u32::MAX).0.len(), 1);
     }
 
     #[test]

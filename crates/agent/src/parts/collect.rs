@@ -4,7 +4,7 @@ use super::keep::{EPOCH_KEY, started};
 use super::link::Link;
 use super::{Notebook, Part};
 use crate::act::QuarantinePermit;
-use crate::{Handle, Settings, StartError, observing};
+use crate::{Handle, Settings, StartError, idle, observing};
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::watch as signal;
@@ -36,13 +36,16 @@ pub async fn run(mut settings: Settings, turn: Turn, end: impl Future) -> Result
         let epoch = link.recall(EPOCH_KEY).await?.unwrap_or_default();
         link.put_with((settings.clock)(), &[started(epoch)], &[]).await?;
     }
-    let mut observing = observing::start(settings, Notebook::Keeper(link), ended)?;
+    let notebook = Notebook::Keeper(link);
+    let mut tasks = idle::start(&settings.sources.settings, &settings.clock, &notebook, &ended);
+    let mut observing = observing::start(settings, notebook, ended)?;
     tokio::select! {
         _ = end => {}
         // A collector that observes nothing must not look like one that does.
         _ = &mut observing => return Err(StartError::Observing),
     }
-    Handle { end: tell_end, tasks: vec![following, observing] }.stop().await;
+    tasks.extend([following, observing]);
+    Handle { end: tell_end, tasks }.stop().await;
     Ok(())
 }
 

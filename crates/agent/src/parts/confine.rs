@@ -1,9 +1,10 @@
 //! What each part gives up before it does anything, for itself, for what it starts and for ever. A kernel without Landlock
 //! confines less; that is said in the log.
 //!
-//! The collector keeps the network: it asks data bases of this host, tries this host's own doors and measures time sources.
-//! It cannot wait for connections. Landlock is not for it, since whoever is confined by it may not look into processes that
-//! are not: what it may write to is bounded by its account, and by `ProtectSystem` where systemd starts it.
+//! The collector keeps the network: it asks data bases of this host, tries this host's own doors, measures time sources and
+//! leaves sessions at agreed targets alone. It cannot wait for connections. Landlock is not for it, since whoever is confined
+//! by it may not look into processes that are not: what it may write to is bounded by its account, and by `ProtectSystem`
+//! where systemd starts it.
 
 use super::Part;
 use crate::StartError;

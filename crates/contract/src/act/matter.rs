@@ -2,7 +2,7 @@
 
 use crate::change::Object;
 use crate::duty::DutyId;
-use crate::id::{HostId, SystemId};
+use crate::id::{HostId, PersonId, SystemId};
 use crate::parameter::{ParameterId, Values};
 use crate::target::Target;
 use ipnet::IpNet;
@@ -204,8 +204,11 @@ pub struct AccountLine {
     /// One host only; absent: every host of the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
-    /// Login name.
+    /// Login name; of a role of a data base with its place (`postgresql://main/yamada`).
     pub account: String,
+    /// Whose it is, where it is one person's: when that person leaves, it has to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<PersonId>,
     /// What it is for.
     #[serde(rename = "use")]
     pub use_: AccountUse,

@@ -16,6 +16,10 @@ pub(super) enum Rest {
     Long(Option<Timestamp>),
     /// Nothing tells of log-ons.
     NotWatched,
+    /// Lines of the log are missing within that time.
+    Gap,
+    /// A role of a data base that was not seen in use, which nothing remembers.
+    NotSeen,
 }
 
 /// How long an account of these was not used, measured by a limit. Where no use is known it counts from when the account
@@ -32,10 +36,18 @@ pub(super) fn rest(
     if used.is_some_and(|used| !case.case.older_than(used, limit)) {
         return Rest::Short;
     }
+    if account.database().is_some() {
+        return Rest::NotSeen;
+    }
     let Some(watched) = watched_since(case, accounts, limit) else { return Rest::NotWatched };
     let seen = case.host.account_first_seen.get(&account.name).map_or(watched, |first| first.received);
     let resting = used.unwrap_or_else(|| seen.max(watched));
-    if case.case.older_than(resting, limit) { Rest::Long(used) } else { Rest::Short }
+    if !case.case.older_than(resting, limit) {
+        return Rest::Short;
+    }
+    // A list of last log-ons has no gaps.
+    let gap = case.host.log_ons.gap_until().filter(|_| watched != Timestamp::MIN);
+    if gap.is_some_and(|gap| !case.case.older_than(gap, limit)) { Rest::Gap } else { Rest::Long(used) }
 }
 
 /// Since when something tells of log-ons; none: nothing does now. A list of last log-ons tells of the time before it was
@@ -45,7 +57,8 @@ fn watched_since(
     accounts: &Complete<'_, Account>,
     limit: SignedDuration,
 ) -> Option<Timestamp> {
-    let mut used = accounts.items.iter().filter_map(|account| account.last_login);
+    let of_the_host = accounts.items.iter().filter(|account| account.database().is_none());
+    let mut used = of_the_host.filter_map(|account| account.last_login);
     if used.any(|used| accounts.first.received.duration_since(used) <= limit) {
         return Some(Timestamp::MIN);
     }

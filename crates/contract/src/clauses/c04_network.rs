@@ -55,7 +55,7 @@ pub fn judge_4_1_b(_case: &Case<'_>) -> Verdict {
 ///
 /// A host that lets people in by sshd or to a data base and never cuts them, or later than agreed for privileged work (P-11
 /// `admin_min`), breaks it. Settings that are right do not show that the system's own pages cut anybody: that is tried at the
-/// agreed targets, by roles, and the newest try of each counts for seven days.
+/// agreed targets, by roles, and the newest try of each counts for as long as agreed (P-11 `try_d`).
 pub fn judge_4_2_a(case: &Case<'_>) -> Verdict {
     let limit_s = |idler| case.measure(P11, idle_key(idler)).value.saturating_mul(60);
     let admin_s = limit_s(Idler::Admin);

@@ -21,6 +21,7 @@ const VIEW_LIVES: SignedDuration = SignedDuration::from_hours(24);
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Finding {
     NotRevoked,
+    OwnerLeft(Timestamp),
     Unlisted,
     Expired,
     OverPrivileged,
@@ -28,15 +29,19 @@ enum Finding {
     NewUnlisted,
     NotConfirmed,
     ToRevoke,
+    OwnerLeaving(Timestamp),
     SharedKey,
     NotWatched,
+    LogGap,
+    NotSeen,
 }
 
 /// 11.a 受託者は、情報システムのアクセス制御を適切に行うこと。
 ///
 /// Accounts nobody can log in with need no line. An account without a live line is a breach after P-27 `unlisted_h`, one
-/// of people that nobody used for `dormant_d`, too; where nothing tells of log-ons, nobody knows. One key for the accounts of
-/// two persons may be one person's or two people's: somebody has to say.
+/// of people that nobody used for `dormant_d`, too; where nothing tells of log-ons, nobody knows. So is one whose owner, by its
+/// line, left every role longer than `unlisted_h` ago. One key for the accounts of two persons may be one person's or two
+/// people's: somebody has to say. Roles of data bases are accounts like those of the host.
 pub fn judge_11_a(case: &HostCase<'_>) -> Verdict {
     if let Err(unknown) = case.fresh("accounts") {
         return *unknown;
@@ -140,6 +145,12 @@ fn examine(
         return Some(if late { Finding::NotRevoked } else { Finding::ToRevoke });
     }
     if let Some(line) = ledger.in_force(case, account) {
+        let evidence = case.case.evidence;
+        let left = line.owner.as_ref().and_then(|owner| evidence.leaves(owner));
+        if let Some(left) = left.filter(|left| case.case.passed(*left)) {
+            let late = case.case.older_than(left, grace);
+            return Some(if late { Finding::OwnerLeft(left) } else { Finding::OwnerLeaving(left) });
+        }
         if line.privileged == Trit::No && account.privileged {
             return Some(Finding::OverPrivileged);
         }
@@ -193,6 +204,8 @@ fn rested(
         Rest::Short => None,
         Rest::Long(used) => Some(Finding::Dormant(used)),
         Rest::NotWatched => Some(Finding::NotWatched),
+        Rest::Gap => Some(Finding::LogGap),
+        Rest::NotSeen => Some(Finding::NotSeen),
     }
 }
 
@@ -214,10 +227,12 @@ fn found(
         format!("{id} の {name} は{ja}。{}", others.0),
         format!("{name} on {id} {en}.{}", others.1),
     );
-    let told = matches!(worst, Finding::Dormant(_)).then(|| told_in(case, name)).flatten();
+    let told = told_by(case, worst, account);
     match worst {
-        Finding::NotRevoked => Verdict::broken(cause, remove_it()).measured_by([P27]),
-        Finding::ToRevoke => Verdict::unknown(cause, remove_it()).measured_by([P27]),
+        Finding::NotRevoked | Finding::OwnerLeft(_) => Verdict::broken(cause, remove_it()).measured_by([P27]),
+        Finding::ToRevoke | Finding::OwnerLeaving(_) => {
+            Verdict::unknown(cause, remove_it()).measured_by([P27])
+        }
         Finding::Unlisted | Finding::Expired => Verdict::broken(cause, list_it()).measured_by([P27]),
         Finding::OverPrivileged => Verdict::broken(
             cause,
@@ -249,9 +264,22 @@ fn found(
                 "The contractor gives each person a key of their own, or declares the account as shared.",
             ),
         ),
+        Finding::LogGap | Finding::NotSeen => Verdict::unknown(cause, say_whether()).measured_by([P27]),
         Finding::NotWatched => return not_watched(case, cause).with_evidence(EvidenceClass::E1, entries),
     }
     .with_evidence(EvidenceClass::E1, told.into_iter().chain(entries))
+}
+
+/// The entry of the last use of the account, or the one in which its owner left, where that is what is wrong.
+fn told_by(case: &HostCase<'_>, worst: &Finding, account: &Account) -> Option<EntryNumber> {
+    match worst {
+        Finding::Dormant(_) => told_in(case, &account.name),
+        Finding::OwnerLeft(_) | Finding::OwnerLeaving(_) => {
+            let line = Ledger::of(case).in_force(case, account)?;
+            case.case.evidence.told_of_leaving(line.owner.as_ref()?)
+        }
+        _ => None,
+    }
 }
 
 /// No log of log-ons was ever read, or it is read no more, for a reason its collector tells.
@@ -279,6 +307,12 @@ fn words_of(finding: &Finding) -> (String, String) {
                 format!("is in force though nobody used it for long (last used {used})"),
             );
         }
+        Finding::OwnerLeft(left) => {
+            return words_of_owner(*left, "のに、まだ使えます", "and can still be used");
+        }
+        Finding::OwnerLeaving(left) => {
+            return words_of_owner(*left, "アカウントです（猶予期間中）", "within the grace period");
+        }
         Finding::NotRevoked => (
             "市が棚卸しで廃止を求めたのに、まだ使えます",
             "can still be used though the city's review revoked it",
@@ -302,6 +336,14 @@ fn words_of(finding: &Finding) -> (String, String) {
             "別の人のアカウントと同じ鍵で開き、一人だけが使うものか分かりません",
             "is opened by a key that opens another person's account, too: whether one person alone uses it is not known",
         ),
+        Finding::LogGap => (
+            "長く使われていないように見えますが、その間のログオンの記録に欠けがあり分かりません",
+            "looks unused, but lines of the log of log-ons are missing within that time",
+        ),
+        Finding::NotSeen => (
+            "使われているか分かりません（データベースの利用は、つながっている間しか見えません）",
+            "may be used or not: use of a data base is seen only while somebody is connected",
+        ),
         Finding::NotWatched => (
             "使われているか分かりません（ログオンの記録が読めていません）",
             "may be used or not: no record of log-ons is read",
@@ -310,8 +352,21 @@ fn words_of(finding: &Finding) -> (String, String) {
     (ja.to_owned(), en.to_owned())
 }
 
+/// The owner left; what that means.
+fn words_of_owner(left: Timestamp, ja: &str, en: &str) -> (String, String) {
+    let left = jst(left);
+    (format!("持ち主が離任した（{left}）{ja}"), format!("belongs to somebody who left (at {left}), {en}"))
+}
+
 fn remove_it() -> Sentence {
     Sentence::new("受託者は、そのアカウントを廃止してください。", "The contractor removes the account.")
+}
+
+fn say_whether() -> Sentence {
+    Sentence::new(
+        "受託者は、要らなければ廃止し、プログラム用や共用ならその用途で台帳に届け直してください。",
+        "The contractor removes it if it is not needed, or declares anew that a program or several people use it.",
+    )
 }
 
 fn list_it() -> Sentence {

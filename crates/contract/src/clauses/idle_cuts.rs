@@ -6,12 +6,14 @@ use crate::evidence::latest::Latest;
 use crate::fact::access::{SessionPolicy, SshCase};
 use crate::fact::probe::ProbeSessionCut;
 use crate::id::EntryNumber;
+use crate::parameter::ParameterId;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
-/// A try is good for so long (obligations, 4.2.a: "not tested >7 days").
-const TRY_LIVES: SignedDuration = SignedDuration::from_hours(7 * 24);
+const P11: ParameterId = ParameterId::new(11);
+/// A try is good for so many days where the contract has no number of its own (P-11 `try_d`).
+const TRY_LIVES_D: i64 = 7;
 /// A try waits the agreed time and a minute more; one that waited longer than this beyond it does not show that the cut came
 /// in time.
 const SLACK_S: i64 = 120;
@@ -125,9 +127,9 @@ pub(super) struct Tried {
 /// 不適合 where a session was not cut, 未確認 where it was not tried lately, or not so that it shows anything.
 pub(super) fn tried(case: &Case<'_>, limit_s: impl Fn(Idler) -> i64) -> Result<Tried, Box<Verdict>> {
     let ours = |watched: &Watched<'_>| watched.target.system == *case.system && watched.ended.is_none();
-    let targets = case.evidence.agreements.targets().filter(ours);
-    let tries: Vec<_> =
-        targets.flat_map(|watched| case.evidence.idle_cuts.of(&watched.target.target)).collect();
+    let targets: Vec<_> =
+        case.evidence.agreements.targets().filter(ours).map(|watched| watched.target).collect();
+    let tries: Vec<_> = targets.iter().flat_map(|target| case.evidence.idle_cuts.of(target)).collect();
     let all = [Idler::Admin, Idler::Resident, Idler::Staff, Idler::Citizen];
     let strictest = || all.into_iter().map(&limit_s).min().unwrap_or_default();
     let limit = |tried: &ProbeSessionCut| Idler::of(&tried.role).map_or_else(strictest, &limit_s);
@@ -149,16 +151,21 @@ pub(super) fn tried(case: &Case<'_>, limit_s: impl Fn(Idler) -> i64) -> Result<T
             return Err(Box::new(broken.with_evidence(EvidenceClass::E1, [tried.stamp.entry])));
         }
     }
+    let lives = try_lives(case);
     let is_good =
-        |tried: &Latest<ProbeSessionCut>| is_cut(tried) && !case.older_than(tried.stamp.observed, TRY_LIVES);
+        |tried: &Latest<ProbeSessionCut>| is_cut(tried) && !case.older_than(tried.stamp.observed, lives);
     let good: Vec<_> = tries.iter().filter(|tried| is_good(tried)).collect();
     let done: BTreeSet<(&str, &str)> =
         good.iter().map(|tried| (tried.value.target.as_str(), tried.value.role.as_str())).collect();
-    let waits = |tried: &&&Latest<ProbeSessionCut>| {
+    let waits = |tried: &&Latest<ProbeSessionCut>| {
         !done.contains(&(tried.value.target.as_str(), tried.value.role.as_str()))
     };
-    if let Some(waiting) = tries.iter().find(waits) {
-        return Err(Box::new(tried_long_ago(case, waiting)));
+    let not_tried = targets.iter().flat_map(|target| case.evidence.idle_cuts.not_tried(target));
+    if let Some(waiting) = not_tried.filter(waits).max_by_key(|tried| tried.stamp) {
+        return Err(Box::new(could_not_be_tried(waiting)));
+    }
+    if let Some(waiting) = tries.iter().copied().find(waits) {
+        return Err(Box::new(tried_long_ago(case, waiting, lives)));
     }
     if good.is_empty() {
         return Err(Box::new(never_tried()));
@@ -202,12 +209,30 @@ fn not_cut(tried: &ProbeSessionCut, limit_s: i64) -> Option<Verdict> {
     Some(Verdict::broken(cause, next))
 }
 
-fn tried_long_ago(case: &Case<'_>, tried: &Latest<ProbeSessionCut>) -> Verdict {
+/// For how long a try shows how things stand.
+fn try_lives(case: &Case<'_>) -> SignedDuration {
+    let days = case.measure(P11, "try_d").value;
+    let days = if days == 0 { TRY_LIVES_D } else { days };
+    SignedDuration::from_hours(days.saturating_mul(24))
+}
+
+fn could_not_be_tried(tried: &Latest<ProbeSessionCut>) -> Verdict {
     let (target, role, at) = (&tried.value.target, &tried.value.role, jst(tried.stamp.observed));
-    let cause = if case.older_than(tried.stamp.observed, TRY_LIVES) {
+    let why = tried.value.not_tried.as_deref().unwrap_or_default();
+    let cause = Sentence::new(
+        format!("{target}（{role}）の切断は {at} に試せませんでした（{why}）。"),
+        format!("The cut of {target} ({role}) could not be tried at {at}: {why}."),
+    );
+    Verdict::unknown(cause, try_it()).with_evidence(EvidenceClass::E1, [tried.stamp.entry])
+}
+
+fn tried_long_ago(case: &Case<'_>, tried: &Latest<ProbeSessionCut>, lives: SignedDuration) -> Verdict {
+    let (target, role, at) = (&tried.value.target, &tried.value.role, jst(tried.stamp.observed));
+    let cause = if case.older_than(tried.stamp.observed, lives) {
+        let days = lives.as_hours() / 24;
         Sentence::new(
-            format!("{target}（{role}）の切断の試験は {at} が最後で、7日を過ぎています。"),
-            format!("The cut of {target} ({role}) was last tried at {at}, over seven days ago."),
+            format!("{target}（{role}）の切断の試験は {at} が最後で、{days}日を過ぎています。"),
+            format!("The cut of {target} ({role}) was last tried at {at}, over {days} days ago."),
         )
     } else {
         let idle_s = tried.value.idle_s;

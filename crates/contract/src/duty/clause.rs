@@ -1,4 +1,26 @@
-//! The clauses of the contract, and the keys by which every layer names its files.
+//! The clauses of the contract, and the keys by which every layer names its files; the kinds of promises in them.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of promise a duty is (`obligations`, 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A condition holds always.
+    State,
+    /// A function exists.
+    Capable,
+    /// Ask before acting.
+    Gate,
+    /// An event obliges telling the city.
+    Report,
+    /// Show on request.
+    Disclose,
+    /// Keep a record.
+    Record,
+    /// Prepare a document and put it before the city.
+    Present,
+}
 
 /// The 14 clauses. The key is a file name in every layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -284,10 +284,11 @@ impl Host {
             Fact::AccountSet(set) => self.has_accounts(stamp, set),
             Fact::PrivilegeRules(rules) => keep_newer(&mut self.privileges, stamp, rules.clone()),
             Fact::LogSource(source) => {
-                self.log_ons.are_told(stamp);
+                self.log_ons.are_told(stamp, source);
                 keep_newer(&mut self.log, stamp, source.clone());
             }
-            Fact::LoginOpen(open) => self.log_ons.opened(stamp, open),
+            Fact::LoginOpen(open) => self.log_ons.was_used(stamp, &open.account, open.at),
+            Fact::PrivilegeUse(acted) => self.log_ons.was_used(stamp, &acted.account, acted.at),
             Fact::SessionPolicy(policy) => keep_newer(&mut self.sessions, stamp, policy.clone()),
             Fact::UpdatesAvailable(told) => self.engine_offers.enter(stamp, told),
             Fact::AvEngine(engine) => keep_newer(&mut self.av, stamp, engine.clone()),
@@ -340,6 +341,10 @@ impl Host {
         for account in &set.accounts {
             let first = self.account_first_seen.entry(account.name.clone()).or_insert(stamp);
             *first = (*first).min(stamp);
+            // Nothing remembers who was connected to a data base: what a reading saw is all that is ever known.
+            if let Some(used) = account.last_login.filter(|_| account.database().is_some()) {
+                self.log_ons.was_used(stamp, &account.name, used);
+            }
         }
         self.accounts.enter(stamp, &set.part, &set.accounts, &set.coverage);
     }

@@ -3,8 +3,8 @@
 
 use super::host::Host;
 use super::latest::Stamp;
-use crate::fact::access::LoginOpen;
 use crate::fact::host::Account;
+use crate::fact::logs::LogSource;
 use crate::id::EntryNumber;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,19 +20,23 @@ pub struct LogOns {
     used: BTreeMap<String, (Timestamp, EntryNumber)>,
     /// The server heard of a log of log-ons for the first time.
     since: Option<Timestamp>,
+    /// The end of the newest time of which lines are missing.
+    gap_until: Option<Timestamp>,
 }
 
 impl LogOns {
     /// A log is read.
-    pub(super) fn are_told(&mut self, stamp: Stamp) {
+    pub(super) fn are_told(&mut self, stamp: Stamp, source: &LogSource) {
         let first = self.since.map_or(stamp.received, |known| known.min(stamp.received));
         self.since = Some(first);
+        let gap = source.gaps.iter().map(|gap| gap.to.min(stamp.received)).max();
+        self.gap_until = self.gap_until.max(gap);
     }
 
-    /// Somebody came. Nobody came later than the server heard of it.
-    pub(super) fn opened(&mut self, stamp: Stamp, open: &LoginOpen) {
-        let used = (open.at.min(stamp.received), stamp.entry);
-        let known = self.used.entry(open.account.clone()).or_insert(used);
+    /// Somebody came, or acted with it. Nobody did later than the server heard of it.
+    pub(super) fn was_used(&mut self, stamp: Stamp, account: &str, at: Timestamp) {
+        let used = (at.min(stamp.received), stamp.entry);
+        let known = self.used.entry(account.to_owned()).or_insert(used);
         *known = (*known).max(used);
         if self.used.len() > MOST_ACCOUNTS {
             let oldest = self.used.iter().min_by_key(|(name, (at, _))| (*at, *name));
@@ -45,6 +49,12 @@ impl LogOns {
     #[must_use]
     pub fn since(&self) -> Option<Timestamp> {
         self.since
+    }
+
+    /// The end of the newest time of which lines are missing: who came until then is not known.
+    #[must_use]
+    pub fn gap_until(&self) -> Option<Timestamp> {
+        self.gap_until
     }
 
     /// When an account was last used, and the entry that says so.
@@ -73,15 +83,7 @@ mod tests {
 
     fn told(logs: &mut LogOns, account: &str, second: i64, heard: i64) {
         let stamp = Stamp { seq: 1, observed: at(heard), received: at(heard), entry: EntryNumber(1) };
-        let open = LoginOpen {
-            account: account.to_owned(),
-            session: "s".to_owned(),
-            from: "console".to_owned(),
-            method: "console".to_owned(),
-            key: None,
-            at: at(second),
-        };
-        logs.opened(stamp, &open);
+        logs.was_used(stamp, account, at(second));
     }
 
     #[test]

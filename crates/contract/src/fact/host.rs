@@ -159,15 +159,16 @@ pub struct AccountSet {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// Login name.
+    /// Login name; of a role of a data base with its place (`postgresql://main/yamada`).
     pub name: String,
-    /// User id.
+    /// User id; of a role of PostgreSQL its oid, of one of MariaDB 0.
     pub uid: u32,
     /// Can somebody log in with it?
     pub login: Login,
-    /// Groups.
+    /// Groups; of a role those it is a member of.
     pub groups: Vec<String>,
-    /// Has privilege through uid 0, a sudo rule or an administrator group.
+    /// Has privilege through uid 0, a sudo rule or an administrator group; of a role, as superuser, by all rights, or by the
+    /// right to make roles.
     pub privileged: bool,
     /// SHA-256 fingerprints of its authorised keys.
     pub keys: Vec<String>,
@@ -189,6 +190,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// The data base whose role it is (`postgresql://main`); none: an account of the host itself.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        let begins = self.name.find("://")?.saturating_add(3);
+        let length = self.name.get(begins..)?.find('/')?;
+        self.name.get(..begins.saturating_add(length))
+    }
+
     /// Somebody can, or may be able to, log in with it.
     #[must_use]
     pub fn can_log_in(&self) -> bool {

@@ -134,7 +134,7 @@ pub enum Blindness {
     EverythingSilent,
 }
 
-/// `probe.session_cut` (4.2.a): an idle session of the system was tried again.
+/// `probe.session_cut` (4.2.a): a session of the system was left alone, and then tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeSessionCut {
@@ -148,6 +148,9 @@ pub struct ProbeSessionCut {
     pub cut: bool,
     /// The old token was refused.
     pub old_token_refused: bool,
+    /// Why it could not be tried; then nothing else of this says anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_tried: Option<String>,
 }
 
 /// `probe.attack` (2.2.a): a harmless attack was sent to an entrance.

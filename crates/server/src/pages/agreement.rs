@@ -6,7 +6,7 @@ use super::block::{Block, Cell, Field, Form, Input, Link, Tone};
 use super::frame::{self, Page};
 use super::visit::{Answer, Refusal, Visit};
 use super::{comments, parameters, words};
-use yakujo_contract::act::{Act, Matter};
+use yakujo_contract::act::{AccountLine, Act, Matter};
 use yakujo_contract::evidence::agreement::{Proposal, Stage};
 use yakujo_contract::id::ProposalId;
 use yakujo_contract::topic::Topic;
@@ -26,7 +26,14 @@ pub async fn show(visit: Visit) -> Answer {
         format!("{}/agreements", visit.base()),
         visit.of("申告と合意", "Declared and agreed"),
     )];
-    page.push(Block::Fields(fields(&visit, &id, &proposal, matter)));
+    let mut about = fields(&visit, &id, &proposal, matter);
+    if let Matter::Account(AccountLine { owner: Some(owner), .. }) = matter {
+        let everybody = visit.office.people.everybody().await?;
+        let known = everybody.iter().find(|person| person.id == *owner);
+        let name = known.map_or_else(|| owner.to_string(), super::people::name);
+        about.insert(1, (visit.of("持ち主", "Owner").to_owned(), Cell::text(name)));
+    }
+    page.push(Block::Fields(about));
     if let Matter::Parameters { values, .. } = matter {
         page.push(parameters::proposed(&visit, values));
     }

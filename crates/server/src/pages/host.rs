@@ -425,7 +425,10 @@ fn accounts(visit: &Visit, court: &Court, (id, host): (&HostId, &Host), wanted: 
     let cells = |item: &&Account| {
         vec![
             Cell::code(item.name.as_str()),
-            Cell::number(item.uid),
+            match item.database() {
+                Some(_) => Cell::text(visit.of("ロール", "Role")),
+                None => Cell::number(item.uid),
+            },
             Cell::text(yes(item.privileged)),
             Cell::text(item.groups.join("、")),
             Cell::number(item.keys.len()),

@@ -181,7 +181,10 @@ fn of_account(visit: &Visit) -> Vec<Field> {
     vec![
         system(visit),
         host(visit),
-        Field::line("account", visit.of("アカウント名", "Account"), ""),
+        Field::line("account", visit.of("アカウント名", "Account"), "").hint(visit.of(
+            "データベースのロールは、場所を付けて書きます。例：postgresql://main/yamada",
+            "A role of a data base is written with its place, as postgresql://main/yamada",
+        )),
         Field::one_of("use", visit.of("用途", "Use"), purposes),
         Field::one_of(
             "privileged",
@@ -348,6 +351,7 @@ fn of_a_host(visit: &Visit, word: &str) -> Result<Matter, Misread> {
             system,
             host,
             account: typed.text("account"),
+            owner: typed.optional("owner")?,
             use_: typed.word("use")?,
             privileged: typed.word("privileged")?,
             need: typed.text("need"),

@@ -215,12 +215,22 @@ impl<'a> Marks<'a> {
         Self { court, system, shared, since: since.unwrap_or(Timestamp::MIN) }
     }
 
-    /// Nobody used it since, and it was there before. What nothing tells of counts from when it was first seen.
+    /// Nobody used it since, and it was there before. What nothing tells of counts from when it was first seen; of a role of a
+    /// data base nobody knows.
     fn is_dormant(&self, host: &HostId, account: &Account) -> bool {
+        if account.database().is_some() {
+            return false;
+        }
         let known = self.court.evidence().hosts.get(host);
         let first = known.and_then(|host| host.account_first_seen.get(&account.name));
         let used = last_use(self.court, host, account).or(first.map(|stamp| stamp.received));
         used.is_none_or(|used| used < self.since)
+    }
+
+    /// A role of a data base that was not seen in use lately: it may have been used while nobody looked.
+    fn is_use_unknown(&self, host: &HostId, account: &Account) -> bool {
+        let used = last_use(self.court, host, account);
+        account.database().is_some() && used.is_none_or(|used| used < self.since)
     }
 
     fn words(&self, visit: &Visit, host: &HostId, account: &Account) -> String {
@@ -232,9 +242,14 @@ impl<'a> Marks<'a> {
         });
         let rests = line.is_some_and(|line| matches!(line.use_, AccountUse::Service | AccountUse::Emergency));
         let more = line.is_some_and(|line| line.privileged == Trit::No && account.privileged);
+        let owner = line.and_then(|line| line.owner.as_ref());
+        let left = owner.and_then(|owner| self.court.evidence().leaves(owner));
         let marks = [
+            (account.database().is_some(), ("データベースのロール", "role of a data base")),
+            (left.is_some_and(|left| left <= visit.now), ("持ち主が離任", "its owner left")),
             (line.is_none(), ("台帳にない", "in no line of the ledger")),
             (!rests && self.is_dormant(host, account), ("長く未使用", "dormant")),
+            (!rests && self.is_use_unknown(host, account), ("使われているか不明", "use not known")),
             (account.keys.iter().any(|key| self.shared.contains(key.as_str())), ("鍵が共用", "shares a key")),
             (more, ("台帳より強い特権", "more privilege than its line gives")),
         ];

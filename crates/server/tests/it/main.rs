@@ -20,6 +20,7 @@ mod findings;
 mod flows;
 mod forms;
 mod hosts;
+mod idle_cut;
 mod inside;
 mod intake;
 mod leaving;

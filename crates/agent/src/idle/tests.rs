@@ -1,0 +1,33 @@
+use super::*;
+
+fn agreed(rows: &[(&str, i64)]) -> Agreed {
+    rows.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
+}
+
+#[test]
+fn a_try_is_made_again_before_it_counts_no_more_and_sooner_where_it_could_not_be_made() {
+    let (day, begun) = (24, Timestamp::from_second(1_795_000_000).unwrap());
+    let last = |came_to| Some(Last { begun, came_to });
+    let monthly = agreed(&[("try_d", 31)]);
+    for (came_to, agreed, hours) in [
+        (End::Tried, &monthly, 31 * day * 9 / 10),
+        (End::NotTried, &monthly, day),
+        (End::Waits, &monthly, day),
+        (End::Tried, &Agreed::new(), 7 * day * 9 / 10),
+        (End::NotTried, &agreed(&[("try_d", 1)]), day * 9 / 10),
+    ] {
+        let after = |hours: i64| begun + SignedDuration::from_hours(hours);
+        assert!(!due(last(came_to), agreed, after(hours - 1)), "{came_to:?} {hours}");
+        assert!(due(last(came_to), agreed, after(hours + 1)), "{came_to:?} {hours}");
+    }
+    assert!(due(None, &monthly, begun));
+    assert!(due(last(End::Tried), &monthly, begun - SignedDuration::from_hours(1)), "the clock was set back");
+}
+
+#[test]
+fn a_session_is_left_alone_for_a_minute_more_than_agreed_for_its_role() {
+    let agreed = agreed(&[("admin_min", 10), ("staff_min", 0)]);
+    assert_eq!(left_alone(&agreed, IdleRole::Admin), Some(Duration::from_secs(660)));
+    assert_eq!(left_alone(&agreed, IdleRole::Staff), None);
+    assert_eq!(left_alone(&agreed, IdleRole::Citizen), None);
+}
