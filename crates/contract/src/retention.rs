@@ -57,6 +57,19 @@ pub struct Known {
     pub received: Timestamp,
 }
 
+/// A removal, as the ledger holds it: planned or done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// Whose they were.
+    pub series: Series,
+    /// When it was entered.
+    pub received: Timestamp,
+    /// The rule it names.
+    pub rule: Generations,
+    /// The snapshots it names.
+    pub snapshots: BTreeSet<String>,
+}
+
 /// What becomes of the snapshots of one series; each of them is in one of the two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sorted {
@@ -181,6 +194,18 @@ pub fn sort(known: &[Known], rule: impl Fn(&Series) -> Generations) -> BTreeMap<
     sorted
 }
 
+impl Removal {
+    /// Whether this is why a snapshot is gone: it names it, and by its own rule nothing needed it then.
+    #[must_use]
+    pub fn explains(&self, known: &[Known], snapshot: &str) -> bool {
+        if !self.snapshots.contains(snapshot) {
+            return false;
+        }
+        let by_then: Vec<Known> = known.iter().filter(|run| run.received <= self.received).cloned().collect();
+        sort(&by_then, |_| self.rule).get(&self.series).is_some_and(|sorted| sorted.spare.contains(snapshot))
+    }
+}
+
 /// Keeps the newest of each of the first so many periods.
 fn keep<'a, P: Ord>(
     runs: &[(Timestamp, &'a str)],
@@ -284,6 +309,21 @@ mod tests {
         assert!(all.keeps_as_much_as(&rule(24, 14, 5, 13)) && !rule(24, 14, 5, 13).keeps_as_much_as(&all));
         assert!(!rule(0, 14, 5, 13).keeps_as_much_as(&rule(0, 15, 0, 0)));
         assert!(to_forget(&days(40), all).is_empty());
+    }
+
+    #[test]
+    fn a_removal_explains_what_its_rule_did_not_need_and_nothing_else() {
+        let known = days(40);
+        let (series, received) = (known[0].series.clone(), known[29].received);
+        let snapshots = ["s3", "s20", "s29"].map(str::to_owned).into();
+        let mut removal = Removal { series, received, rule: rule(0, 14, 0, 0), snapshots };
+        assert!(removal.explains(&known, "s3"), "older than the 14 days");
+        assert!(!removal.explains(&known, "s20") && !removal.explains(&known, "s29"), "needed at that time");
+        assert!(!removal.explains(&known, "s4"), "not named");
+        removal.rule = rule(0, 1, 0, 0);
+        assert!(removal.explains(&known, "s20"), "that the rule keeps too few is another matter");
+        removal.series.job = "weekly".to_owned();
+        assert!(!removal.explains(&known, "s3"), "of another job");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use yakujo_contract::evidence::Evidence;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::backup::{BackupRetention, Lost, RetentionStage};
 use yakujo_contract::id::{EntryNumber, HostId};
-use yakujo_contract::retention::{Generations, Known, Series, Sorted, sort};
+use yakujo_contract::retention::{Generations, Known, Removal, Series, Sorted, sort};
 use yakujo_contract::terms::Terms;
 use yakujo_server::console::Ask;
 
@@ -28,8 +28,7 @@ use yakujo_server::console::Ask;
 #[derive(Default)]
 struct History {
     known: Vec<Known>,
-    /// What removals in the ledger name, planned or done.
-    removed: BTreeSet<String>,
+    removals: Vec<Removal>,
 }
 
 /// One job's part of a run: what is told before anything is removed.
@@ -83,20 +82,27 @@ impl History {
                 }
             }
             (Body::Fact(Fact::BackupRetention(told)), Author::Server) if told.repository == repository => {
-                self.removed.extend(told.removed.iter().cloned());
+                let Some(host) = entry.host.clone() else { return };
+                self.removals.push(Removal {
+                    series: Series { host, job: told.job.clone() },
+                    received: entry.received,
+                    rule: told.generations,
+                    snapshots: told.removed.iter().cloned().collect(),
+                });
             }
             _ => {}
         }
     }
 
-    /// Needed, in no removal, and not there; in the order in which the ledger heard of them.
+    /// Needed, not there, and no removal explains it; in the order in which the ledger heard of them.
     fn lost(&self, series: &Series, sorted: &Sorted, present: &BTreeSet<String>) -> Vec<Lost> {
         let mut heard: BTreeMap<&str, Timestamp> = BTreeMap::new();
         for run in self.known.iter().filter(|run| run.series == *series) {
             let first = heard.entry(&run.snapshot).or_insert(run.received);
             *first = (*first).min(run.received);
         }
-        let is_lost = |id: &&String| !present.contains(*id) && !self.removed.contains(*id);
+        let is_explained = |id: &str| self.removals.iter().any(|removal| removal.explains(&self.known, id));
+        let is_lost = |id: &&String| !present.contains(*id) && !is_explained(id);
         let mut lost: Vec<Lost> = sorted
             .needed
             .iter()

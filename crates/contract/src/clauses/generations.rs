@@ -65,7 +65,7 @@ fn too_few(case: &Case<'_>, asset: &str, host: &HostId, told: &Latest<BackupRete
     ))
 }
 
-/// Snapshots that the generations need are gone, and no removal in the ledger names them.
+/// Snapshots that the generations need are gone, and no removal in the ledger that kept its own rule names them.
 fn gone(asset: &str, told: &Latest<BackupRetention>, since: Option<Timestamp>) -> Option<Verdict> {
     let lost: Vec<&Lost> = told.value.lost.iter().filter(|lost| Some(lost.heard) >= since).collect();
     let first = lost.first()?;
@@ -73,10 +73,10 @@ fn gone(asset: &str, told: &Latest<BackupRetention>, since: Option<Timestamp>) -
     Some(broken(
         (
             format!(
-                "資産「{asset}」の必要な世代のうち {count} 件（{of} のものなど）が、削除の記録なしに保存先からなくなっています。"
+                "資産「{asset}」の必要な世代のうち {count} 件（{of} のものなど）が、規則どおりの削除の記録がないまま保存先からなくなっています。"
             ),
             format!(
-                "{count} needed generations of `{asset}` (of {of} and others) are gone from the repository; no removal is recorded."
+                "{count} needed generations of `{asset}` (of {of} and others) are gone from the repository, and no removal by the rule explains it."
             ),
         ),
         (

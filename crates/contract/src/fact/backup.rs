@@ -170,7 +170,7 @@ pub struct BackupRetention {
     /// Snapshots that could go, but stay for the next run: one removes at most [`BackupRetention::MOST`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting: u64,
-    /// Snapshots that the generations need, that no removal in the ledger names, and that are not there.
+    /// Snapshots that the generations need and that are not there; no removal in the ledger names them that needed them no more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
     /// Snapshots in the repository that the ledger does not know; they stay.
