@@ -65,9 +65,17 @@ impl Ground {
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.join("keys")).unwrap();
     std::fs::copy(from.join("config"), to.join("config")).unwrap();
+    copy_keys(from, to);
+}
+
+/// Brings over what is not there yet.
+fn copy_keys(from: &Path, to: &Path) {
     for key in std::fs::read_dir(from.join("keys")).unwrap() {
         let key = key.unwrap();
-        std::fs::copy(key.path(), to.join("keys").join(key.file_name())).unwrap();
+        let to = to.join("keys").join(key.file_name());
+        if !to.exists() {
+            std::fs::copy(key.path(), to).unwrap();
+        }
     }
 }
 
@@ -110,6 +118,23 @@ fn a_copy_of_config_and_keys_is_enough_and_says_that_it_is_one() {
     let old = ground.tried("old", CITY);
     assert!(old.errors == 0 && old.tool.ends_with("(copy)"), "{old:?}");
     assert_eq!(ground.tried("new", CITY).errors, 1);
+}
+
+/// As the operator's manual says it.
+#[test]
+fn the_city_makes_a_key_of_its_own_on_a_copy_and_the_one_it_was_given_opens_nothing_any_more() {
+    let ground = Ground::new();
+    let given = ground.city_key_id();
+    copy(&ground.at("repository"), &ground.at("copy"));
+    std::fs::write(ground.at("own"), "a key nobody else has seen\n").unwrap();
+    let mut restic = Command::new("/usr/bin/restic");
+    restic.args(["--no-cache", "-r"]).arg(ground.at("copy")).arg("--password-file").arg(ground.at("city"));
+    restic.args(["key", "passwd", "--new-password-file"]).arg(ground.at("own"));
+    assert!(restic.output().unwrap().status.success());
+    copy_keys(&ground.at("copy"), &ground.at("repository"));
+    ground.restic(&["key", "remove", &given]);
+    assert_eq!(ground.tried("repository", "a key nobody else has seen").errors, 0);
+    assert_eq!(ground.tried("repository", CITY).errors, 1);
 }
 
 #[test]
