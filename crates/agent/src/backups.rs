@@ -155,7 +155,7 @@ fn told(job: &BackupJob, work: Work, said: Said, (started, ended): (Timestamp, T
             took_s: u64::try_from(ended.duration_since(started).as_secs()).unwrap_or(0),
             ended,
         })],
-        Work::Check | Work::Key => Vec::new(),
+        Work::Check => Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! One job: what is saved where, and the four things that are done with it. Each ends with a fact, whatever happened.
 
 use crate::dump::{self, Source};
-use crate::engine::{BackupError, Checked, Engine, Medium, Place, Snapshot};
+use crate::engine::{BackupError, Engine, Medium, Place, Snapshot};
 use crate::manifest::{Compared, Manifest, Owners};
 use crate::restic::Restic;
 use crate::rustic::Rustic;
@@ -42,8 +42,6 @@ pub struct Job {
     pub tool: Tool,
     /// The job's own folder: the list of the originals, dumps while they are saved, restored files while they are compared.
     pub folder: PathBuf,
-    /// File with the key kept for the city, where it is at hand.
-    pub city_key: Option<PathBuf>,
 }
 
 /// The clock.
@@ -257,36 +255,17 @@ impl Job {
         let (tool, repository) = (engine.tool()?, engine.identity()?);
         let found = engine.check(read_percent)?;
         let (removable, reason) = self.removes();
-        let checked = self.checked((tool, repository), (KeyHolder::Job, read_percent, found), reason, clock);
-        Ok(BackupCheck { removable, ..checked })
-    }
-
-    /// Tries the key that is kept for the city: a lost or wrong one is found before it is needed.
-    ///
-    /// # Errors
-    /// When the repository could not be reached; a key that does not open it is no error.
-    pub fn try_city_key(&self, key: &Path, clock: Clock<'_>) -> Result<BackupCheck, BackupError> {
-        let engine = self.engine();
-        let (tool, repository) = (engine.tool()?, engine.identity()?);
-        let (errors, reason) = match self.with_key(key).identity() {
-            Ok(opened) if opened == repository => (0, String::new()),
-            Ok(_) => (1, "the key opens another repository".to_owned()),
-            Err(error @ (BackupError::WrongKey | BackupError::Password(..))) => (1, cut(&error.to_string())),
-            Err(error) => return Err(error),
-        };
-        Ok(self.checked((tool, repository), (KeyHolder::City, 0, Checked { errors }), reason, clock))
-    }
-
-    fn checked(
-        &self,
-        (tool, repository): (String, String),
-        (key, read_percent, found): (KeyHolder, u8, Checked),
-        reason: String,
-        clock: Clock<'_>,
-    ) -> BackupCheck {
-        let (job, errors) = (self.name.clone(), found.errors);
-        let removable = None;
-        BackupCheck { repository, job, key, tool, read_percent, errors, reason, removable, ended: clock() }
+        Ok(BackupCheck {
+            repository,
+            job: self.name.clone(),
+            key: KeyHolder::Job,
+            tool,
+            read_percent,
+            errors: found.errors,
+            reason,
+            removable,
+            ended: clock(),
+        })
     }
 
     /// Restores the last good snapshot into a scratch folder and compares it with the originals of its time; loads data

@@ -7,6 +7,7 @@
 pub mod command;
 pub mod dump;
 pub mod engine;
+pub mod escrow;
 pub mod job;
 pub mod limits;
 pub mod manifest;

@@ -2,6 +2,14 @@
 
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 
+/// Lets no image of this process reach the disk: it holds a secret for as long as it runs.
+///
+/// # Errors
+/// When the kernel refuses the limit.
+pub fn leave_no_core() -> std::io::Result<()> {
+    Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
+}
+
 /// Sets the most memory (bytes) of this process and of the programs it starts, and gives others the way.
 ///
 /// The limit is on private writable memory (`RLIMIT_DATA`), not on addresses: programs reserve far more of those than they

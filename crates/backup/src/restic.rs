@@ -56,6 +56,12 @@ struct Listed {
     tree: String,
 }
 
+/// Whether a text is the whole id of a snapshot.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit())
+}
+
 impl Restic {
     /// restic on this repository.
     #[must_use]
@@ -84,8 +90,7 @@ impl Restic {
     /// # Errors
     /// When they were not removed; an id that is none is refused before anything is.
     pub fn forget(&self, ids: &[&str]) -> Result<(), BackupError> {
-        let is_id = |id: &&str| id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit());
-        if ids.is_empty() || !ids.iter().all(is_id) {
+        if ids.is_empty() || !ids.iter().all(|id| is_id(id)) {
             return Err(BackupError::Refused("snapshots are removed by their whole ids only"));
         }
         // Never by dates or by counting: without an id, restic would choose by itself.

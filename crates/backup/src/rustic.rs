@@ -47,8 +47,20 @@ impl Rustic {
     }
 
     fn open(&self) -> Result<Repository<OpenStatus>, BackupError> {
-        let password = read_password(&self.place.password)?;
+        self.open_with(&read_password(&self.place.password)?)
+    }
+
+    fn open_with(&self, password: &str) -> Result<Repository<OpenStatus>, BackupError> {
         self.repository()?.open(&Credentials::password(password)).map_err(said)
+    }
+
+    /// The id of the repository, opened with a password that lies in no file. Reads `config` and `keys`, nothing else, and
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// [`BackupError::WrongKey`] or why it cannot be read.
+    pub fn identity_with(&self, password: &str) -> Result<String, BackupError> {
+        Ok(self.open_with(password)?.config().id.to_hex().to_string())
     }
 }
 

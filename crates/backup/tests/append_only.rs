@@ -34,7 +34,7 @@ fn what_a_host_saved_on_a_server_that_only_adds_it_cannot_remove() {
     let port = free_port();
     let only_adds = server(folder.path(), port, true);
     let job = remote::job(folder.path(), |password| place(port, password));
-    is_a_place_for_backups(&job, ("server", false), folder.path(), only_adds);
+    is_a_place_for_backups(&job, ("server", false), only_adds);
     // One run, and the snapshot that the try left: the next try takes it.
     let port = free_port();
     let _removes = server(folder.path(), port, false);

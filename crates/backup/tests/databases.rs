@@ -33,7 +33,6 @@ fn job(folder: &Path, source: Source) -> Job {
         },
         tool: Tool::Rustic,
         folder: folder.join("job"),
-        city_key: None,
     }
 }
 

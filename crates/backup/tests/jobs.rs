@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use yakujo_backup::engine::Place;
 use yakujo_backup::job::{Job, Tool};
-use yakujo_contract::fact::backup::KeyHolder;
 use yakujo_contract::fact::malware::Done;
 
 fn secret(path: PathBuf, text: &str) -> PathBuf {
@@ -34,7 +33,6 @@ fn job(folder: &Path, tool: Tool) -> Job {
         },
         tool,
         folder: folder.join("job"),
-        city_key: None,
     }
 }
 
@@ -98,20 +96,4 @@ fn a_drill_finds_what_the_repository_lost_and_a_list_that_was_changed() {
     assert!(job.drill(&now).is_good());
     std::fs::remove_dir_all(folder.path().join("repository/data")).unwrap();
     assert!(!job.drill(&now).is_good());
-}
-
-#[test]
-fn a_lost_or_wrong_key_of_the_city_is_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let job = job(folder.path(), Tool::Rustic);
-    job.engine().make().unwrap();
-    let key = secret(folder.path().join("city.key"), "the key of the city\n");
-    let before = job.try_city_key(&key, &now).unwrap();
-    assert_eq!((before.errors, before.key), (1, KeyHolder::City));
-    job.engine().add_key(&key).unwrap();
-    assert_eq!(job.try_city_key(&key, &now).unwrap().errors, 0);
-    std::fs::remove_file(&key).unwrap();
-    assert_eq!(job.try_city_key(&key, &now).unwrap().errors, 1);
-    std::fs::remove_dir_all(folder.path().join("repository")).unwrap();
-    assert!(job.try_city_key(&key, &now).is_err(), "a repository that is away says nothing of the key");
 }

@@ -52,5 +52,5 @@ fn a_repository_in_an_object_store_is_written_checked_and_restored() {
     let refused = stranger.engine().make().unwrap_err().to_string();
     assert!(refused.contains("certificate"), "{refused}");
     let job = job(secret(folder.path().join("known"), &known));
-    is_a_place_for_backups(&job, ("object_store", true), folder.path(), server);
+    is_a_place_for_backups(&job, ("object_store", true), server);
 }

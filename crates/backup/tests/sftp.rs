@@ -54,5 +54,5 @@ fn a_repository_on_another_host_is_written_checked_and_restored_by_sftp() {
         ssh_config: Some(config),
         credentials: None,
     });
-    is_a_place_for_backups(&job, ("sftp", true), folder.path(), server);
+    is_a_place_for_backups(&job, ("sftp", true), server);
 }

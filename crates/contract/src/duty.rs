@@ -399,7 +399,7 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C10Backups,
         Kind::State,
         Judge::PerSystem(clauses::c10_backups::judge_10_a),
-        &["backup.run", "backup.check", "backup.restore_drill", "matter:asset"],
+        &["backup.run", "backup.check", "backup.restore_drill", "backup.retention", "matter:asset"],
     ),
     row(
         "10.b",

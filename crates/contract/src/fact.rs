@@ -166,6 +166,7 @@ facts! {
     "backup.run" BackupRun(backup::BackupRun) "バックアップ" "Backup";
     "backup.check" BackupCheck(backup::BackupCheck) "バックアップの検査" "Backup checked";
     "backup.restore_drill" RestoreDrill(backup::RestoreDrill) "復元試験" "Restore drill";
+    "backup.retention" BackupRetention(backup::BackupRetention) "世代の整理" "Old backups removed";
     "probe.reach" ProbeReach(probe::ProbeReach) "外からの到達試験" "Reachability probe";
     "probe.availability" ProbeAvailability(probe::ProbeAvailability) "稼働の観測" "Availability probe";
     "probe.watch" ProbeWatch(probe::ProbeWatch) "監視の経過" "Targets watched";

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use yakujo_contract::act::{Act, Environment, HostPlace, Matter};
+use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::backup::{BackupCheck, BackupRetention, KeyHolder};
 use yakujo_contract::id::{DeviceId, HostId, SystemId};
 
 /// Name of the socket in the data folder.
@@ -59,6 +61,20 @@ pub enum Ask {
         device: String,
         /// Why.
         reason: String,
+    },
+    /// Enter that old backups are removed, or were.
+    BackupRetained {
+        /// Whose they are.
+        host: HostId,
+        /// What is told of it.
+        retention: BackupRetention,
+    },
+    /// Enter how a try of the city's key ended.
+    CityKeyTried {
+        /// Whose repository it is.
+        host: HostId,
+        /// The try.
+        check: BackupCheck,
     },
     /// Publish a checkpoint of everything that is durable.
     Publish,
@@ -203,12 +219,27 @@ async fn perform(house: &House, office: &Office, ask: Ask) -> Result<serde_json:
             revoke(office, &device, reason).await?;
             value(device)
         }
+        Ask::BackupRetained { host, retention } => {
+            state(office, host, Fact::BackupRetention(retention)).await
+        }
+        Ask::CityKeyTried { host, check } if check.key == KeyHolder::City => {
+            state(office, host, Fact::BackupCheck(check)).await
+        }
+        Ask::CityKeyTried { .. } => Err("this is no try of the city's key".to_owned()),
         Ask::Publish => value(office.publish().await.map_err(words)?),
         Ask::CopyPeople { to } => {
             office.people.copy_to(&to).await.map_err(words)?;
             value(to)
         }
     }
+}
+
+/// Enters what a command on this machine did to the backups of a host.
+async fn state(office: &Office, host: HostId, fact: Fact) -> Result<serde_json::Value, String> {
+    if !office.court().evidence().hosts.contains_key(&host) {
+        return Err(format!("nothing was ever heard of a host `{host}`"));
+    }
+    value(office.state(Some(host), fact).await.map_err(words)?)
 }
 
 fn words(error: impl std::error::Error) -> String {

@@ -56,6 +56,8 @@ pub enum Command {
     IdleTry(IdleTry),
     /// Remove old snapshots of a repository, by when the ledger heard of them (on the server)
     BackupRetain(BackupRetain),
+    /// Try the key that the city keeps, on a repository or on a copy of its `config` and `keys` (on the server)
+    BackupKey(BackupKey),
     /// What is known of vulnerabilities, as one signed file for networks that fetch nothing
     #[command(subcommand)]
     Feed(Feed),
@@ -411,7 +413,7 @@ pub struct BackupJob {
     pub work: BackupWork,
     /// The job, as `agent.toml` names it
     pub job: String,
-    /// The key kept for the city (`key`), or the file to write it to (`escrow`)
+    /// The file to write the city's key to (`escrow`)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Hand the result to the agent, by this file named in its `backup_results`
@@ -435,8 +437,6 @@ pub enum BackupWork {
     Drill,
     /// Make a second key for the city and write it to a new file
     Escrow,
-    /// Try the key that is kept for the city
-    Key,
 }
 
 /// `idle-try`.
@@ -468,9 +468,28 @@ pub struct BackupRetain {
     /// File with the credentials of an object store
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
-    /// Remove them; without it, only say what would be removed
+    /// Remove them, and enter it in the ledger; without it, only say what would be removed
     #[arg(long)]
     pub apply: bool,
+    /// Which contract of the data folder
+    #[arg(long, default_value = "main", value_name = "ID")]
+    pub contract: String,
+}
+
+/// `backup-key`.
+#[derive(Debug, Args)]
+pub struct BackupKey {
+    /// Folder of the repository, or of a copy of its `config` and `keys`
+    pub folder: PathBuf,
+    /// Which repository it should be, by the beginning of its id
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// File with the key (`-`: standard input); without it, it is asked for
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Write the result to this file instead of the ledger, for `backup_results` of an agent (on a machine without the ledger)
+    #[arg(long, value_name = "FILE", requires = "id")]
+    pub results: Option<PathBuf>,
     /// Which contract of the data folder
     #[arg(long, default_value = "main", value_name = "ID")]
     pub contract: String,

@@ -32,11 +32,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         BackupWork::Run => Fact::BackupRun(job.back_up(&clock)),
         BackupWork::Check => Fact::BackupCheck(job.check(own.check_percent, &clock)?),
         BackupWork::Drill => Fact::RestoreDrill(job.drill(&clock)),
-        BackupWork::Key => {
-            let key = arguments.key.clone().or_else(|| job.city_key.clone());
-            let key = key.context("name the file with the city's key: --key FILE")?;
-            Fact::BackupCheck(job.try_city_key(&key, &clock)?)
-        }
     };
     let line = serde_json::to_string(&fact)?;
     println!("{line}");
@@ -67,7 +62,6 @@ fn job_of(own: &BackupJob, folder: &Path) -> Job {
         },
         tool,
         folder: yakujo_agent::backups::folder_of(folder, &own.name),
-        city_key: own.city_key.as_ref().map(path),
     }
 }
 
@@ -109,7 +103,7 @@ fn escrow(job: &Job, file: Option<&Path>) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes the result in the form in which the agent takes those of other products.
-fn hand_over(fact: &Fact, file: &Path) -> anyhow::Result<()> {
+pub fn hand_over(fact: &Fact, file: &Path) -> anyhow::Result<()> {
     let list = match fact {
         Fact::BackupRun(_) => "runs",
         Fact::RestoreDrill(_) => "drills",

@@ -6,6 +6,7 @@ mod act;
 mod agent;
 mod arguments;
 mod backup_job;
+mod backup_key;
 mod backup_retain;
 mod bundle;
 mod console;
@@ -63,6 +64,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::BackupJob(job) => backup_job::run(job),
         Command::IdleTry(one) => idle_try::run(&data()?, one),
         Command::BackupRetain(retain) => backup_retain::run(&data()?, retain),
+        Command::BackupKey(key) => backup_key::run(data, key),
         Command::Feed(feed) => feed::run(&data()?, feed),
         Command::Backup(backup) => copy::backup(&data()?, backup),
         Command::Restore(restore) => copy::restore(&data()?, restore),

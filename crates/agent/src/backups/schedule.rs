@@ -8,8 +8,6 @@ use yakujo_contract::calendar;
 
 /// What did not work is tried again after so long.
 const AGAIN: SignedDuration = SignedDuration::from_mins(30);
-/// Days between two tries of the city's key.
-const KEY_D: i64 = 30;
 
 /// What is done with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,13 +19,11 @@ pub enum Work {
     Check,
     /// A restore drill.
     Drill,
-    /// A try of the city's key.
-    Key,
 }
 
 impl Work {
     /// All, the most pressing first.
-    pub const ALL: [Self; 4] = [Self::Run, Self::Check, Self::Key, Self::Drill];
+    pub const ALL: [Self; 3] = [Self::Run, Self::Check, Self::Drill];
 
     /// The word on a command line.
     #[must_use]
@@ -36,7 +32,6 @@ impl Work {
             Self::Run => "run",
             Self::Check => "check",
             Self::Drill => "drill",
-            Self::Key => "key",
         }
     }
 }
@@ -60,7 +55,7 @@ impl Past {
 /// Whether something is due now.
 #[must_use]
 pub fn is_due(job: &BackupJob, work: Work, past: &Past, now: Timestamp) -> bool {
-    if work != Work::Run && !past.ran || work == Work::Key && job.city_key.is_none() {
+    if work != Work::Run && !past.ran {
         return false;
     }
     let Some((started, worked)) = past.last.get(&work) else { return true };
@@ -73,7 +68,6 @@ pub fn is_due(job: &BackupJob, work: Work, past: &Past, now: Timestamp) -> bool 
         (Work::Run, None) => after_hours(*started, i64::from(job.every_h)),
         (Work::Check, _) => after_hours(*started, i64::from(job.check_d).saturating_mul(24)),
         (Work::Drill, _) => after_hours(*started, i64::from(job.drill_d).saturating_mul(24)),
-        (Work::Key, _) => after_hours(*started, KEY_D * 24),
     };
     let again = started.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
     now >= if *worked { regular } else { regular.min(again) }
@@ -138,8 +132,8 @@ mod tests {
 
     #[test]
     fn nothing_is_checked_or_restored_before_there_is_something() {
-        let (job, mut past) = (job("city_key = \"/k\""), Past::default());
-        let rest = [Work::Check, Work::Drill, Work::Key];
+        let (job, mut past) = (job(""), Past::default());
+        let rest = [Work::Check, Work::Drill];
         assert!(rest.iter().all(|work| !is_due(&job, *work, &past, at("22T00:00"))));
         past.note(Work::Run, at("22T00:00"), true);
         assert!(rest.iter().all(|work| is_due(&job, *work, &past, at("22T00:01"))));

@@ -46,9 +46,6 @@ pub struct BackupJob {
     /// Days between two restore drills.
     #[serde(default = "a_quarter")]
     pub drill_d: u32,
-    /// File with the key kept for the city, where it is at hand; tried once a month.
-    #[serde(default)]
-    pub city_key: Option<String>,
     /// Most memory of a run, MiB.
     #[serde(default = "a_gibibyte")]
     pub memory_mib: u64,
@@ -134,7 +131,7 @@ fn check_one(job: &BackupJob) -> Result<(), String> {
     if job.paths.is_empty() && job.database.is_none() {
         return Err("neither `paths` nor `database` says what is saved".to_owned());
     }
-    let files = [&job.ssh_config, &job.credentials, &job.city_key].into_iter().flatten();
+    let files = [&job.ssh_config, &job.credentials].into_iter().flatten();
     job.paths.iter().chain(files).chain([&job.password]).try_for_each(|path| plain_path(path))?;
     if job.is_elsewhere() {
         if job.tool == Some(BackupTool::Rustic) {

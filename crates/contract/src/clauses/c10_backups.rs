@@ -3,7 +3,7 @@
 //! Which data that is stands in the register of assets (F-22), as both parties agreed. An asset is called in a job as it
 //! is called there. How old a backup is counts from when it began, but never from later than the server heard of it.
 
-use super::deliveries;
+use super::{deliveries, generations};
 use crate::act::{AssetLine, Confidentiality, Importance, Matter, Trit};
 use crate::case::Case;
 use crate::evidence::agreement::{Line, Stage};
@@ -21,8 +21,8 @@ const P25: ParameterId = ParameterId::new(25);
 const P26: ParameterId = ParameterId::new(26);
 /// A backup older than so many intervals is missing (obligations, 10.a: "newest good > RPO×2").
 const INTERVALS: i64 = 2;
-/// How the tool of a result is marked that another product made and an agent read from its file.
-const IMPORTED: &str = " (imported)";
+/// How the tool of a result is marked that came by file, and of one that was tried on a copy.
+const AT_SECOND_HAND: [&str; 2] = [" (imported)", BackupCheck::OF_A_COPY];
 
 /// One asset of the system that work stops without.
 struct Asset<'a> {
@@ -102,9 +102,20 @@ impl<'a> Asset<'a> {
         reads.map(|read| (read.value.ended.min(read.stamp.received), read)).max_by_key(|(at, _)| *at)
     }
 
+    /// Of the last tries of the city's key, one for each repository: one that did not open it, else the oldest. None where a
+    /// repository was never tried.
     fn city_key(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
-        let tries = self.repositories().filter_map(|repository| repository.city_key.as_ref());
-        tries.map(|tried| (tried.value.ended.min(tried.stamp.received), tried)).max_by_key(|(at, _)| *at)
+        let saving = self.jobs.iter().filter(|(job, _)| job.newest().is_some());
+        let tries = saving.map(|(_, repository)| {
+            let tried = repository.and_then(|repository| repository.city_key.as_ref())?;
+            Some((tried.value.ended.min(tried.stamp.received), tried))
+        });
+        let worst = tries.min_by_key(|tried| match tried {
+            Some((at, tried)) if tried.value.errors > 0 => (0, *at),
+            None => (1, Timestamp::MIN),
+            Some((at, _)) => (2, *at),
+        });
+        worst.flatten()
     }
 
     fn is_confidential(&self) -> bool {
@@ -210,7 +221,8 @@ fn saved(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
     }
     let doubts =
         [damaged(asset), drill_failed(asset), emptied(asset), shrunk(asset), partial(asset, run, stamp)];
-    if let Some(doubt) = worst(doubts.into_iter().flatten().collect()) {
+    let doubts = doubts.into_iter().flatten().chain(generations::wrong(case, name, asset.agreed));
+    if let Some(doubt) = worst(doubts.collect()) {
         return doubt;
     }
     if asset.agreed.is_none() {
@@ -427,10 +439,11 @@ fn proven(case: &Case<'_>, asset: &Asset<'_>, (of, stamp): (Timestamp, Stamp), h
     ];
     let class = class_of(tools.into_iter().flatten());
     let alone = drill.map(|drill| by_the_same(asset, &drill.value)).unwrap_or_default();
+    let (counted, looked) = generations::counted(asset.jobs.iter().map(|(job, _)| *job));
     let of = jst(of);
     Verdict::kept(Sentence::new(
-        format!("「{name}」の最新のものは {of} です。{}{}", late.0, alone.ja),
-        format!("The newest of `{name}` is of {of}.{}{}", late.1, alone.en),
+        format!("「{name}」の最新のものは {of} です。{}{}{}", late.0, alone.ja, counted.ja),
+        format!("The newest of `{name}` is of {of}.{}{}{}", late.1, alone.en, counted.en),
     ))
     .measured_by([P25, P26])
     .with_evidence(
@@ -438,20 +451,23 @@ fn proven(case: &Case<'_>, asset: &Asset<'_>, (of, stamp): (Timestamp, Stamp), h
         [asset.entry, stamp.entry]
             .into_iter()
             .chain(drill.map(|drill| drill.stamp.entry))
-            .chain(read.map(|read| read.stamp.entry)),
+            .chain(read.map(|read| read.stamp.entry))
+            .chain(looked.map(|looked| looked.entry)),
     )
 }
 
 /// What an agent saw is stronger than what another product says of itself.
 fn class_of<'a>(mut tools: impl Iterator<Item = &'a str>) -> EvidenceClass {
-    if tools.any(|tool| tool.ends_with(IMPORTED)) { EvidenceClass::E2 } else { EvidenceClass::E1 }
+    let is_second_hand = |tool: &str| AT_SECOND_HAND.iter().any(|mark| tool.ends_with(mark));
+    if tools.any(is_second_hand) { EvidenceClass::E2 } else { EvidenceClass::E1 }
 }
 
 /// The name of a program without its version: `restic 0.14.0` and `restic 0.18.1` are one implementation.
 fn implementation(tool: &str) -> String {
     let is_version =
         |word: &&str| word.trim_start_matches(['v', 'V']).starts_with(|c: char| c.is_ascii_digit());
-    let words = tool.trim_end_matches(IMPORTED).split_whitespace().take_while(|word| !is_version(word));
+    let tool = AT_SECOND_HAND.iter().fold(tool, |tool, mark| tool.trim_end_matches(mark));
+    let words = tool.split_whitespace().take_while(|word| !is_version(word));
     words.collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
@@ -527,8 +543,8 @@ fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
                     format!("The backup of `{name}` is encrypted, but the key kept for the city is not tried every {days} days."),
                 ),
                 (
-                    "受託者は、市のために預けた鍵で保存先が開くかを確かめてください。",
-                    "The contractor tries the key that is kept for the city.",
+                    "市は、預かっている鍵で保存先が開くかを、受託者と日を決めて確かめてください。",
+                    "The city tries the key that it keeps, on a day agreed with the contractor.",
                 ),
                 [asset.entry, stamp.entry].into_iter().chain(tried.map(|(_, tried)| tried.stamp.entry)),
             )

@@ -22,6 +22,7 @@ mod encryption;
 mod engine;
 mod firewall;
 pub(crate) mod flows;
+mod generations;
 mod idle_cuts;
 mod login_methods;
 mod measures;

@@ -1,7 +1,7 @@
 //! What is known of the backups one host makes.
 
 use super::latest::{Latest, Stamp, keep_newer};
-use crate::fact::backup::{BackupCheck, BackupRun, KeyHolder, RestoreDrill};
+use crate::fact::backup::{BackupCheck, BackupRetention, BackupRun, KeyHolder, RestoreDrill, RetentionStage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,12 @@ pub struct Job {
     pub good: BTreeMap<Stamp, BackupRun>,
     /// The last restore drill.
     pub drill: Option<Latest<RestoreDrill>>,
+    /// The last removal of old snapshots that was announced.
+    #[serde(default)]
+    pub planned: Option<Latest<BackupRetention>>,
+    /// What came of the last one of which it was told.
+    #[serde(default)]
+    pub retention: Option<Latest<BackupRetention>>,
 }
 
 /// One repository.
@@ -58,7 +64,16 @@ impl Backups {
     pub(super) fn checked(&mut self, stamp: Stamp, check: &BackupCheck) {
         let repository = self.repositories.entry(check.repository.clone()).or_default();
         match check.key {
-            KeyHolder::City => keep_newer(&mut repository.city_key, stamp, check.clone()),
+            // The server tries it, and agents tell of other products: their numbers cannot be compared, when they were
+            // received can.
+            KeyHolder::City => {
+                let is_newer = |known: &Latest<BackupCheck>| {
+                    (known.stamp.received, known.stamp) < (stamp.received, stamp)
+                };
+                if repository.city_key.as_ref().is_none_or(is_newer) {
+                    repository.city_key = Some(Latest::new(stamp, check.clone()));
+                }
+            }
             KeyHolder::Job => {
                 keep_newer(&mut repository.check, stamp, check.clone());
                 if check.read_percent > 0 {
@@ -66,6 +81,15 @@ impl Backups {
                 }
             }
         }
+    }
+
+    pub(super) fn retained(&mut self, stamp: Stamp, told: &BackupRetention) {
+        let job = self.jobs.entry(told.job.clone()).or_default();
+        let slot = match told.stage {
+            RetentionStage::Planned => &mut job.planned,
+            RetentionStage::Done | RetentionStage::Failed => &mut job.retention,
+        };
+        keep_newer(slot, stamp, told.clone());
     }
 
     pub(super) fn restored(&mut self, stamp: Stamp, drill: &RestoreDrill) {
@@ -84,6 +108,15 @@ impl Job {
     #[must_use]
     pub fn newest(&self) -> Option<(&Stamp, &BackupRun)> {
         self.good.last_key_value()
+    }
+
+    /// The last removal of old snapshots, where nothing was told of what came of it: it was cut short, and what it named may
+    /// be gone.
+    #[must_use]
+    pub fn cut_short(&self) -> Option<&Latest<BackupRetention>> {
+        let planned = self.planned.as_ref()?;
+        let is_told = self.retention.as_ref().is_some_and(|told| told.value.run == planned.value.run);
+        (!is_told && self.retention.as_ref().is_none_or(|told| told.stamp < planned.stamp)).then_some(planned)
     }
 
     /// Runs since the newest good one that did not work or hold nothing.

@@ -281,6 +281,7 @@ impl Host {
             Fact::BackupRun(run) => self.backups.ran(stamp, run),
             Fact::BackupCheck(check) => self.backups.checked(stamp, check),
             Fact::RestoreDrill(drill) => self.backups.restored(stamp, drill),
+            Fact::BackupRetention(told) if *author == Author::Server => self.backups.retained(stamp, told),
             Fact::AccountSet(set) => self.has_accounts(stamp, set),
             Fact::PrivilegeRules(rules) => keep_newer(&mut self.privileges, stamp, rules.clone()),
             Fact::LogSource(source) => {

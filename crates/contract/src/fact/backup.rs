@@ -2,7 +2,9 @@
 
 use super::Coverage;
 use super::malware::Done;
+use crate::act::Importance;
 use crate::id::Digest;
+use crate::retention::Generations;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +133,73 @@ pub struct RestoreDrill {
     pub ended: Timestamp,
 }
 
+/// What is told of a removal of old snapshots: first what will be removed, then what was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetentionStage {
+    /// Entered before anything is removed.
+    Planned,
+    /// Everything that was planned is removed.
+    Done,
+    /// Not everything; `removed` says what is gone all the same.
+    Failed,
+}
+
+/// `backup.retention` (10.a): the server removed the snapshots of one job that no generation needs (P-25). The server alone
+/// tells this; the entry's host is the one whose job it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRetention {
+    /// Names one run of the command: the same in what was planned and in what came of it.
+    pub run: String,
+    /// Planned, or done.
+    pub stage: RetentionStage,
+    /// The repository.
+    pub repository: String,
+    /// The job.
+    pub job: String,
+    /// Importance of the system the host serves; absent where both parties have not agreed on both: the most of every rank is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<Importance>,
+    /// The rule: so many of each are kept.
+    pub generations: Generations,
+    /// Snapshots of the job that the ledger knows and that stay.
+    pub kept: u64,
+    /// Ids of the snapshots that are removed.
+    pub removed: Vec<String>,
+    /// Snapshots that could go, but stay for the next run: one removes at most [`BackupRetention::MOST`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting: u64,
+    /// Snapshots that the generations need and that are not there; no removal in the ledger names them that needed them no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
+    /// Snapshots in the repository that the ledger does not know; they stay.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: u64,
+    /// Why it failed, in plain English, for the operator.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Tool and version.
+    pub tool: String,
+    /// When this was found or done.
+    pub ended: Timestamp,
+}
+
+/// A snapshot that should be there and is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lost {
+    /// Its id.
+    pub snapshot: String,
+    /// When the server had heard of it.
+    pub heard: Timestamp,
+}
+
+impl BackupRetention {
+    /// Most ids in one list: an entry has room for no more (64 KiB).
+    pub const MOST: usize = 250;
+}
+
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
@@ -147,6 +216,11 @@ impl BackupRun {
     pub fn is_empty(&self) -> bool {
         self.files == 0 || self.bytes == 0 || self.rows == Some(0)
     }
+}
+
+impl BackupCheck {
+    /// How the tool of a key is marked that was tried on a copy of a repository's `config` and `keys`: of the time of the copy.
+    pub const OF_A_COPY: &str = " (copy)";
 }
 
 impl RestoreDrill {

@@ -101,6 +101,8 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "hold" | "give" | "sample" | "isolate" => malware(&line),
         "asset" => backups::asset(&line),
         "backup" | "checked" | "restored" => backups::backup(&line),
+        "rank" => backups::rank(&line),
+        "retained" => backups::retained(&line),
         "engine" | "scanned" | "missed" => protection::protection(&line),
         "outside" => protection::outside(&line),
         "offers" => protection::offers(&line),

@@ -5,7 +5,21 @@ use proptest::prelude::*;
 
 /// What may arrive, as the facts of one host: readings of every collector, good and bad ones.
 pub fn reading() -> impl Strategy<Value = String> {
-    prop_oneof![3 => of_the_host(), 1 => of_its_doors()]
+    prop_oneof![6 => of_the_host(), 2 => of_its_doors(), 1 => of_its_backups()]
+}
+
+fn of_its_backups() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (0_u64..3, 1_u8..29).prop_map(|(files, day)| format!(
+            r#"{{"kind":"backup.run","job":"daily","asset":"a","snapshot":"s{day}","files":{files},"bytes":1,"added":1,"repository":"r","encrypted":true,"started":"2026-10-{day:02}T00:00:00Z","ended":"2026-10-{day:02}T00:00:00Z","result":"done"}}"#
+        )),
+        (0_u64..2).prop_map(|errors| format!(
+            r#"{{"kind":"backup.check","repository":"r","key":"city","tool":"t","read_percent":0,"errors":{errors},"ended":"2026-11-21T00:00:00Z"}}"#
+        )),
+        prop_oneof!["planned", "done"].prop_map(|stage| format!(
+            r#"{{"kind":"backup.retention","run":"1","stage":"{stage}","repository":"r","job":"daily","generations":{{}},"kept":1,"removed":[],"tool":"t","ended":"2026-11-21T00:00:00Z"}}"#
+        )),
+    ]
 }
 
 fn of_its_doors() -> impl Strategy<Value = String> {

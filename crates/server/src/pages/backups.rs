@@ -1,18 +1,21 @@
 //! バックアップ: every asset that work stops without, with what saves it, and how it was proved. The list, taken away as a
 //! workbook or PDF, is what the city needs for procedures of its own (10.c): data, amounts, times, tools, places, drills.
 
-use super::block::{Cell, Chip, Table};
+use super::block::{Block, Cell, Chip, Link, Table};
 use super::frame::{self, Page};
 use super::list::{List, Wanted};
 use super::request_show::length;
 use super::visit::{Answer, Visit};
-use super::{asset_form, request_words, words};
+use super::{asset_form, request_words, retentions, words};
 use std::collections::BTreeMap;
 use yakujo_contract::act::{AssetLine, Matter};
 use yakujo_contract::court::Court;
 use yakujo_contract::evidence::agreement::{Line, Stage};
 use yakujo_contract::evidence::backups::{Job, Repository};
 use yakujo_contract::id::{HostId, SystemId};
+
+/// The tab of old backups that were removed.
+const REMOVED: &str = "removed";
 
 /// One row: an asset, and one job that saves it.
 struct Row<'a> {
@@ -28,17 +31,15 @@ struct Row<'a> {
 /// When a template fails.
 pub async fn show(visit: Visit) -> Answer {
     let wanted = Wanted::of(&visit);
-    let (rows, next) = {
-        let court = visit.office.court();
-        wanted.take(rows_of(&court).into_iter(), key, |row| shown(&visit, row))
+    let is_of_removed = visit.asked("of") == REMOVED;
+    let list = if is_of_removed {
+        let (table, next) = retentions::table(&visit, &wanted);
+        let keep = vec![("of".to_owned(), REMOVED.to_owned())];
+        List { name: "backups-removed", table, next, keep }
+    } else {
+        let (table, next) = saved(&visit, &wanted);
+        List { name: "backups", table, next, keep: Vec::new() }
     };
-    let table = Table {
-        caption: visit.of("バックアップの一覧", "Backups").to_owned(),
-        heads: heads(&visit),
-        rows,
-        empty: visit.of("情報資産の申告も、バックアップの記録もありません。", "There are none.").to_owned(),
-    };
-    let list = List { name: "backups", table, next, keep: Vec::new() };
     if let Some(download) = list.download(&visit, &wanted).await {
         return download;
     }
@@ -47,8 +48,30 @@ pub async fn show(visit: Visit) -> Answer {
         "For every asset that work stops without: what saves it, and when restoring it and the key of the city were tried.",
     );
     let mut page = Page::new("backups", visit.of("バックアップ", "Backups"), lead);
+    let tabs = [
+        ("", visit.of("保存の状況", "What is saved"), !is_of_removed),
+        (REMOVED, visit.of("世代の整理（削除）", "Old ones removed"), is_of_removed),
+    ];
+    let tab = |(of, words, here): (&str, &str, bool)| {
+        Link::new(format!("{}?of={of}", visit.uri_path), words).here_if(here)
+    };
+    page.push(Block::Tabs(tabs.map(tab).into_iter().collect()));
     page.blocks.extend(list.blocks(&visit, &wanted));
     frame::show(&visit, &page)
+}
+
+fn saved(visit: &Visit, wanted: &Wanted) -> (Table, Option<String>) {
+    let (rows, next) = {
+        let court = visit.office.court();
+        wanted.take(rows_of(&court).into_iter(), key, |row| shown(visit, row))
+    };
+    let table = Table {
+        caption: visit.of("バックアップの一覧", "Backups").to_owned(),
+        heads: heads(visit),
+        rows,
+        empty: visit.of("情報資産の申告も、バックアップの記録もありません。", "There are none.").to_owned(),
+    };
+    (table, next)
 }
 
 fn heads(visit: &Visit) -> Vec<String> {

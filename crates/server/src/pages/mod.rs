@@ -76,6 +76,7 @@ pub mod request_slip;
 pub mod request_steps;
 pub mod request_words;
 pub mod requests;
+pub mod retentions;
 pub mod sign_in;
 pub mod system;
 pub mod systems;

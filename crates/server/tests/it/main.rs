@@ -9,6 +9,7 @@
 mod actions;
 mod at_once;
 mod attack;
+mod backups;
 mod browser;
 mod bystanders;
 mod cells;

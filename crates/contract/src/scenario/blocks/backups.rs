@@ -56,6 +56,42 @@ pub(super) fn backup(line: &Line<'_>) -> Read<Vec<Value>> {
     Ok(vec![fact(host, at, at, told)])
 }
 
+/// `rank SYSTEM S|A|B TIME`: both parties agree on the importance of a system.
+pub(super) fn rank(line: &Line<'_>) -> Read<Vec<Value>> {
+    let (system, rank, at) = (line.word(1)?, line.word(2)?, line.when(3)?);
+    let matter = json!({ "matter": "system", "system": system, "name": system, "importance": rank,
+        "segment": "internet", "internet_facing": "no" });
+    Ok(both(&format!("rank-{system}-{}", at.as_second()), at, matter))
+}
+
+/// `retained HOST TIME [job=daily] [keeps=HOURLY,DAILY,WEEKLY,MONTHLY] [kept=3] [lost=TIME] [planned=yes] [by=agent]`: the
+/// server removed old snapshots; one is named by the time it was made at.
+pub(super) fn retained(line: &Line<'_>) -> Read<Vec<Value>> {
+    let (host, at) = (line.word(1)?, line.when(2)?);
+    let keeps: Result<Vec<u32>, _> =
+        line.pair("keeps").unwrap_or("0,14,5,13").split(',').map(str::parse).collect();
+    let Ok([hourly, daily, weekly, monthly]) = keeps.as_deref() else {
+        return Err("`keeps` has four numbers".to_owned());
+    };
+    let kept: u64 = line.pair("kept").and_then(|text| text.parse().ok()).unwrap_or(1);
+    let lost: Vec<Value> = line
+        .time("lost")?
+        .map(|heard| json!({ "snapshot": heard.to_string(), "heard": heard }))
+        .into_iter()
+        .collect();
+    let stage = if line.pair("planned").is_some() { "planned" } else { "done" };
+    let job = line.pair("job").unwrap_or("daily");
+    let told = json!({ "kind": "backup.retention", "run": at.to_string(), "stage": stage, "repository": format!("r-{job}"),
+        "job": job, "generations": { "hourly": hourly, "daily": daily, "weekly": weekly, "monthly": monthly },
+        "kept": kept, "removed": [], "lost": lost, "tool": "restic 0.14", "ended": at });
+    let mut made = fact(host, at, at, told);
+    if let Some(entry) = made.as_object_mut().filter(|_| line.pair("by").is_none()) {
+        entry.insert("author".to_owned(), json!("server"));
+        entry.remove("seq");
+    }
+    Ok(vec![made])
+}
+
 /// A name as letters of an id.
 fn hex_of(name: &str) -> String {
     name.bytes().take(20).map(|byte| format!("{byte:02x}")).collect()
