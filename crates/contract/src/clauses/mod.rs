@@ -23,6 +23,7 @@ mod engine;
 mod firewall;
 pub(crate) mod flows;
 mod idle_cuts;
+mod known_good;
 mod login_methods;
 mod measures;
 mod outside;

@@ -22,6 +22,7 @@ mod forms;
 mod hosts;
 mod inside;
 mod intake;
+mod known_good;
 mod leaving;
 mod lists;
 mod mail;
