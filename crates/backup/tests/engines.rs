@@ -232,7 +232,7 @@ fn found_again(engine: &dyn Engine, ground: &Ground) {
         made.push(engine.back_up(std::slice::from_ref(&root), "web-1", "daily").unwrap().id);
     }
     let into = ground.path("found");
-    let mut seek = |host: &str, path: &Path, text: &str| {
+    let seek = |host: &str, path: &Path, text: &str| {
         let mut options = std::fs::File::options();
         let mut file = options.read(true).write(true).create(true).truncate(true).open(&into).unwrap();
         let of = Of { host, job: "daily", path };

@@ -10,7 +10,7 @@ use yakujo_contract::act::{Act, BaselineLine, Matter};
 use yakujo_contract::baseline::Stands;
 use yakujo_contract::fact::agent::{OrderOutcome, OrderResult};
 use yakujo_contract::fact::integrity::{IntegrityHeld, KnownGood, WhyNotHeld};
-use yakujo_contract::id::{Digest, HostId, ProposalId, RequestId};
+use yakujo_contract::id::{Digest, HostId, PostId, ProposalId, RequestId};
 use yakujo_contract::order::Work;
 use yakujo_contract::request::form::Form;
 use yakujo_contract::thing::{Object, Thing};
@@ -99,6 +99,8 @@ fn what_a_host_is_too_small_to_hold_comes_back_from_a_snapshot() -> anyhow::Resu
         .await?;
         baseline_agreed(&city).await?;
 
+        seated(&city).await?;
+
         std::fs::write(&film, "defaced")?;
         std::fs::set_permissions(&film, std::fs::Permissions::from_mode(0o666))?;
         let never = digest(b"a content that was never there")?;
@@ -131,6 +133,20 @@ fn what_a_host_is_too_small_to_hold_comes_back_from_a_snapshot() -> anyhow::Resu
         city.stop().await;
         Ok(())
     })
+}
+
+/// The city's first person holds a post from now on: who settles a talk has to.
+async fn seated(city: &City) -> anyhow::Result<()> {
+    let (office, post) = (city.office()?, "kachou".parse::<PostId>()?);
+    let actor = city.actor("city").await?.context("the city's first person")?;
+    let (person, from) = (actor.person.clone(), office.now());
+    for act in [
+        Act::PostNamed { post: post.clone(), name: "課長".to_owned() },
+        Act::PostTaken { post, person, from, until: None },
+    ] {
+        office.decide(Some(actor.clone()), act, None).await?;
+    }
+    Ok(())
 }
 
 /// The baseline is what the host told, put before the city, and agreed.

@@ -81,7 +81,7 @@ async fn a_baseline_is_put_before_the_city_and_holds_once_it_agrees() {
     assert!(page.body.contains("合意済み") && !page.body.contains("未合意"), "{}", page.body);
 
     // Other trees are another watch.
-    site.clock.pass(SignedDuration::from_hours(1));
+    site.clock.pass(SignedDuration::from_mins(5));
     let mut wider = baseline("ef");
     wider["roots"] = json!(["/etc", "/opt", "/srv/www"]);
     tell(&site, &host, 3, wider).await;
