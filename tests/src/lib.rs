@@ -95,6 +95,8 @@ impl City {
     pub async fn observe_and_act(&mut self) -> anyhow::Result<()> {
         let mut settings = self.enrolled().await?;
         settings.hand = Some(yakujo_agent::act::hand::Hand::Within(self.data.join("act")));
+        // What an agent of the product starts is itself; this is a test that has it within.
+        settings.sources.backup_program = built()?;
         self.agent = Some(yakujo_agent::start(settings).await?);
         Ok(())
     }
@@ -270,4 +272,15 @@ impl City {
         self.stop_observing().await;
         self.server.stop().await;
     }
+}
+
+/// The product, as it was built beside this story.
+///
+/// # Errors
+/// When it was not.
+pub fn built() -> anyhow::Result<PathBuf> {
+    let itself = std::env::current_exe()?;
+    let program = itself.parent().and_then(Path::parent).map(|folder| folder.join("yakujo"));
+    let program = program.filter(|program| program.exists());
+    program.context("yakujo is not built beside this story: build the whole workspace")
 }

@@ -19,17 +19,20 @@ pub mod line;
 mod orders;
 pub(crate) mod quarantine;
 mod restore;
+mod seek;
 
 pub use confine::confine;
 pub use desk::{Desk, Pinned};
 pub use quarantine::Moved;
 
+use crate::known_good::{Missing, Wanted};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use yakujo_contract::fact::Fact;
+use yakujo_contract::fact::integrity::KnownGood;
 use yakujo_contract::fact::malware::AvDetection;
 use yakujo_contract::id::{HostId, RequestId};
 
@@ -55,6 +58,9 @@ pub enum Ask {
         note: String,
         /// The addresses over which the agent reports: they stay open.
         peers: Vec<SocketAddr>,
+        /// What is known of a content that the hand does not hold itself.
+        #[serde(default)]
+        elsewhere: Elsewhere,
     },
     /// Malware may have run: use a standing approval, if there is one.
     Suspected {
@@ -72,6 +78,11 @@ pub enum Ask {
     Hold {
         /// Absolute paths.
         roots: Vec<String>,
+    },
+    /// Whether these contents are held.
+    Holds {
+        /// Which.
+        contents: Vec<Wanted>,
     },
     /// Put this file into the quarantine, under a standing approval. With the question comes the file, held open as it was
     /// judged; without it, it is only said whether it came in before.
@@ -93,6 +104,31 @@ pub enum Ask {
         /// The number.
         to: u64,
     },
+}
+
+/// A content that the hand does not hold itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Elsewhere {
+    /// Nobody has sought it yet.
+    #[default]
+    NotSought,
+    /// It was found there, and comes held open with the question.
+    Found(KnownGood),
+    /// It is nowhere, and why.
+    Nowhere(String),
+}
+
+/// What is held of the watched trees.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holding {
+    /// Files whose content is held.
+    pub files: u64,
+    /// Files whose content is not.
+    pub left_out: u32,
+    /// The first of them.
+    pub missing: Vec<Missing>,
 }
 
 /// What the hand tells.
@@ -127,6 +163,15 @@ pub struct Answer {
     /// What became of the file that should go into the quarantine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,
+    /// The content that an order needs and the hand does not hold: the order is not used up, and comes again with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wants: Option<Wanted>,
+    /// What is held, once everything was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holding: Option<Holding>,
+    /// Of the contents that were asked for, those that are held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Wanted>,
     /// Where the quarantine lies, where that was the question; bytes that are no text as `\xNN`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<String>,
@@ -191,24 +236,30 @@ pub fn answer_with(
     }
     let desk = Desk::open(folder)?;
     desk.tell_what_was_interrupted(now)?;
-    let mut more = false;
+    let (mut wants, mut holding, mut holds) = (None, None, Vec::new());
     match ask {
         Ask::Pin { host, key } => desk.pin(host, key)?,
-        Ask::Order { note, peers } => orders::carry_out(&desk, note, few(peers)?, now)?,
+        Ask::Order { note, peers, elsewhere } => {
+            wants = orders::carry_out(&desk, note, (few(peers)?, elsewhere, file), now)?;
+        }
         Ask::Suspected { peers } => orders::use_permit(&desk, few(peers)?, now)?,
         Ask::Look {} => isolate::look(&desk, now)?,
         Ask::Ready { peers } => isolate::ready(&desk, few(peers)?, now)?,
-        Ask::Hold { roots } => more = hold::hold(&desk, roots, now)? == hold::Held::Partly,
+        Ask::Hold { roots } => holding = hold::hold(&desk, roots, now)?,
+        Ask::Holds { contents } => holds = hold::of_these(&desk, contents)?,
         Ask::Quarantine { .. } | Ask::Sample { .. } | Ask::Places {} => {}
         Ask::Kept { to } => desk.kept(*to)?,
     }
     Ok(Answer {
         told: desk.told()?,
         isolated: desk.isolation()?.is_some(),
-        more,
+        more: matches!(ask, Ask::Hold { .. }) && holding.is_none(),
         quarantine: orders::quarantine(&desk, now)?,
         pinned: desk.pinned()?,
         moved: None,
+        wants,
+        holding,
+        holds,
         places: Vec::new(),
     })
 }

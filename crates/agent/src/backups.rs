@@ -5,11 +5,11 @@
 
 pub mod import;
 #[cfg(target_os = "linux")]
-mod process;
+pub(crate) mod process;
 pub mod schedule;
 
 #[cfg(not(target_os = "linux"))]
-use crate::elsewhere::process;
+pub(crate) use crate::elsewhere::process;
 use crate::parts::Notebook;
 use crate::settings::BackupJob;
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ use yakujo_contract::fact::malware::Done;
 /// Between two looks at what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Where the outbox keeps when what ran.
-const MEMORY_KEY: &str = "backups";
+pub(crate) const MEMORY_KEY: &str = "backups";
 /// Where the outbox keeps until when results of other products were told.
 const TOLD_KEY: &str = "backups-told";
 
@@ -44,11 +44,10 @@ pub struct Jobs {
 /// Runs jobs when they are due, until the end.
 pub async fn run_until(
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    jobs: Jobs,
+    jobs: Arc<Jobs>,
     notebook: Notebook,
     mut ended: watch::Receiver<()>,
 ) {
-    let jobs = Arc::new(jobs);
     let text = notebook.recall(MEMORY_KEY).await.ok().flatten();
     // What an older version remembered otherwise is simply done anew.
     let mut past: BTreeMap<String, Past> =

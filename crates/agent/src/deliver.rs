@@ -2,6 +2,7 @@
 //! is deleted here; nothing else is.
 
 use crate::enrol::Enrolled;
+use crate::known_good::Wanted;
 use crate::outbox::{Numbered, Outbox};
 use crate::probing::Agreed;
 use crate::system::owner_only;
@@ -125,6 +126,9 @@ pub struct OrdersAnswer {
     pub key: String,
     /// Signed notes, oldest first.
     pub orders: Vec<String>,
+    /// Contents that restorations ask for; absent at a server that does not ask.
+    #[serde(default)]
+    pub sought: Vec<Wanted>,
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod collectors;
 pub mod deliver;
 pub mod enrol;
+pub mod known_good;
 pub mod malware;
 mod observing;
 pub mod outbox;

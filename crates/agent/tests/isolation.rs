@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use yakujo_agent::act::{Answer, Ask, Released, answer, break_glass};
+use yakujo_agent::act::{Answer, Ask, Elsewhere, Released, answer, break_glass};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::OrderResult;
 use yakujo_contract::fact::malware::{IsolationCause, IsolationState};
@@ -150,7 +150,11 @@ impl Host {
     }
 
     fn order(&self, note: &str) -> Vec<Fact> {
-        self.told(&Ask::Order { note: note.to_owned(), peers: Self::peers() })
+        self.told(&Ask::Order {
+            note: note.to_owned(),
+            peers: Self::peers(),
+            elsewhere: Elsewhere::NotSought,
+        })
     }
 
     fn permit(&self, id: &str, uses: u32) {

@@ -16,7 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use yakujo_agent::act::hand::Hand;
-use yakujo_agent::act::{Ask, answer, answer_with, line};
+use yakujo_agent::act::{Ask, Elsewhere, answer, answer_with, line};
 use yakujo_agent::malware::vault::Vault;
 use yakujo_agent::malware::{Guard, Left};
 use yakujo_contract::fact::Fact;
@@ -68,7 +68,11 @@ fn hand(tree: &Path) -> Option<Hand> {
     let order = Order { order, host, request, issued: now, expires: later, work: Work::Permit(permit) };
     let mut note = Note::unsigned(&order.text().unwrap()).unwrap();
     key.sign(&mut note).unwrap();
-    let ask = Ask::Order { note: note.to_string(), peers: vec!["192.0.2.10:8444".parse().unwrap()] };
+    let ask = Ask::Order {
+        note: note.to_string(),
+        peers: vec!["192.0.2.10:8444".parse().unwrap()],
+        elsewhere: Elsewhere::NotSought,
+    };
     assert!(answer(&folder, &ask, now).unwrap().quarantine.is_some());
     let listener = UnixListener::bind(&path).unwrap();
     std::thread::spawn(move || {

@@ -1,6 +1,8 @@
 //! What an implementation of the repository format can do. Both pass one suite (`tests/engines.rs`).
 
+use crate::content::{Found, Of};
 use crate::manifest::Manifest;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use yakujo_contract::id::Digest;
 
@@ -140,6 +142,11 @@ pub trait Engine {
     /// # Errors
     /// When it is not whole.
     fn restore(&self, snapshot: &str, into: &Path) -> Result<(), BackupError>;
+    /// Writes a file as the newest snapshot has it in which its content has this digest; none where no snapshot has that.
+    ///
+    /// # Errors
+    /// When the snapshots could not be read.
+    fn seek(&self, of: Of<'_>, digest: &Digest, into: &mut File) -> Result<Option<Found>, BackupError>;
     /// Lets a further password open the repository.
     ///
     /// # Errors

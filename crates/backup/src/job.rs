@@ -246,6 +246,12 @@ impl Job {
         serde_json::from_slice(&text).map_err(|error| BackupError::File(file, error.into()))
     }
 
+    /// The originals of the last good run.
+    pub(crate) fn last_originals(&self) -> Result<Manifest, BackupError> {
+        let last = self.last()?;
+        Manifest::read(&self.folder.join(&last.list), &last.originals)
+    }
+
     /// Checks the repository and reads so many percent of it back.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! so that what one wrote is restored by the other: a mistake that both make is far less likely than one of either.
 
 pub mod command;
+pub mod content;
 pub mod dump;
 pub mod engine;
 pub mod escrow;

@@ -222,6 +222,16 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Whether a file that looks so is among the originals with its content.
+    #[must_use]
+    pub fn has(&self, path: &Path, size: u64, modified: (i64, i64)) -> bool {
+        self.originals.get(path).is_some_and(|original| {
+            original.kind == Kind::File
+                && !original.is_unsettled()
+                && (original.size, original.modified) == (size, modified)
+        })
+    }
+
     /// Compares every original with what stands at its path below `root`: content, kind, mode, owner, time.
     #[must_use]
     pub fn compare(&self, root: &Path, owners: Owners) -> Compared {

@@ -1,9 +1,14 @@
 //! The `restic` program of the distribution, by argument vectors; the password goes by file.
 
 use crate::command::{Call, Ended, run};
+use crate::content::{Found, Of, emptied, has};
 use crate::engine::{BackupError, Checked, Engine, Medium, Place, Snapshot, read_password, read_secret};
 use crate::manifest::Manifest;
+use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use yakujo_contract::id::Digest;
@@ -54,6 +59,31 @@ struct Summary {
 struct Listed {
     id: String,
     tree: String,
+    time: Timestamp,
+}
+
+/// Where a file was found.
+#[derive(Deserialize)]
+struct Hits {
+    snapshot: String,
+    matches: Vec<Hit>,
+}
+
+#[derive(Deserialize)]
+struct Hit {
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    size: u64,
+    mtime: Timestamp,
+    ctime: Timestamp,
+}
+
+/// A path as a pattern that names it alone.
+fn literally(path: &str) -> String {
+    let special = |c: char| "*?[\\".contains(c);
+    path.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 /// Whether a text is the whole id of a snapshot.
@@ -152,7 +182,23 @@ impl Restic {
         }
     }
 
+    /// An answer in JSON; nothing found is an empty list.
+    fn answer<T: DeserializeOwned>(&self, arguments: &[&str]) -> Result<Vec<T>, BackupError> {
+        let ended = Self::good(self.call(arguments, LONG)?)?;
+        let answer: Result<Option<Vec<T>>, _> = serde_json::from_str(&ended.output);
+        Ok(answer.map_err(|_| BackupError::Answer("restic"))?.unwrap_or_default())
+    }
+
     fn call(&self, arguments: &[&str], limit: Duration) -> Result<Ended, BackupError> {
+        self.call_into(arguments, None, limit)
+    }
+
+    fn call_into(
+        &self,
+        arguments: &[&str],
+        output_to: Option<File>,
+        limit: Duration,
+    ) -> Result<Ended, BackupError> {
         // Said here, before a program that only says "wrong password" gets to read it.
         read_password(&self.place.password)?;
         let mut all = vec!["--no-cache".to_owned(), "--quiet".to_owned(), "--json".to_owned()];
@@ -160,7 +206,7 @@ impl Restic {
         all.extend(["--password-file".to_owned(), self.place.password.display().to_string()]);
         all.extend(self.ssh()?);
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let call = Call { arguments: all, environment: self.environment()?, ..Call::default() };
+        let call = Call { arguments: all, environment: self.environment()?, output_to, ..Call::default() };
         Ok(run(Path::new(PROGRAM), call, limit)?)
     }
 
@@ -287,6 +333,35 @@ impl Engine for Restic {
     fn restore(&self, snapshot: &str, into: &Path) -> Result<(), BackupError> {
         let into = into.to_str().ok_or(BackupError::Refused("the scratch folder is no UTF-8"))?;
         Self::good(self.call(&["restore", snapshot, "--target", into], LONG)?).map(|_| ())
+    }
+
+    fn seek(&self, of: Of<'_>, digest: &Digest, into: &mut File) -> Result<Option<Found>, BackupError> {
+        let path = of.path.to_str().ok_or(BackupError::Refused("the path is no UTF-8"))?;
+        let tag = format!("job={}", of.job);
+        let failed = |error: std::io::Error| BackupError::Repository(format!("restoring: {error}"));
+        let own = ["--host", of.host, "--tag", &tag];
+        let mut snapshots: Vec<Listed> = self.answer(&[&["snapshots"], &own[..]].concat())?;
+        snapshots.sort_by(|one, other| other.time.cmp(&one.time));
+        let pattern = literally(path);
+        let hits: Vec<Hits> = self.answer(&[&["find"], &own[..], &["--", &pattern]].concat())?;
+        // The same content is in many snapshots, and read once.
+        let mut tried = BTreeSet::new();
+        for Listed { id, time, .. } in snapshots {
+            let hits = hits.iter().filter(|hits| hits.snapshot == id).flat_map(|hits| &hits.matches);
+            let Some(seen) = hits.into_iter().find(|hit| hit.path == path && hit.kind == "file") else {
+                continue;
+            };
+            if !tried.insert((seen.size, seen.mtime, seen.ctime)) {
+                continue;
+            }
+            emptied(into).map_err(failed)?;
+            let output = into.try_clone().map_err(failed)?;
+            Self::good(self.call_into(&["dump", &id, path], Some(output), LONG)?)?;
+            if has(into, digest).map_err(failed)? {
+                return Ok(Some(Found { snapshot: id, at: time }));
+            }
+        }
+        Ok(None)
     }
 
     fn add_key(&self, password: &Path) -> Result<(), BackupError> {

@@ -2,10 +2,11 @@
 //!
 //! Its programming interface changes every few months, its format does not: the version is pinned and used here alone.
 
+use crate::content::{Found, Of, emptied, has};
 use crate::engine::{BackupError, Checked, Engine, Medium, Place, Snapshot, read_password};
 use crate::manifest::Manifest;
 use rustic_backend::BackendOptions;
-use rustic_core::repofile::Node;
+use rustic_core::repofile::{Node, SnapshotFile};
 use rustic_core::{
     BackupOptions, BlobId, CheckOptions, ConfigOptions, Credentials, DataId, IndexedFull, KeyOptions,
     LocalDestination, LsOptions, OpenStatus, PackedId as _, PathList, ReadSubsetOption, Repository,
@@ -194,6 +195,34 @@ impl Engine for Rustic {
             ));
         }
         repository.restore(plan, &options, content, &destination).map_err(said)
+    }
+
+    fn seek(&self, of: Of<'_>, digest: &Digest, into: &mut File) -> Result<Option<Found>, BackupError> {
+        let repository = self.open()?.to_indexed().map_err(said)?;
+        let tag = format!("job={}", of.job);
+        let own = |snapshot: &SnapshotFile| snapshot.hostname == of.host && snapshot.tags.contains(&tag);
+        let mut snapshots = repository.get_matching_snapshots(own).map_err(said)?;
+        snapshots.sort_by(|one, other| other.time.timestamp().cmp(&one.time.timestamp()));
+        let trees = snapshots.iter().map(|snapshot| snapshot.tree);
+        let found = repository.find_nodes_from_path(trees, of.path).map_err(said)?;
+        let failed = |error: std::io::Error| BackupError::Repository(format!("restoring: {error}"));
+        // The same content is in many snapshots, and read once.
+        let mut tried = BTreeSet::new();
+        for (snapshot, node) in snapshots.iter().zip(&found.matches) {
+            let Some((place, node)) = node.and_then(|place| Some((place, found.nodes.get(place)?))) else {
+                continue;
+            };
+            if !node.is_file() || !tried.insert(place) {
+                continue;
+            }
+            emptied(into).map_err(failed)?;
+            write_content(&repository, node, into)?;
+            if has(into, digest).map_err(failed)? {
+                let (snapshot, at) = (snapshot.id.to_hex().to_string(), snapshot.time.timestamp());
+                return Ok(Some(Found { snapshot, at }));
+            }
+        }
+        Ok(None)
     }
 
     fn add_key(&self, password: &Path) -> Result<(), BackupError> {

@@ -2,8 +2,10 @@
 //! one changed byte is found; a wrong key is told from a repository that is not there.
 #![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
 
+use sha2::Digest as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use yakujo_backup::content::Of;
 use yakujo_backup::engine::{BackupError, Engine, Place};
 use yakujo_backup::manifest::{Manifest, Owners};
 use yakujo_backup::restic::Restic;
@@ -213,4 +215,47 @@ fn the_version_that_is_named_is_the_one_that_is_linked() {
     let lock =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock")).unwrap();
     assert!(lock.contains(&format!("name = \"rustic_core\"\nversion = \"{VERSION}\"")), "{VERSION}");
+}
+
+/// What a file had is found in the newest snapshot that has it, whatever later ones have; another content is not.
+fn found_again(engine: &dyn Engine, ground: &Ground) {
+    engine.make().unwrap();
+    let (root, file) = (ground.path("city"), ground.path("city/page [1]*.html"));
+    std::fs::create_dir(&root).unwrap();
+    let digest = |text: &str| {
+        let digits: String = sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        yakujo_contract::id::Digest::try_from(digits).unwrap()
+    };
+    let mut made = Vec::new();
+    for text in ["welcome", "welcome", "defaced"] {
+        std::fs::write(&file, text).unwrap();
+        made.push(engine.back_up(std::slice::from_ref(&root), "web-1", "daily").unwrap().id);
+    }
+    let into = ground.path("found");
+    let seek = |host: &str, path: &Path, text: &str| {
+        let mut options = std::fs::File::options();
+        let mut file = options.read(true).write(true).create(true).truncate(true).open(&into).unwrap();
+        let of = Of { host, job: "daily", path };
+        let found = engine.seek(of, &digest(text), &mut file).unwrap();
+        found.map(|found| (found.snapshot, std::fs::read_to_string(&into).unwrap()))
+    };
+    let (snapshot, content) = seek("web-1", &file, "welcome").unwrap();
+    assert_eq!(content, "welcome");
+    assert_eq!(snapshot, made[1], "the newest that has it, of {made:?}");
+    assert_eq!(seek("web-1", &file, "defaced").unwrap(), (made[2].clone(), "defaced".to_owned()));
+    assert_eq!(seek("web-1", &file, "never there"), None);
+    assert_eq!(seek("web-2", &file, "welcome"), None, "of another host");
+    assert_eq!(seek("web-1", &ground.path("city/gone"), "welcome"), None);
+}
+
+#[test]
+fn rustic_finds_the_content_a_file_had() {
+    let ground = Ground::new();
+    found_again(&ground.rustic(), &ground);
+}
+
+#[test]
+fn restic_finds_the_content_a_file_had() {
+    let ground = Ground::new();
+    found_again(&ground.restic(), &ground);
 }

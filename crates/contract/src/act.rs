@@ -18,9 +18,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use matter::{
-    AccountLine, AccountUse, AssetLine, Confidentiality, DeviceNeed, Direction, Environment, Flow, Freeze,
-    HolidayTable, HostPlace, IgnoreLine, Importance, LimitLine, Matter, Protocol, Ruling, Segment,
-    SoftwareLine, SupportLine, System, Trit,
+    AccountLine, AccountUse, AssetLine, BaselineLine, Confidentiality, DeviceNeed, Direction, Environment,
+    Flow, Freeze, HolidayTable, HostPlace, IgnoreLine, Importance, LimitLine, Matter, Protocol, Ruling,
+    Segment, SoftwareLine, SupportLine, System, Trit,
 };
 pub use register::{Document, DocumentKind, FindingClass, LoginMethod, ReviewOutcome, Role, Route, WorkType};
 

@@ -156,8 +156,10 @@ pub static DUTIES: [DutyRow; 49] = [
         Judge::PerSystem(clauses::c02_malware::judge_2_1_f),
         &[
             "integrity.baseline",
+            "integrity.held",
             "integrity.change",
             "order.outcome",
+            "matter:baseline",
             "life",
             "request.asked",
             "request.step",

@@ -135,6 +135,7 @@ facts! {
     "isolation.state" IsolationState(malware::IsolationState) "ネットワークからの遮断" "Isolation";
     "isolation.seen" IsolationSeen(malware::IsolationSeen) "遮断中の外からの確認" "Isolation seen from outside";
     "integrity.baseline" IntegrityBaseline(integrity::IntegrityBaseline) "改ざん監視の基準" "Integrity baseline";
+    "integrity.held" IntegrityHeld(integrity::IntegrityHeld) "正しい内容の控え" "Known-good content held";
     "integrity.change" IntegrityChange(integrity::IntegrityChange) "ファイルの変化" "File change";
     "state.set" StateSet(state::StateSet) "構成の一覧" "Items of a host";
     "state.change" StateChange(state::StateChange) "構成の変化" "Items changed";

@@ -8,6 +8,7 @@
 //! [`standing::Verdict`]; the [`court::Court`] drives both over time.
 
 pub mod act;
+pub mod baseline;
 pub mod calendar;
 pub mod case;
 pub mod change;

@@ -10,7 +10,7 @@ pub mod requests;
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use yakujo_contract::act::{Act, Matter, Role, Ruling, SoftwareLine};
+use yakujo_contract::act::{Act, BaselineLine, Matter, Role, Ruling, SoftwareLine};
 use yakujo_contract::court::Court;
 use yakujo_contract::entry::{Author, Body, Entry, Party, SeenHead};
 use yakujo_contract::evidence::agreement::Stage;
@@ -355,6 +355,7 @@ pub fn may_end(court: &Court, id: &ProposalId, party: Party) -> Result<(), Refus
             | Matter::Flow(_)
             | Matter::Account(_)
             | Matter::Support(_)
+            | Matter::Baseline(_)
             | Matter::Ignore(_) => Ok(()),
         },
         Stage::Refused | Stage::Ended => Err(Refusal::NotOpen),
@@ -401,11 +402,31 @@ fn check_matter(court: &Court, terms: &Terms, matter: &Matter, now: Timestamp) -
             let is_known = line.owner.as_ref().is_none_or(known);
             if is_known { Ok(()) } else { Err(Refusal::Value("owner".to_owned())) }
         }
+        Matter::Baseline(line) => {
+            known(&line.system)?;
+            check_baseline(court, line)
+        }
         Matter::Target(target) => {
             known(&target.system)?;
             check_target(court, target)
         }
         other => other.system().map_or(Ok(()), known),
+    }
+}
+
+/// Only what the host told last is put before the other party: nobody agrees to a digest that no host ever had.
+fn check_baseline(court: &Court, line: &BaselineLine) -> Result<(), Refusal> {
+    let evidence = court.evidence();
+    let is_there = evidence.agreements.place_of(&line.host).is_some_and(|place| place.system == line.system);
+    let told = evidence.hosts.get(&line.host).and_then(|host| host.baseline.as_ref());
+    let is_told = told.is_some_and(|told| {
+        (told.stamp.observed, told.value.entries) == (line.seen, line.entries)
+            && (&told.value.tree, &told.value.roots) == (&line.tree, &line.roots)
+    });
+    match (is_there, is_told) {
+        (false, _) => Err(Refusal::Value("host".to_owned())),
+        (true, false) => Err(Refusal::Value("tree".to_owned())),
+        (true, true) => Ok(()),
     }
 }
 
@@ -478,7 +499,7 @@ fn texts(act: &Act) -> Vec<&str> {
 
 fn matter_texts(matter: &Matter) -> Vec<&str> {
     match matter {
-        Matter::Parameters { .. } | Matter::Host(_) => Vec::new(),
+        Matter::Parameters { .. } | Matter::Host(_) | Matter::Baseline(_) => Vec::new(),
         Matter::System(system) => vec![&system.name],
         Matter::Flow(flow) => vec![&flow.purpose],
         Matter::Account(line) => vec![&line.account, &line.need],

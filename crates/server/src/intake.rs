@@ -23,6 +23,7 @@ use yakujo_contract::act::Act;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::server::{HostHeard, HostTwin};
 use yakujo_contract::id::{HostId, ProbeId};
+use yakujo_contract::order::allowed;
 use yakujo_contract::target::Target;
 
 /// Largest request, bytes.
@@ -96,6 +97,14 @@ struct Ordered {
     host: HostId,
     key: String,
     orders: Vec<String>,
+    sought: Vec<Content>,
+}
+
+/// A content of a file that a restoration asks for.
+#[derive(Debug, Serialize)]
+struct Content {
+    path: String,
+    digest: yakujo_contract::id::Digest,
 }
 
 #[derive(Debug, Serialize)]
@@ -327,7 +336,9 @@ pub async fn orders(
     let orders = crate::orders::hand_out(&office, &device.host).await;
     let orders = orders.map_err(|error| Refused::NotStored(error.to_string()))?;
     let key = office.orders().public();
-    Ok(Json(Ordered { host: device.host, key, orders }).into_response())
+    let sought = allowed::sought(office.court().evidence(), &device.host);
+    let sought = sought.into_iter().map(|(path, digest)| Content { path, digest }).collect();
+    Ok(Json(Ordered { host: device.host, key, orders, sought }).into_response())
 }
 
 fn is_too_large(numbered: &NumberedFact) -> bool {
@@ -377,6 +388,7 @@ fn is_an_observation(fact: &Fact) -> bool {
             | Fact::NetFirewall(_)
             | Fact::TlsEndpoint(_)
             | Fact::IntegrityBaseline(_)
+            | Fact::IntegrityHeld(_)
             | Fact::IntegrityChange(_)
             | Fact::StateChange(_)
             | Fact::AgentBeat(_)

@@ -419,6 +419,18 @@ pub struct BackupJob {
     /// Hand the result to the agent, by this file named in its `backup_results`
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
+    /// A file as it was saved (`content`)
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// SHA-256 of its content (`content`)
+    #[arg(long, value_name = "SHA256")]
+    pub digest: Option<String>,
+    /// The file to write the content to (`content`)
+    #[arg(long, value_name = "FILE")]
+    pub into: Option<PathBuf>,
+    /// Files as they look now (`saved`)
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub list: Option<PathBuf>,
     /// The agent's process that starts it, and with which it ends
     #[arg(long, value_name = "PID", hide = true)]
     pub parent: Option<u32>,
@@ -437,6 +449,11 @@ pub enum BackupWork {
     Drill,
     /// Make a second key for the city and write it to a new file
     Escrow,
+    /// Write a content of a file, from the newest snapshot that has it
+    Content,
+    /// Say which files the last run saved as they look now
+    #[value(hide = true)]
+    Saved,
 }
 
 /// `idle-try`.

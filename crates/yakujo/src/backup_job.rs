@@ -7,11 +7,14 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use yakujo_agent::known_good::{Missing, Snapshot};
 use yakujo_agent::settings::{self, BackupJob, BackupTool, DumpSource, Product};
+use yakujo_backup::content::Looks;
 use yakujo_backup::dump;
 use yakujo_backup::engine::Place;
 use yakujo_backup::job::{Job, Tool};
 use yakujo_contract::fact::Fact;
+use yakujo_contract::id::Digest;
 
 /// Runs the command. A job that failed is a fact, too: the exit code says whether there is one.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -27,6 +30,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let job = job_of(own, &arguments.folder);
     let clock = Timestamp::now;
     let fact = match arguments.work {
+        BackupWork::Content => return content(&job, arguments),
+        BackupWork::Saved => return saved(&job, arguments),
         BackupWork::Make => return make(&job),
         BackupWork::Escrow => return escrow(&job, arguments.key.as_deref()),
         BackupWork::Run => Fact::BackupRun(job.back_up(&clock)),
@@ -99,6 +104,31 @@ fn escrow(job: &Job, file: Option<&Path>) -> anyhow::Result<ExitCode> {
         "the key for the city is in {}: give it to the city on paper or a medium, then remove it from this host",
         file.display()
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a content of a file. Prints the snapshot it is from as JSON, or `null` where none has it.
+fn content(job: &Job, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let path = arguments.path.as_deref().context("name the file as it was saved: --path PATH")?;
+    let digest = arguments.digest.clone().context("name the SHA-256 of its content: --digest SHA256")?;
+    let digest = Digest::try_from(digest).context("--digest takes 64 hexadecimal digits")?;
+    let into = arguments.into.as_deref().context("name the file to write the content to: --into FILE")?;
+    let found = job.find(Path::new(path), &digest, into)?;
+    let found = found.map(|found| Snapshot { snapshot: found.snapshot, at: found.at });
+    println!("{}", serde_json::to_string(&found)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints which files of a list the last run saved as they look now, as JSON.
+fn saved(job: &Job, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let list = arguments.list.as_deref().context("name the list: --list FILE")?;
+    let list = std::fs::read(list).with_context(|| list.display().to_string())?;
+    let list: Vec<Missing> = serde_json::from_slice(&list).context("this is no list of files")?;
+    let looks =
+        |file: &Missing| Looks { path: PathBuf::from(&file.path), size: file.size, modified: file.modified };
+    let files: Vec<Looks> = list.iter().map(looks).collect();
+    let saved: Vec<&Path> = job.has_saved(&files)?.into_iter().map(|file| file.path.as_path()).collect();
+    println!("{}", serde_json::to_string(&saved)?);
     Ok(ExitCode::SUCCESS)
 }
 

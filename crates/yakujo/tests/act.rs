@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use yakujo_agent::act::hand::Hand;
-use yakujo_agent::act::{Answer, Ask};
+use yakujo_agent::act::{Answer, Ask, Elsewhere};
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::OrderResult;
 use yakujo_contract::order::{Order, Work};
@@ -45,7 +45,7 @@ fn order(data: &Path, key: &SigningKey, id: &str, work: Work) -> (OrderResult, S
     let mut note = Note::unsigned(&order.text().unwrap()).unwrap();
     key.sign(&mut note).unwrap();
     let peers = vec!["192.0.2.10:8444".parse().unwrap()];
-    let answer = ask(data, &Ask::Order { note: note.to_string(), peers });
+    let answer = ask(data, &Ask::Order { note: note.to_string(), peers, elsewhere: Elsewhere::NotSought });
     let outcome = answer.told.iter().rev().find_map(|told| match &told.fact {
         Fact::OrderOutcome(outcome) => Some((outcome.result, outcome.reason.clone())),
         _ => None,

@@ -9,6 +9,7 @@ mod environment;
 mod first_minutes;
 mod flows;
 mod idle;
+mod known_good;
 mod losses;
 mod malware;
 mod outside;

@@ -107,6 +107,7 @@ fn reach(folder: &Path, ask: &Ask, pinned: Option<&Pinned>) -> Reach {
         | Ask::Quarantine { .. }
         | Ask::Sample { .. }
         | Ask::Places {}
+        | Ask::Holds { .. }
         | Ask::Kept { .. } => Reach::default(),
     }
 }
@@ -153,6 +154,7 @@ pub(crate) fn refuse_calls(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::act::Elsewhere;
     use std::io::ErrorKind;
     use std::net::{TcpListener, TcpStream};
 
@@ -186,7 +188,11 @@ mod tests {
 
     #[test]
     fn only_a_signed_order_opens_a_folder() {
-        let unsigned = Ask::Order { note: "yakujo-order/v1\n{}\n\n".to_owned(), peers: Vec::new() };
+        let unsigned = Ask::Order {
+            note: "yakujo-order/v1\n{}\n\n".to_owned(),
+            peers: Vec::new(),
+            elsewhere: Elsewhere::NotSought,
+        };
         assert_eq!(reach(Path::new("/nowhere/act"), &unsigned, None), Reach::default());
         let hold = Ask::Hold { roots: vec!["/srv/www".to_owned()] };
         let reach = reach(Path::new("/nowhere/act"), &hold, None);

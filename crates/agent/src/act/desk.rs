@@ -184,15 +184,20 @@ impl Desk {
         }
     }
 
+    /// Whether an order was used.
+    pub fn is_used(&self, order: &Order) -> bool {
+        self.path(&format!("used/{}", order.order)).exists()
+    }
+
     /// Marks an order as used, for ever. It is on the disk before anything is done.
     ///
     /// # Errors
     /// [`NotCarriedOut::Used`] inside, where it was used before.
     pub fn claim(&self, order: &Order) -> Result<Result<(), NotCarriedOut>, ActError> {
-        let name = format!("used/{}", order.order);
-        if self.path(&name).exists() {
+        if self.is_used(order) {
             return Ok(Err(NotCarriedOut::Used));
         }
+        let name = format!("used/{}", order.order);
         self.write(&name, &UsedOrder { order: order.clone(), over: false })?;
         Ok(Ok(()))
     }
@@ -291,6 +296,7 @@ pub fn outcome(order: &Order, result: OrderResult, reason: &str) -> OrderOutcome
         path,
         digest: None,
         before: None,
+        source: None,
     }
 }
 

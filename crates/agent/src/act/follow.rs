@@ -2,6 +2,7 @@
 //! into the outbox. It decides nothing: whether an order counts, the hand finds out.
 
 use super::hand::{Hand, HandError};
+use super::seek::Contents;
 use super::{Answer, Ask, QuarantinePermit};
 use crate::Settings;
 use crate::deliver::{Line, OrdersAnswer};
@@ -9,7 +10,10 @@ use crate::outbox::{Outbox, SUSPECTED_KEY};
 use crate::probing::Clock;
 use crate::settings::AgentFile;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -45,11 +49,18 @@ pub struct Follower {
     pub hand: Hand,
     /// Trees whose content is held.
     pub roots: Vec<String>,
+    /// The agent's folder.
+    pub folder: PathBuf,
+    /// This host has backup jobs, in whose snapshots right contents can be sought.
+    pub has_jobs: bool,
     /// Tells that there are facts to deliver.
     pub news: watch::Sender<u64>,
     /// Tells under which permit malware may be put into the quarantine.
     pub quarantine: watch::Sender<Option<QuarantinePermit>>,
 }
+
+/// The orders that the hand was handed, and the contents that orders need.
+type Handed = (BTreeSet<String>, Contents);
 
 /// When what is due next.
 struct Dues {
@@ -83,6 +94,8 @@ pub(crate) fn start(
         outbox: outbox.clone(),
         hand: settings.hand.clone()?,
         roots: held_roots(&settings.sources.settings),
+        folder: settings.folder.clone(),
+        has_jobs: !settings.sources.settings.backups.is_empty(),
         news: news.clone(),
         quarantine,
     };
@@ -102,7 +115,7 @@ impl Follower {
         let mut dues = Dues { ask: now, look: now, hold: now, ready: now, pinned: false };
         let mut suspected = self.outbox.suspected();
         suspected.mark_changed();
-        let mut handed = BTreeSet::new();
+        let mut handed = (BTreeSet::new(), Contents::default());
         let mut steps = tokio::time::interval(Duration::from_millis(500));
         steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -121,7 +134,7 @@ impl Follower {
         }
     }
 
-    async fn step(&self, dues: &mut Dues, handed: &mut BTreeSet<String>) -> Result<(), HandError> {
+    async fn step(&self, dues: &mut Dues, handed: &mut Handed) -> Result<(), HandError> {
         let now = Instant::now();
         let is_suspected = self.outbox.recall(SUSPECTED_KEY).await.ok().flatten().is_some();
         if dues.look <= now {
@@ -147,6 +160,7 @@ impl Follower {
             if let Ok(orders) = self.line.orders().await {
                 self.take(orders, dues, handed).await?;
             }
+            self.contents(&mut handed.1).await?;
         }
         if dues.ready <= now {
             dues.ready = now + READY_EVERY;
@@ -155,6 +169,9 @@ impl Follower {
         if dues.hold <= now {
             let answer = self.ask(Ask::Hold { roots: self.roots.clone() }).await?;
             dues.hold = now + if answer.more { AGAIN } else { HOLD_EVERY };
+            if answer.holding.is_some() {
+                handed.1.holding = answer.holding;
+            }
         }
         Ok(())
     }
@@ -164,8 +181,9 @@ impl Follower {
         &self,
         orders: OrdersAnswer,
         dues: &mut Dues,
-        handed: &mut BTreeSet<String>,
+        (handed, contents): &mut Handed,
     ) -> Result<(), HandError> {
+        contents.ask_for(orders.sought);
         if !dues.pinned {
             let answer = self.ask(Ask::Pin { host: orders.host, key: orders.key }).await?;
             dues.pinned = answer.pinned.is_some();
@@ -174,8 +192,14 @@ impl Follower {
             if handed.contains(&note) {
                 continue;
             }
-            let ask = Ask::Order { note: note.clone(), peers: self.peers().await? };
-            self.ask(ask).await?;
+            // What is still sought comes with a later question: the order waits on the server.
+            let Some((elsewhere, file)) = self.content_for(contents, &note).await? else { continue };
+            let ask = Ask::Order { note: note.clone(), peers: self.peers().await?, elsewhere };
+            let answer = self.ask_with(ask, file).await?;
+            contents.handed(&note, answer.wants.clone());
+            if answer.wants.is_some() {
+                continue;
+            }
             handed.insert(note);
             // What came of it decides how often is looked.
             dues.look = Instant::now();
@@ -206,9 +230,15 @@ impl Follower {
     }
 
     /// Asks the hand, and keeps what it tells.
-    async fn ask(&self, ask: Ask) -> Result<Answer, HandError> {
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Answer, HandError> {
+        self.ask_with(ask, None).await
+    }
+
+    /// The same, with a file that goes with the question.
+    async fn ask_with(&self, ask: Ask, file: Option<File>) -> Result<Answer, HandError> {
         let hand = self.hand.clone();
-        let answered = tokio::task::spawn_blocking(move || hand.ask(&ask)).await;
+        let asked = move || hand.ask_with(&ask, file.as_ref().map(AsFd::as_fd));
+        let answered = tokio::task::spawn_blocking(asked).await;
         let answer = answered.map_err(std::io::Error::other)??;
         self.quarantine.send_replace(answer.quarantine.clone());
         self.keep(&answer).await?;

@@ -2,10 +2,12 @@
 //!
 //! Content is held by its digest. Which of the contents a file has had is the right one nobody decides here: the order names
 //! its digest. The first content of a file is never given up for a later one, so that whoever changes a file often does not
-//! drive out what was there before.
+//! drive out what was there before. Of a file whose content is not held, owner and mode are remembered as they were first
+//! seen: the content may come from a snapshot of a backup, which is believed by its digest alone.
 
-use super::ActError;
 use super::desk::Desk;
+use super::{ActError, Holding};
+use crate::known_good::{Missing, Wanted};
 use crate::reading::hex;
 use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags};
@@ -16,6 +18,7 @@ use std::fs::{File, Metadata};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use yakujo_contract::fact::integrity::WhyNotHeld;
 use yakujo_contract::id::Digest;
 
 /// Largest file that is held, bytes.
@@ -28,6 +31,10 @@ const AT_ONCE: u64 = 64 << 20;
 const OF_ONE: u64 = 256 << 10;
 /// Most files.
 const MOST_FILES: usize = 50_000;
+/// Most files that are looked at: as many as are watched.
+const MOST_SEEN: usize = 200_000;
+/// Files that are not held are named up to so many.
+const MOST_MISSING: usize = 1_000;
 /// Contents of one file, besides the first.
 const LATER: usize = 2;
 /// The list of what is held.
@@ -37,7 +44,10 @@ const LIST: &str = "held";
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct HeldFile {
     /// How the file looked when it was last read: size, times, inode.
-    seen: (u64, i64, i64, u64),
+    seen: Outside,
+    /// Owner and mode as they were first seen, where its content was not held then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<About>,
     /// Its contents, oldest first.
     contents: Vec<HeldContent>,
 }
@@ -47,18 +57,14 @@ struct HeldFile {
 struct HeldContent {
     digest: Digest,
     bytes: u64,
-    mode: u32,
-    owner: u32,
-    group: u32,
+    #[serde(flatten)]
+    about: About,
     since: Timestamp,
 }
 
-type List = BTreeMap<String, HeldFile>;
-
-/// Content that is held, with what the file had besides.
-pub(super) struct Found {
-    /// The bytes.
-    pub bytes: Vec<u8>,
+/// What a file has besides its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct About {
     /// Permission bits.
     pub mode: u32,
     /// User id.
@@ -67,73 +73,112 @@ pub(super) struct Found {
     pub group: u32,
 }
 
-/// Whether everything was read.
-#[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
-    /// Everything that changed.
-    Wholly,
-    /// As much as is read at once.
-    Partly,
-}
+type List = BTreeMap<String, HeldFile>;
 
-/// The content of this digest, as this file had it.
-pub(super) fn content(desk: &Desk, path: &str, digest: &Digest) -> Result<Option<Found>, ActError> {
+/// The content of this digest, as this file had it. What lies there is believed by its digest alone: one that was damaged is
+/// not held.
+pub(super) fn content(desk: &Desk, wanted: &Wanted) -> Result<Option<File>, ActError> {
     let list: List = desk.read(LIST)?.unwrap_or_default();
-    let of_file = list.get(path).and_then(|file| file.contents.iter().find(|one| one.digest == *digest));
-    let Some(known) = of_file else { return Ok(None) };
-    let place = place(desk, digest);
+    let held = list.get(&wanted.path).into_iter().flat_map(|file| &file.contents);
+    if !held.into_iter().any(|one| one.digest == wanted.digest) {
+        return Ok(None);
+    }
+    let place = place(desk, &wanted.digest);
     let bytes = match std::fs::read(&place) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ActError::File(place, error)),
     };
-    // What lies there is believed by its digest alone.
-    if hex(&Sha256::digest(&bytes)) != digest.as_str() {
-        return Err(ActError::Damaged(place));
+    if hex(&Sha256::digest(&bytes)) != wanted.digest.as_str() {
+        tracing::warn!("{} was changed where it is held, and is not used", place.display());
+        return Ok(None);
     }
-    Ok(Some(Found { bytes, mode: known.mode, owner: known.owner, group: known.group }))
+    File::open(&place).map(Some).map_err(|error| ActError::File(place, error))
 }
 
-/// Reads what changed below these trees and holds it.
-pub(super) fn hold(desk: &Desk, roots: &[String], now: Timestamp) -> Result<Held, ActError> {
+/// Of these contents, those that are held.
+pub(super) fn of_these(desk: &Desk, contents: &[Wanted]) -> Result<Vec<Wanted>, ActError> {
+    let mut held = Vec::new();
+    for wanted in contents {
+        held.extend(content(desk, wanted)?.map(|_| wanted.clone()));
+    }
+    Ok(held)
+}
+
+/// Owner and mode of a file: as it had them with this content, or as it was first seen. None: it never was.
+pub(super) fn about(desk: &Desk, path: &str, digest: &Digest) -> Result<Option<About>, ActError> {
+    let list: List = desk.read(LIST)?.unwrap_or_default();
+    let Some(file) = list.get(path) else { return Ok(None) };
+    let with_it = file.contents.iter().find(|one| one.digest == *digest);
+    let first = file.first.or_else(|| file.contents.first().map(|one| one.about));
+    Ok(with_it.map(|one| one.about).or(first))
+}
+
+/// Reads what changed below these trees and holds it. Returns what is held; none while there is more to read.
+pub(super) fn hold(desk: &Desk, roots: &[String], now: Timestamp) -> Result<Option<Holding>, ActError> {
     let mut list: List = desk.read(LIST)?.unwrap_or_default();
     let mut files = Vec::new();
     for root in roots {
         walk(Path::new(root), &mut files);
     }
     let mut room = MOST_BYTES.saturating_sub(held_bytes(&list));
-    let (mut work, mut left_out, mut changed) = (0_u64, 0_usize, false);
-    for (path, seen) in files {
-        let known = list.get(&path);
-        if known.is_some_and(|known| known.seen == seen) {
+    let (mut work, mut changed, mut holding) = (0_u64, false, Holding::default());
+    for Seen { path, outside, about } in files {
+        let known = list.get(&path).filter(|known| !known.contents.is_empty());
+        if known.is_some_and(|known| known.seen == outside) {
+            holding.files = holding.files.saturating_add(1);
             continue;
         }
-        if seen.0 > room || (known.is_none() && list.len() >= MOST_FILES) {
-            left_out = left_out.saturating_add(1);
-            continue;
-        }
-        if work >= AT_ONCE {
-            keep_list(desk, &list)?;
-            return Ok(Held::Partly);
-        }
-        work = work.saturating_add(seen.0.max(OF_ONE));
-        let Some((content, new)) = take(desk, &path, now)? else { continue };
-        room = room.saturating_sub(new);
-        let file = list.entry(path).or_default();
-        file.seen = seen;
-        add(file, content);
-        changed = true;
-    }
-    if left_out > 0 {
-        tracing::warn!(
-            "{left_out} files are not held: {MOST_BYTES} bytes or {MOST_FILES} files are held already"
-        );
+        let is_new = known.is_none();
+        let why = if outside.0 > LARGEST {
+            WhyNotHeld::TooLarge
+        } else if outside.0 > room || (is_new && list.len() >= MOST_FILES) {
+            WhyNotHeld::Full
+        } else {
+            if work >= AT_ONCE {
+                keep_list(desk, &list)?;
+                return Ok(None);
+            }
+            work = work.saturating_add(outside.0.max(OF_ONE));
+            if let Some((content, new)) = take(desk, &path, now)? {
+                room = room.saturating_sub(new);
+                let file = list.entry(path).or_default();
+                file.seen = outside;
+                add(file, content);
+                changed = true;
+                holding.files = holding.files.saturating_add(1);
+                continue;
+            }
+            WhyNotHeld::Unreadable
+        };
+        changed |= is_new && remember(&mut list, &path, about);
+        leave_out(&mut holding, Missing { path, size: outside.0, modified: split(outside.1), why });
     }
     if changed {
         keep_list(desk, &list)?;
     }
-    Ok(Held::Wholly)
+    Ok(Some(holding))
+}
+
+/// Remembers owner and mode of a file whose content is not held. Returns whether they are new.
+fn remember(list: &mut List, path: &str, about: About) -> bool {
+    if list.contains_key(path) || list.len() >= MOST_FILES {
+        return false;
+    }
+    list.insert(path.to_owned(), HeldFile { first: Some(about), ..HeldFile::default() });
+    true
+}
+
+fn leave_out(holding: &mut Holding, missing: Missing) {
+    holding.left_out = holding.left_out.saturating_add(1);
+    if holding.missing.len() < MOST_MISSING {
+        holding.missing.push(missing);
+    }
+}
+
+/// Seconds and nanoseconds.
+fn split(nanoseconds: i64) -> (i64, i64) {
+    (nanoseconds.div_euclid(1_000_000_000), nanoseconds.rem_euclid(1_000_000_000))
 }
 
 /// Reads a file and stores its content. Returns it with the bytes that were not held before.
@@ -147,14 +192,7 @@ fn take(desk: &Desk, path: &str, now: Timestamp) -> Result<Option<(HeldContent, 
         store(&place, &bytes)?;
         new = size;
     }
-    let content = HeldContent {
-        digest,
-        bytes: size,
-        mode: about.mode() & 0o7777,
-        owner: about.uid(),
-        group: about.gid(),
-        since: now,
-    };
+    let content = HeldContent { digest, bytes: size, about: about_of(&about), since: now };
     Ok(Some((content, new)))
 }
 
@@ -216,8 +254,19 @@ fn looks(about: &Metadata) -> Outside {
     (about.size(), nanoseconds(about.mtime(), about.mtime_nsec()), changed, about.ino())
 }
 
-/// The plain files below a folder, without following links. What cannot be read is left out.
-fn walk(folder: &Path, files: &mut Vec<(String, Outside)>) {
+fn about_of(about: &Metadata) -> About {
+    About { mode: about.mode() & 0o7777, owner: about.uid(), group: about.gid() }
+}
+
+/// A file that was found.
+struct Seen {
+    path: String,
+    outside: Outside,
+    about: About,
+}
+
+/// The plain files below a folder, without following links. A folder that cannot be read is said by whoever watches it.
+fn walk(folder: &Path, files: &mut Vec<Seen>) {
     let Ok(found) = std::fs::read_dir(folder) else { return };
     for found in found.flatten() {
         let path = found.path();
@@ -225,11 +274,10 @@ fn walk(folder: &Path, files: &mut Vec<(String, Outside)>) {
         if about.is_dir() {
             walk(&path, files);
         } else if about.is_file()
-            && about.size() <= LARGEST
-            && files.len() < MOST_FILES
+            && files.len() < MOST_SEEN
             && let Some(text) = path.to_str()
         {
-            files.push((text.to_owned(), looks(&about)));
+            files.push(Seen { path: text.to_owned(), outside: looks(&about), about: about_of(&about) });
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Takes in a signed order: whose it is, whether it counts here and now, and for the first time; then carries it out.
 
 use super::desk::{Desk, HeldPermit, Isolation, Pinned, outcome};
-use super::{ActError, QuarantinePermit};
+use super::{ActError, Elsewhere, QuarantinePermit};
 use super::{give_back, hold, isolate, restore};
+use crate::known_good::Wanted;
 use jiff::{SignedDuration, Timestamp};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::agent::{OrderOutcome, OrderResult};
+use yakujo_contract::fact::integrity::KnownGood;
 use yakujo_contract::fact::malware::IsolationCause;
 use yakujo_contract::id::{OrderId, RequestId};
 use yakujo_contract::order::{NotCarriedOut, Order, Permitted, Work};
@@ -21,13 +24,17 @@ pub(super) fn signed(note: &str, pinned: &Pinned) -> Result<Order, NotCarriedOut
     Order::parse(text)
 }
 
-/// Carries out an order, or tells why not.
+/// What comes with an order: the addresses that stay open, and the content of a restoration, if that was sought.
+type With<'a> = (&'a [SocketAddr], &'a Elsewhere, Option<OwnedFd>);
+
+/// Carries out an order, or tells why not. An order that needs a content which nobody has sought yet is not used up by
+/// that: the content is returned.
 pub(super) fn carry_out(
     desk: &Desk,
     note: &str,
-    peers: &[SocketAddr],
+    (peers, elsewhere, file): With<'_>,
     now: Timestamp,
-) -> Result<(), ActError> {
+) -> Result<Option<Wanted>, ActError> {
     let nobody = "this host has no key of orders yet";
     let Some(pinned) = desk.pinned()? else { return refuse(desk, None, nobody, now) };
     let order = match signed(note, &pinned) {
@@ -37,14 +44,50 @@ pub(super) fn carry_out(
     if let Err(why) = order.is_for(&pinned.host, now) {
         return refuse(desk, Some(&order), &why.to_string(), now);
     }
+    let mut content = Err(String::new());
+    if let Work::Restore { path, digest } = &order.work
+        && !desk.is_used(&order)
+    {
+        let wanted = Wanted { path: path.clone(), digest: digest.clone() };
+        match content_of(desk, &wanted, elsewhere, file)? {
+            Some(found) => content = found,
+            None => return Ok(Some(wanted)),
+        }
+    }
     if let Err(why) = desk.claim(&order)? {
         return refuse(desk, Some(&order), &why.to_string(), now);
     }
-    let done = work(desk, &order, peers, now)?;
-    desk.settle(&order, done, now)
+    let done = work(desk, &order, (peers, content), now)?;
+    desk.settle(&order, done, now)?;
+    Ok(None)
 }
 
-fn refuse(desk: &Desk, order: Option<&Order>, reason: &str, now: Timestamp) -> Result<(), ActError> {
+/// A content with where it comes from, or why it is not to be had.
+type Sought = Result<(restore::Content, KnownGood), String>;
+
+/// The content of a restoration: what is held before what was found elsewhere. None: it is to be sought.
+fn content_of(
+    desk: &Desk,
+    wanted: &Wanted,
+    elsewhere: &Elsewhere,
+    file: Option<OwnedFd>,
+) -> Result<Option<Sought>, ActError> {
+    if let Some(held) = hold::content(desk, wanted)? {
+        return Ok(Some(Ok((held, KnownGood::Store))));
+    }
+    Ok(match (elsewhere, file) {
+        (Elsewhere::Found(source), Some(file)) => Some(Ok((file.into(), source.clone()))),
+        (Elsewhere::Nowhere(reason), _) => Some(Err(reason.clone())),
+        (Elsewhere::Found(_), None) | (Elsewhere::NotSought, _) => None,
+    })
+}
+
+fn refuse(
+    desk: &Desk,
+    order: Option<&Order>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Option<Wanted>, ActError> {
     let refused = match order {
         Some(order) => outcome(order, OrderResult::Refused, reason),
         // What is not signed is not believed, not even its number.
@@ -57,12 +100,18 @@ fn refuse(desk: &Desk, order: Option<&Order>, reason: &str, now: Timestamp) -> R
             path: None,
             digest: None,
             before: None,
+            source: None,
         },
     };
-    desk.tell(now, Fact::OrderOutcome(refused))
+    desk.tell(now, Fact::OrderOutcome(refused)).map(|()| None)
 }
 
-fn work(desk: &Desk, order: &Order, peers: &[SocketAddr], now: Timestamp) -> Result<OrderOutcome, ActError> {
+fn work(
+    desk: &Desk,
+    order: &Order,
+    (peers, content): (&[SocketAddr], Sought),
+    now: Timestamp,
+) -> Result<OrderOutcome, ActError> {
     let done = || outcome(order, OrderResult::Done, "");
     let failed = |reason: &str| outcome(order, OrderResult::Failed, reason);
     Ok(match &order.work {
@@ -89,17 +138,17 @@ fn work(desk: &Desk, order: &Order, peers: &[SocketAddr], now: Timestamp) -> Res
             give_back::give_back(desk, order, item, now)?.map_or_else(|why| failed(&why), |()| done())
         }
         Work::Remove { item } => give_back::remove(desk, item).map_or_else(|why| failed(&why), |()| done()),
-        Work::Restore { path, digest } => match hold::content(desk, path, digest)? {
-            Some(held) => {
-                let mut outcome = done();
-                match restore::restore(path, digest, &held) {
-                    Ok(before) => (outcome.before, outcome.digest) = (before, Some(digest.clone())),
-                    Err(why) => outcome = failed(&why),
-                }
-                outcome
+        Work::Restore { path, digest } => {
+            let about = hold::about(desk, path, digest)?;
+            let (restored, source) = match content {
+                Ok((content, source)) => (restore::restore(path, digest, content, about), Some(source)),
+                Err(reason) => (Err(reason), None),
+            };
+            match restored {
+                Ok(before) => OrderOutcome { before, digest: Some(digest.clone()), source, ..done() },
+                Err(why) => OrderOutcome { source, ..failed(&why) },
             }
-            None => failed("this host does not hold the content with this digest"),
-        },
+        }
     })
 }
 
@@ -170,6 +219,7 @@ pub(super) fn use_permit(desk: &Desk, peers: &[SocketAddr], now: Timestamp) -> R
             path: None,
             digest: None,
             before: None,
+            source: None,
         };
         desk.tell(now, Fact::OrderOutcome(failed))?;
     }

@@ -113,6 +113,9 @@ pub(super) fn answer(
         quarantine: orders::quarantine(&desk, now)?,
         pinned: desk.pinned()?,
         moved,
+        wants: None,
+        holding: None,
+        holds: Vec::new(),
         places: places(folder).iter().map(|place| text_of(place)).collect(),
     })
 }

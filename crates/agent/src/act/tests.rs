@@ -5,6 +5,7 @@ use crate::malware::vault::Vault;
 use sha2::{Digest as _, Sha256};
 use std::os::unix::fs::PermissionsExt as _;
 use yakujo_contract::fact::agent::{OrderOutcome, OrderResult};
+use yakujo_contract::fact::integrity::KnownGood;
 use yakujo_contract::id::Digest;
 use yakujo_contract::order::{Order, Permit, Permitted, Work};
 use yakujo_contract::request::Trigger;
@@ -73,7 +74,19 @@ impl Own {
 
     /// Hands an order over; what became of it.
     pub(crate) fn hand(&self, note: &str, second: i64) -> OrderOutcome {
-        let answer = self.ask(&Ask::Order { note: note.to_owned(), peers: peers() }, second);
+        self.hand_with(note, second, Elsewhere::Nowhere("it is nowhere".to_owned()), None)
+    }
+
+    /// The same, with what is known of a content that the hand does not hold.
+    fn hand_with(
+        &self,
+        note: &str,
+        second: i64,
+        elsewhere: Elsewhere,
+        file: Option<OwnedFd>,
+    ) -> OrderOutcome {
+        let ask = Ask::Order { note: note.to_owned(), peers: peers(), elsewhere };
+        let answer = answer_with(&self.act(), &ask, file, at(second)).unwrap();
         let last = answer.told.last().unwrap();
         self.ask(&Ask::Kept { to: last.number }, second);
         match &last.fact {
@@ -242,10 +255,58 @@ fn content_that_was_changed_where_it_is_held_is_not_put_back() {
     std::fs::write(own.act().join("contents").join(digest(b"welcome").as_str()), "other").unwrap();
     let work =
         Work::Restore { path: site.join("a").to_str().unwrap().to_owned(), digest: digest(b"welcome") };
-    let ask = Ask::Order { note: signed_by(&key(7), &order("o-1", work)), peers: peers() };
-    assert!(matches!(answer(&own.act(), &ask, at(1)), Err(ActError::Damaged(_))));
-    let told = own.ask(&Ask::Look {}, 2).told;
-    assert!(matches!(&told[0].fact, Fact::OrderOutcome(it) if it.result == OrderResult::Failed), "{told:?}");
+    let note = signed_by(&key(7), &order("o-1", work));
+    let ask = Ask::Order { note: note.clone(), peers: peers(), elsewhere: Elsewhere::NotSought };
+    let answer = own.ask(&ask, 1);
+    assert!(answer.wants.is_some() && answer.told.is_empty(), "it is sought elsewhere: {answer:?}");
+    let outcome = own.hand_with(&note, 2, Elsewhere::Nowhere("no snapshot has it".to_owned()), None);
+    assert_eq!((outcome.result, outcome.reason.as_str()), (OrderResult::Failed, "no snapshot has it"));
+}
+
+/// A file that is too large for the hand to hold it, and what it is.
+fn large() -> Vec<u8> {
+    b"a long film. ".repeat((17 << 20) / 13)
+}
+
+#[test]
+fn content_from_elsewhere_is_believed_by_its_digest_and_gets_the_mode_the_hand_saw_first() {
+    let own = Own::new();
+    let site = own.folder.path().join("www");
+    std::fs::create_dir(&site).unwrap();
+    let (film, good) = (site.join("film"), large());
+    std::fs::write(&film, &good).unwrap();
+    std::fs::set_permissions(&film, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let hold = Ask::Hold { roots: vec![site.to_str().unwrap().to_owned()] };
+    let holding = own.ask(&hold, 0).holding.unwrap();
+    assert_eq!((holding.files, holding.left_out, holding.missing.len()), (0, 1, 1), "{holding:?}");
+
+    std::fs::write(&film, "defaced").unwrap();
+    std::fs::set_permissions(&film, std::fs::Permissions::from_mode(0o4777)).unwrap();
+    own.ask(&hold, 10);
+    let work = |id: &str| {
+        let work = Work::Restore { path: film.to_str().unwrap().to_owned(), digest: digest(&good) };
+        signed_by(&key(7), &order(id, work))
+    };
+    let found = |content: &[u8]| {
+        let path = own.folder.path().join("found");
+        std::fs::write(&path, content).unwrap();
+        let job = KnownGood::Snapshot { job: "site".to_owned(), snapshot: "ab".to_owned(), at: at(0) };
+        (Elsewhere::Found(job), Some(OwnedFd::from(std::fs::File::open(path).unwrap())))
+    };
+    let (elsewhere, file) = found(b"another film");
+    let refused = own.hand_with(&work("o-1"), 20, elsewhere, file);
+    assert_eq!(refused.result, OrderResult::Failed);
+    assert!(refused.reason.contains("not the right one"), "{}", refused.reason);
+    assert_eq!(std::fs::read(&film).unwrap(), b"defaced", "nothing was put there");
+
+    let (elsewhere, file) = found(&good);
+    let done = own.hand_with(&work("o-2"), 30, elsewhere, file);
+    assert_eq!(done.result, OrderResult::Done, "{}", done.reason);
+    assert!(matches!(&done.source, Some(KnownGood::Snapshot { job, .. }) if job == "site"), "{done:?}");
+    assert_eq!((done.digest, done.before), (Some(digest(&good)), Some(digest(b"defaced"))));
+    assert!(std::fs::read(&film).unwrap() == good);
+    assert_eq!(std::fs::metadata(&film).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert_eq!(std::fs::read_dir(&site).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[test]
@@ -273,7 +334,7 @@ fn an_item_of_the_quarantine_goes_back_by_order_and_never_over_another_file() {
     assert_eq!(std::fs::read(&path).unwrap(), b"something new");
     std::fs::remove_file(&path).unwrap();
     let note = give_back("o-2");
-    let told = own.ask(&Ask::Order { note, peers: peers() }, 20).told;
+    let told = own.ask(&Ask::Order { note, peers: peers(), elsewhere: Elsewhere::NotSought }, 20).told;
     let kinds: Vec<&str> = told.iter().map(|told| told.fact.kind()).collect();
     assert_eq!(kinds.last_chunk(), Some(&["quarantine.restore", "order.outcome"]));
     assert_eq!(std::fs::read(&path).unwrap(), b"no malware after all");

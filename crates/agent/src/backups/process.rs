@@ -4,6 +4,7 @@ use super::schedule::Work;
 use super::{Jobs, Said};
 use crate::settings::BackupJob;
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -20,8 +21,21 @@ const MOST_SAID: u64 = 1024 * 1024;
 
 /// Runs one job to its end; nothing when the agent ends first.
 pub(super) fn one(jobs: &Jobs, job: &BackupJob, work: Work, ended: &watch::Receiver<()>) -> Option<Said> {
+    let said = ask(jobs, job, work.word(), Vec::new(), ended)?;
+    let facts = |said: String| said.lines().map(serde_json::from_str).collect::<Result<Vec<Fact>, _>>();
+    Some(said.and_then(|said| facts(said).map_err(|_| "what it said is not understood".to_owned())))
+}
+
+/// Asks one thing of a job, and takes its words; nothing when the agent ends first.
+pub(crate) fn ask(
+    jobs: &Jobs,
+    job: &BackupJob,
+    word: &str,
+    further: Vec<OsString>,
+    ended: &watch::Receiver<()>,
+) -> Option<Result<String, String>> {
     let mut command = Command::new(&jobs.program);
-    command.args(["backup-job", "--folder"]).arg(&jobs.folder).args([work.word(), &job.name]);
+    command.args(["backup-job", "--folder"]).arg(&jobs.folder).args([word, &job.name]).args(further);
     // It ends with this process: its result would go to nobody, and the next one starts it again.
     command.arg("--parent").arg(std::process::id().to_string());
     // A group of its own, so that what it started ends with it.
@@ -59,15 +73,12 @@ pub(super) fn one(jobs: &Jobs, job: &BackupJob, work: Work, ended: &watch::Recei
         }
     };
     let (output, errors) = (output.join().unwrap_or_default(), errors.join().unwrap_or_default());
-    let facts: Result<Vec<Fact>, _> = output.lines().map(serde_json::from_str).collect();
     let how = status.map_or_else(|| "took too long".to_owned(), |status| status.to_string());
-    Some(match facts {
-        Ok(facts) if !facts.is_empty() => Ok(facts),
-        Ok(_) | Err(_) => {
-            let last = errors.lines().next_back().unwrap_or_default();
-            Err(format!("{how} {last}").chars().take(300).collect())
-        }
-    })
+    if status.is_some_and(|status| status.success()) && !output.trim().is_empty() {
+        return Some(Ok(output));
+    }
+    let last = errors.lines().next_back().unwrap_or_default();
+    Some(Err(format!("{how} {last}").chars().take(300).collect()))
 }
 
 /// Asks the group to end, then ends it.

@@ -1,8 +1,9 @@
-//! Has backups made by their schedule, and tells the results of other products.
+//! Has backups made by their schedule, seeks right contents in them, and tells the results of other products.
 
 use super::Notebook;
-use crate::{Settings, backups};
+use crate::{Settings, backups, known_good};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 
@@ -13,14 +14,15 @@ pub(crate) fn start(
     ended: &signal::Receiver<()>,
 ) -> Vec<JoinHandle<()>> {
     let file = &settings.sources.settings;
-    let jobs = backups::Jobs {
+    let jobs = Arc::new(backups::Jobs {
         jobs: file.backups.clone(),
         folder: settings.folder.clone(),
         program: settings.sources.backup_program.clone(),
-    };
+    });
     let results = file.backup_results.iter().map(PathBuf::from).collect();
     let clock = settings.clock.clone();
+    let seeking = known_good::seek_until(clock.clone(), jobs.clone(), notebook.clone(), ended.clone());
     let saving = backups::run_until(clock.clone(), jobs, notebook.clone(), ended.clone());
     let importing = backups::import_until(clock, results, notebook.clone(), ended.clone());
-    vec![tokio::spawn(saving), tokio::spawn(importing)]
+    vec![tokio::spawn(saving), tokio::spawn(importing), tokio::spawn(seeking)]
 }

@@ -2,7 +2,7 @@
 
 use crate::change::Object;
 use crate::duty::DutyId;
-use crate::id::{HostId, PersonId, SystemId};
+use crate::id::{Digest, HostId, PersonId, SystemId};
 use crate::parameter::{ParameterId, Values};
 use crate::target::Target;
 use ipnet::IpNet;
@@ -356,6 +356,24 @@ impl IgnoreLine {
     }
 }
 
+/// The watched files of a host as both parties take them to be right (2.1.f): what changes from then on is compared with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineLine {
+    /// The system.
+    pub system: SystemId,
+    /// The host.
+    pub host: HostId,
+    /// When the host saw its files so.
+    pub seen: Timestamp,
+    /// Digest over all of them, as the host told it.
+    pub tree: Digest,
+    /// How many they are.
+    pub entries: u64,
+    /// The watched trees.
+    pub roots: Vec<String>,
+}
+
 /// How confidential an asset is (機密性), by the city's own classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Confidentiality {
@@ -425,6 +443,8 @@ pub enum Matter {
     Freeze(Freeze),
     /// Changes that are no changes.
     Ignore(IgnoreLine),
+    /// The watched files of a host as they are right.
+    Baseline(BaselineLine),
     /// An exception with an end (F-25).
     Exemption {
         /// The duty.

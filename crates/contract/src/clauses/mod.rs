@@ -24,6 +24,7 @@ mod firewall;
 pub(crate) mod flows;
 mod generations;
 mod idle_cuts;
+mod known_good;
 mod login_methods;
 mod measures;
 mod outside;

@@ -2,6 +2,7 @@
 
 use super::{Court, Ruling, duties, late, undone};
 use crate::act::{Act, Matter};
+use crate::baseline::{self, Stands};
 use crate::case::Case;
 use crate::clauses::{c01_procedures, c02_malware, c07_stops, c08_changes, c12_environments};
 use crate::entry::{Body, Entry};
@@ -51,6 +52,11 @@ impl Ratio {
 }
 
 impl Court {
+    /// How the baseline of a host of a system stands.
+    pub fn baseline<'a>(&'a self, system: &SystemId, host: &HostId) -> Stands<'a> {
+        baseline::stands(&self.evidence, &self.joins, system, host)
+    }
+
     /// What happened on the hosts of a system with what the join says of it, oldest first host by host (F-10).
     pub fn occurrences<'a>(
         &'a self,

@@ -153,7 +153,7 @@ pub struct Agreements {
 
 impl Matter {
     /// All words of [`Matter::word`], in the order pages list them.
-    pub const WORDS: [&'static str; 16] = [
+    pub const WORDS: [&'static str; 17] = [
         "system",
         "host",
         "target",
@@ -167,6 +167,7 @@ impl Matter {
         "holidays",
         "freeze",
         "ignore",
+        "baseline",
         "exemption",
         "not_applicable",
         "parameters",
@@ -190,6 +191,7 @@ impl Matter {
             Self::Holidays(_) => "holidays",
             Self::Freeze(_) => "freeze",
             Self::Ignore(_) => "ignore",
+            Self::Baseline(_) => "baseline",
             Self::Exemption { .. } => "exemption",
             Self::NotApplicable { .. } => "not_applicable",
         }
@@ -202,6 +204,7 @@ impl Matter {
             Self::Parameters { .. } | Self::Holidays(_) => None,
             Self::Freeze(freeze) => freeze.system.as_ref(),
             Self::Ignore(line) => Some(&line.system),
+            Self::Baseline(line) => Some(&line.system),
             Self::System(system) => Some(&system.system),
             Self::Host(place) => Some(&place.system),
             Self::Flow(flow) => Some(&flow.system),
@@ -225,6 +228,7 @@ impl Matter {
             Self::Account(line) => line.host.as_ref(),
             Self::Limit(line) => line.host.as_ref(),
             Self::Ignore(line) => line.host.as_ref(),
+            Self::Baseline(line) => Some(&line.host),
             Self::Parameters { .. }
             | Self::System(_)
             | Self::Software(_)

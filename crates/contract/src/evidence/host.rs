@@ -16,6 +16,7 @@ use crate::fact::container::{Container, Image};
 use crate::fact::host::{
     Account, AccountSet, CapacitySample, ClockState, ClockStep, HostBoot, HostSystem, PrivilegeRules,
 };
+use crate::fact::integrity::{IntegrityBaseline, IntegrityHeld};
 use crate::fact::logs::LogSource;
 use crate::fact::malware::{
     AvDetection, AvEngine, AvGap, AvScan, AvSelfTest, Done, IsolationCause, IsolationState, QuarantineItem,
@@ -82,6 +83,12 @@ pub struct Host {
     /// The addresses of its interfaces.
     #[serde(default)]
     pub addresses: Option<Latest<BTreeSet<IpAddr>>>,
+    /// The last baseline of its watched files.
+    #[serde(default)]
+    pub baseline: Option<Latest<IntegrityBaseline>>,
+    /// Which of its watched files could be put back.
+    #[serde(default)]
+    pub held: Option<Latest<IntegrityHeld>>,
     /// The last harmless sample that was laid out.
     pub selftest: Option<Latest<AvSelfTest>>,
     /// The last scan of everything.
@@ -260,6 +267,8 @@ impl Host {
             Fact::QuarantineRestore(restored) => keep(&mut self.released, stamp, restored),
             Fact::IsolationState(state) => self.isolation(stamp, state),
             Fact::IsolationSeen(seen) if *author == Author::Server => self.outside.enter(stamp, seen),
+            Fact::IntegrityBaseline(told) => keep_newer(&mut self.baseline, stamp, told.clone()),
+            Fact::IntegrityHeld(told) => keep_newer(&mut self.held, stamp, told.clone()),
             Fact::AvSelfTest(test) => keep_newer(&mut self.selftest, stamp, test.clone()),
             Fact::AvScan(scan) => keep_newer(&mut self.scan, stamp, scan.clone()),
             Fact::AvGap(gap) => keep_newer(&mut self.not_scanned, stamp, gap.clone()),

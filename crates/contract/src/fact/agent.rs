@@ -1,5 +1,6 @@
 //! Facts an agent states about itself.
 
+use super::integrity::KnownGood;
 use super::malware::Done;
 use crate::id::{Digest, OrderId, RequestId};
 use jiff::Timestamp;
@@ -152,6 +153,9 @@ pub struct OrderOutcome {
     /// SHA-256 it had before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Digest>,
+    /// Where the content came from that was put into the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<KnownGood>,
 }
 
 /// What became of an order.

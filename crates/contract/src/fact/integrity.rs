@@ -40,6 +40,86 @@ pub enum Origin {
     Kept,
 }
 
+/// `integrity.held` (2.1.f): which of the watched files could be put back with the content they have, and which could not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntegrityHeld {
+    /// The trees whose content is held.
+    pub roots: Vec<String>,
+    /// Files whose content the host itself holds.
+    pub files: u64,
+    /// Files it does not hold.
+    pub left_out: u32,
+    /// Of these, files that are in no snapshot of a backup job as they are now: they could not be put back.
+    pub lost: u32,
+    /// The first files it does not hold, those that are in no snapshot before the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<NotHeld>,
+    /// The contents that restorations (F-06) ask for, and where each was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sought: Vec<Sought>,
+}
+
+/// A watched file whose content the host itself does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotHeld {
+    /// Where.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Why.
+    pub why: WhyNotHeld,
+    /// The backup job whose last snapshot has it as it is now. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_by: Option<String>,
+}
+
+/// Why a content is not held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyNotHeld {
+    /// The file is larger than what is held of one.
+    TooLarge,
+    /// As much is held as may be.
+    Full,
+    /// It could not be read.
+    Unreadable,
+}
+
+/// A content that a restoration asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sought {
+    /// The file.
+    pub path: String,
+    /// SHA-256 of the content.
+    pub digest: Digest,
+    /// Where it was found, read there and compared. Absent: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<KnownGood>,
+    /// Why it was not found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// Where the right content of a file comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum KnownGood {
+    /// What the agent of the host holds.
+    Store,
+    /// A snapshot of a backup job of the host.
+    Snapshot {
+        /// The job.
+        job: String,
+        /// Id of the snapshot.
+        snapshot: String,
+        /// When it was made.
+        at: Timestamp,
+    },
+}
+
 /// `integrity.change` (8.a, 8.b): watched files that are not as they were, found in one sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

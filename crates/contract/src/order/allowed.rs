@@ -11,9 +11,13 @@ use crate::request::form::Form;
 use crate::request::{FieldValue, Outcome, StandingTerms, Trigger};
 use crate::thing::{Content, Object};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// Forms whose approval is a consent to connect a host again.
 const RECONNECTS: [Form; 3] = [Form::F06, Form::F07, Form::F09];
+
+/// Contents a host is asked for at once.
+const MOST_SOUGHT: usize = 32;
 
 /// Why an order may not be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -282,4 +286,21 @@ pub fn due(evidence: &Evidence, host: &HostId, now: Timestamp) -> Vec<(RequestId
         }
     }
     due
+}
+
+/// The contents that restorations (F-06) of a host ask for while they are talked about or agreed: its agent says whether it
+/// could put them back, so that the city knows before it answers.
+#[must_use]
+pub fn sought(evidence: &Evidence, host: &HostId) -> BTreeSet<(String, Digest)> {
+    let Some(place) = evidence.agreements.place_of(host) else { return BTreeSet::new() };
+    let talked_about = |progress: &&Progress| {
+        let open = progress.state.is_open() || progress.state == State::Approved;
+        let covers = progress.scope().covers_place(&place.system, Some(host), Some(place.environment));
+        progress.form() == Form::F06 && open && covers
+    };
+    let requests = evidence.requests.of_system(&place.system);
+    let restorations = requests.filter_map(|(_, request)| request.progress.as_ref()).filter(talked_about);
+    let things = restorations.flat_map(|progress| &progress.scope().things);
+    let files = things.filter(|thing| thing.object == Object::File);
+    files.filter_map(|thing| Some((thing.name.clone(), thing.digest.clone()?))).take(MOST_SOUGHT).collect()
 }

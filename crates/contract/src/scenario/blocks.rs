@@ -5,6 +5,7 @@
 
 mod backups;
 mod flows;
+mod integrity;
 mod people;
 mod protection;
 
@@ -103,6 +104,8 @@ pub(super) fn expand(terms: &Terms, content: &str) -> Read<Option<Vec<Entry>>> {
         "backup" | "checked" | "restored" => backups::backup(&line),
         "rank" => backups::rank(&line),
         "retained" => backups::retained(&line),
+        "right" => integrity::right(&line),
+        "held" => integrity::held(&line),
         "engine" | "scanned" | "missed" => protection::protection(&line),
         "outside" => protection::outside(&line),
         "offers" => protection::offers(&line),
@@ -340,7 +343,7 @@ fn change(line: &Line<'_>) -> Read<Vec<Value>> {
             "personal": line.list("personal"),
             "matches": line.pair("matches").and_then(|n| n.parse::<u64>().ok()), "inspector": "1" }),
         "baseline" => json!({ "kind": "integrity.baseline", "roots": ["/etc"], "entries": 1, "bytes": 1,
-            "tree": digest("aa"), "algorithm": "sha256", "origin": "fresh" }),
+            "tree": digest("aa"), "algorithm": "sha256", "origin": line.pair("origin").unwrap_or("fresh") }),
         "malware" => {
             json!({ "kind": "av.detection", "path": name, "digest": content("after", "ac"), "size": 1,
             "owner": 0, "signature": "Test.Virus", "trigger": "access",

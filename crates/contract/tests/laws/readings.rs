@@ -35,6 +35,13 @@ fn of_its_doors() -> impl Strategy<Value = String> {
         (300_u32..900).prop_map(|seconds| format!(
             r#"{{"kind":"session.policy","databases":[{{"name":"jumin","idle_s":{seconds}}}]}}"#
         )),
+        (0_u32..2).prop_map(|lost| format!(
+            r#"{{"kind":"integrity.held","roots":["/etc"],"files":1,"left_out":{lost},"lost":{lost}}}"#
+        )),
+        (0_u8..3).prop_map(move |tree| format!(
+            r#"{{"kind":"integrity.baseline","roots":["/etc"],"entries":1,"bytes":1,"tree":"{}","algorithm":"sha256","origin":"kept"}}"#,
+            digest(tree)
+        )),
         (-9_000_i64..9_000).prop_map(|ms| format!(r#"{{"kind":"clock.step","moved_ms":{ms}}}"#)),
         (0_u8..3, 0_u16..2, 1_u8..29).prop_map(move |(set, index, day)| format!(
             r#"{{"kind":"package.update_available","part":{{"index":{index},"of":2,"set":"{}"}},"updates":[{{"name":"clamav","installed":"1.{set}","candidate":"2","security":true,"first_seen":"2026-10-{day:02}T00:00:00Z"}}],"lists":"2026-11-21T00:00:00Z"}}"#,

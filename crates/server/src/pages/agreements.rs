@@ -29,6 +29,7 @@ pub fn kind_name(lang: Lang, word: &str) -> &'static str {
         "holidays" => lang.of("祝日表", "Holidays"),
         "freeze" => lang.of("変更凍結期間", "Freeze periods"),
         "ignore" => lang.of("除外する変化", "Changes left out"),
+        "baseline" => lang.of("ファイル監視の基準", "Baselines of watched files"),
         "exemption" => lang.of("例外承認", "Exceptions"),
         "not_applicable" => lang.of("対象外", "Not applicable"),
         "parameters" => lang.of("基準値", "Parameters"),
@@ -133,6 +134,7 @@ pub fn summary(lang: Lang, matter: &Matter) -> String {
                 line.reason
             )
         }
+        Matter::Baseline(line) => super::baseline_form::summary(lang, line),
         Matter::Support(line) => {
             format!(
                 "{} {} {} {}（{}）",

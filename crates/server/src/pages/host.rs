@@ -8,7 +8,7 @@ use super::host_containers;
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
-use super::{host_logins, host_malware, request_show};
+use super::{host_logins, host_malware, known_good, request_show};
 use crate::audience::Audience;
 use crate::views::EntryFilter;
 use yakujo_contract::act::Matter;
@@ -60,7 +60,8 @@ pub async fn show(visit: Visit) -> Answer {
             "capacity" => capacity(&visit, host, &wanted),
             _ => logins.unwrap_or_else(|| duties(&visit, &court, &id, &wanted)),
         };
-        (super::hosts::is_silent(host), host_containers::remarks(&visit, host), about(&visit, host), rows)
+        let about = about(&visit, &court, (&id, host));
+        (super::hosts::is_silent(host), host_containers::remarks(&visit, host), about, rows)
     };
     let list = List { name: "host", table, next, keep: vec![("tab".to_owned(), tab.clone())] };
     if let Some(download) = list.download(&visit, &wanted).await {
@@ -104,7 +105,7 @@ fn tabs(visit: &Visit, current: &str) -> Vec<Link> {
     .collect()
 }
 
-fn about(visit: &Visit, host: &Host) -> Vec<(String, Cell)> {
+fn about(visit: &Visit, court: &Court, (id, host): (&HostId, &Host)) -> Vec<(String, Cell)> {
     let lang = visit.lang;
     let system = host.system.as_ref().map_or_else(
         || visit.of("未観測", "Not observed").to_owned(),
@@ -112,7 +113,7 @@ fn about(visit: &Visit, host: &Host) -> Vec<(String, Cell)> {
     );
     let rights = host.started.as_ref().map_or("－", |started| started.value.rights.as_str());
     let waiting = host.beat.as_ref().map_or_else(|| "－".to_owned(), |beat| beat.value.waiting.to_string());
-    vec![
+    let mut rows = vec![
         (visit.of("OSとカーネル", "System and kernel").to_owned(), Cell::text(system)),
         (visit.of("最初の記録", "First entry").to_owned(), Cell::maybe_time(lang, host.first_received)),
         (
@@ -126,7 +127,9 @@ fn about(visit: &Visit, host: &Host) -> Vec<(String, Cell)> {
         (visit.of("エージェントの権限", "Rights of the agent").to_owned(), Cell::text(rights)),
         (visit.of("送信待ちの記録", "Facts waiting").to_owned(), Cell::text(waiting)),
         (visit.of("ネットワークからの遮断", "Cut off from the network").to_owned(), isolation(visit, host)),
-    ]
+    ];
+    rows.extend(known_good::rows(visit, court, id, host));
+    rows
 }
 
 /// Whether the host is cut off, as its agent said last, with the entry and the request it rests on.

@@ -74,6 +74,7 @@ pub fn fields(visit: &Visit, word: &str) -> Vec<Field> {
         "holidays" => super::calendar_form::holiday_fields(visit),
         "freeze" => super::calendar_form::freeze_fields(visit),
         "ignore" => super::ignore_form::fields(visit),
+        "baseline" => super::baseline_form::fields(visit),
         "device_need" => vec![
             system(visit),
             Field::one_of(
@@ -297,6 +298,7 @@ pub fn read(visit: &Visit, word: &str) -> Result<Matter, Misread> {
         "holidays" => Matter::Holidays(super::calendar_form::read_holidays(visit)?),
         "freeze" => Matter::Freeze(super::calendar_form::read_freeze(visit)?),
         "ignore" => Matter::Ignore(super::ignore_form::read(visit)?),
+        "baseline" => Matter::Baseline(super::baseline_form::read(visit)?),
         "software" => Matter::Software(SoftwareLine {
             system: typed.optional("system")?,
             pattern: typed.text("pattern"),

@@ -7,7 +7,9 @@ use super::request_show::{self, Names, Seen, columns};
 use super::request_steps::{self, Mistake};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
-use super::{comments, request_clock, request_details, request_new, request_orders, request_words};
+use super::{
+    comments, known_good, request_clock, request_details, request_new, request_orders, request_words,
+};
 use crate::shelf::Shelf;
 use std::collections::BTreeMap;
 use yakujo_contract::entry::Party;
@@ -65,6 +67,7 @@ async fn page(visit: &Visit, seen: &Seen, mistake: Option<&Mistake>) -> Result<P
     page.push(Block::Fields(form_rows(visit, seen, &names)));
     uses(visit, seen, &mut page);
     page.blocks.extend(request_orders::standing_note(visit, seen));
+    page.blocks.extend(known_good::blocks(visit, seen));
     page.blocks.extend(request_orders::blocks(visit, seen));
     reports(visit, seen, &names, &mut page);
     handed_over(visit, seen, &mut page);

@@ -129,6 +129,8 @@ fn row(visit: &Visit, evidence: &yakujo_contract::evidence::Evidence, given: &Gi
         let text = lang.of("照合：", "Read again: ");
         Cell::Small(format!("{text}{}…", short(digest.as_str())))
     }));
+    let source = outcome.and_then(|it| it.value.source.as_ref());
+    state.extend(source.map(|source| Cell::Small(super::known_good::whence(lang, source))));
     let reason = outcome.map(|outcome| outcome.value.reason.as_str()).filter(|reason| !reason.is_empty());
     state.extend(reason.map(|reason| Cell::Small(reason.to_owned())));
     vec![

@@ -24,6 +24,7 @@ mod hosts;
 mod idle_cut;
 mod inside;
 mod intake;
+mod known_good;
 mod leaving;
 mod lists;
 mod mail;
