@@ -147,7 +147,7 @@ async fn compare(
     let feed = |part: &Part| Feed { name: part.kind.word().to_owned(), time: part.upstream_time };
     let feeds: Vec<Feed> = known.0.parts.iter().map(feed).collect();
     // What the view shows as compared is in the ledger before.
-    let news = news(&office.court(), &subject, &found, &feeds);
+    let news = news(&office.court().evidence().vulnerabilities, &subject, &found, &feeds);
     for fact in news {
         office.state(Some(subject.host.clone()), Fact::VulnMatch(fact)).await?;
     }

@@ -124,3 +124,54 @@ impl Inventory {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::{Coverage, Part};
+    use jiff::Timestamp;
+
+    fn stamp(seq: u64) -> Stamp {
+        let at = Timestamp::UNIX_EPOCH;
+        Stamp { seq, observed: at, received: at, entry: EntryNumber(seq) }
+    }
+
+    fn package(name: &str) -> Package {
+        Package { name: name.to_owned(), version: "1".to_owned(), source: None, source_version: None }
+    }
+
+    #[test]
+    fn a_package_comes_from_where_the_statement_says_that_told_its_version() {
+        let mut inventory = Inventory::default();
+        let set = PackageSet {
+            part: Part { index: 0, of: 1, set: "s".to_owned() },
+            manager: "dpkg".to_owned(),
+            packages: vec![package("own"), package("debians")],
+            elsewhere: Some(vec!["own".to_owned()]),
+            coverage: Coverage::default(),
+        };
+        inventory.enter_set(stamp(1), &set);
+        assert_eq!(inventory.origin_of("own"), Origin::Elsewhere);
+        assert_eq!(inventory.origin_of("debians"), Origin::Distributor);
+        assert_eq!(inventory.origin_of("none"), Origin::Unknown);
+        let change = |present: &str, elsewhere: Option<Vec<String>>| PackageChange {
+            present: vec![package(present)],
+            elsewhere,
+            removed: Vec::new(),
+            before: "s".to_owned(),
+            after: "t".to_owned(),
+            was: Vec::new(),
+            since: None,
+            at: None,
+            seen: crate::fact::state::Seen::Running,
+            by: None,
+        };
+        inventory.enter_change(stamp(2), &change("debians", None));
+        assert_eq!(inventory.origin_of("debians"), Origin::Unknown, "an older agent does not say");
+        inventory.enter_change(stamp(3), &change("own", Some(Vec::new())));
+        assert_eq!(inventory.origin_of("own"), Origin::Distributor);
+        // What arrives late is no news.
+        inventory.enter_set(stamp(1), &set);
+        assert_eq!(inventory.origin_of("own"), Origin::Distributor);
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use yakujo_contract::court::Court;
 use yakujo_contract::evidence::host::Host;
 use yakujo_contract::evidence::inventory;
-use yakujo_contract::evidence::vulnerabilities::is_over;
+use yakujo_contract::evidence::vulnerabilities::{Vulnerabilities, is_over};
 use yakujo_contract::fact::vulnerability::{Feed, VulnMatch, VulnStatus};
 use yakujo_contract::id::HostId;
 use yakujo_feed::matching::{Installed, Match, Origin, concerns};
@@ -154,10 +154,8 @@ pub fn is_listed(one: &Concern) -> bool {
 }
 
 /// What the ledger has to be told: what is known to be exploited, when it comes and whenever it stands otherwise.
-pub fn news(court: &Court, subject: &Subject, found: &[Concern], feeds: &[Feed]) -> Vec<VulnMatch> {
-    let told: BTreeMap<(&str, &str), &VulnMatch> = court
-        .evidence()
-        .vulnerabilities
+pub fn news(known: &Vulnerabilities, subject: &Subject, found: &[Concern], feeds: &[Feed]) -> Vec<VulnMatch> {
+    let told: BTreeMap<(&str, &str), &VulnMatch> = known
         .of_host(&subject.host)
         .map(|it| ((it.value.id.as_str(), it.value.source.as_str()), &it.value))
         .collect();
@@ -212,4 +210,126 @@ fn no_more(was: &VulnMatch, subject: &Subject, feeds: &[Feed]) -> Option<VulnMat
     }
     (was.status != VulnStatus::UnknownToFeed)
         .then_some(VulnMatch { status: VulnStatus::UnknownToFeed, ..now })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yakujo_contract::entry::{Author, Body, Entry};
+    use yakujo_contract::evidence::Evidence;
+    use yakujo_contract::fact::Fact;
+    use yakujo_contract::id::EntryNumber;
+
+    fn at() -> Timestamp {
+        "2026-11-26T00:00:00Z".parse().unwrap()
+    }
+
+    fn subject(source: &str) -> Subject {
+        let installed = Installed {
+            name: source.to_owned(),
+            source: source.to_owned(),
+            source_version: "1".to_owned(),
+            origin: Origin::Distributor,
+        };
+        Subject {
+            host: "web-1".parse().unwrap(),
+            inventory: 1,
+            release: Ok("bookworm".to_owned()),
+            installed: vec![installed],
+        }
+    }
+
+    fn concern(status: VulnStatus, exploited: Option<bool>) -> Concern {
+        Concern {
+            place: String::new(),
+            id: Some("CVE-2026-1".to_owned()),
+            source: "openssl".to_owned(),
+            version: "1".to_owned(),
+            status,
+            fixed_version: None,
+            note: None,
+            exploited,
+            epss_millionths: None,
+        }
+    }
+
+    /// What is told, one round after the other, each with what was told before it.
+    fn told(rounds: &[(&str, Vec<Concern>)]) -> Vec<Vec<(VulnStatus, bool)>> {
+        let mut evidence = Evidence::default();
+        let mut number = 0;
+        let mut all = Vec::new();
+        for (source, found) in rounds {
+            let news = news(&evidence.vulnerabilities, &subject(source), found, &[]);
+            all.push(news.iter().map(|it| (it.status, it.exploited)).collect());
+            for fact in news {
+                number += 1;
+                let entry = Entry {
+                    v: 1,
+                    author: Author::Server,
+                    host: Some("web-1".parse().unwrap()),
+                    seq: None,
+                    observed: at(),
+                    received: at(),
+                    seen: None,
+                    body: Body::Fact(Fact::VulnMatch(fact)),
+                };
+                evidence.enter(EntryNumber(number), &entry);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn what_is_known_to_be_exploited_is_told_when_it_comes_and_when_it_stands_otherwise() {
+        use VulnStatus::{Fixed, NotAffected, Open, UnknownToFeed, UpdateAvailable};
+        let one = |status, exploited| ("openssl", vec![concern(status, exploited)]);
+        let rounds = [
+            one(Open, Some(false)),
+            one(Open, Some(true)),
+            one(Open, Some(true)),
+            one(UpdateAvailable, Some(true)),
+            // A feed without a list of what is exploited takes nothing back.
+            one(UpdateAvailable, None),
+            one(Fixed, Some(true)),
+            one(Fixed, Some(true)),
+            one(Open, Some(true)),
+            // The feed says nothing of it any more; that is no fix.
+            ("openssl", Vec::new()),
+            ("openssl", Vec::new()),
+            ("other", Vec::new()),
+            ("other", Vec::new()),
+        ];
+        let expected: Vec<Vec<(VulnStatus, bool)>> = vec![
+            vec![],
+            vec![(Open, true)],
+            vec![],
+            vec![(UpdateAvailable, true)],
+            vec![],
+            vec![(Fixed, true)],
+            vec![],
+            vec![(Open, true)],
+            vec![(UnknownToFeed, true)],
+            vec![],
+            vec![(NotAffected, true)],
+            vec![],
+        ];
+        assert_eq!(told(&rounds), expected);
+        let fixed_before = one(Fixed, Some(true));
+        assert_eq!(told(&[fixed_before]), [vec![]], "what never stood open is no news");
+    }
+
+    #[test]
+    fn what_is_exploited_and_open_stands_first_and_what_is_over_last() {
+        use VulnStatus::{Fixed, Open, UpdateAvailable};
+        let of = |status, exploited, epss| place(Some("CVE"), "p", status, exploited, epss);
+        let order = [
+            of(Open, Some(true), None),
+            of(UpdateAvailable, Some(false), Some(900_000)),
+            of(UpdateAvailable, Some(false), Some(100)),
+            of(UpdateAvailable, None, None),
+            of(Open, None, Some(900_000)),
+            of(Fixed, Some(true), None),
+        ];
+        assert!(order.is_sorted(), "{order:#?}");
+    }
 }
