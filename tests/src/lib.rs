@@ -2,6 +2,7 @@
 //! agent that observes the very machine the story runs on.
 
 pub mod alone;
+pub mod definitions;
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -117,15 +118,23 @@ impl City {
     /// # Errors
     /// When the agent is refused.
     pub async fn enrolled(&self) -> anyhow::Result<yakujo_agent::Settings> {
-        let folder = self.data.join("agent");
+        self.enrolled_as("this-host", "main", self.data.join("agent")).await
+    }
+
+    /// As [`City::enrolled`], for a host of this name that serves this system; its agent has a folder of its own.
+    ///
+    /// # Errors
+    /// When the agent is refused.
+    pub async fn enrolled_as(
+        &self,
+        host: &str,
+        system: &str,
+        folder: PathBuf,
+    ) -> anyhow::Result<yakujo_agent::Settings> {
         if !yakujo_agent::enrol::is_enrolled(&folder) {
             let office = self.office()?;
-            let code = yakujo_server::console::enrol(
-                &office,
-                "this-host".parse()?,
-                "main".parse()?,
-                Environment::Production,
-            );
+            let (host, system) = (host.parse()?, system.parse()?);
+            let code = yakujo_server::console::enrol(&office, host, system, Environment::Production);
             let code = code.await.map_err(anyhow::Error::msg)?;
             let code = format!("{}@{}", &*code, self.server.house.authority.fingerprint());
             let (server, into) = (format!("https://{}", self.server.portal), folder.clone());

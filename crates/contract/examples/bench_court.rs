@@ -156,6 +156,7 @@ impl Bench {
         let installed = Package { name, version, source: None, source_version: None };
         let change = PackageChange {
             present: vec![installed],
+            elsewhere: None,
             removed: Vec::new(),
             before: String::new(),
             after: String::new(),

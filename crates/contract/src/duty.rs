@@ -173,14 +173,14 @@ pub static DUTIES: [DutyRow; 49] = [
         Clause::C03Vulnerabilities,
         Kind::State,
         Judge::PerHost(clauses::c03_vulnerabilities::judge_3_1_a),
-        &["package.set", "package.change", "matter:software"],
+        &["package.set", "package.change", "vuln.match", "matter:software"],
     ),
     row(
         "3.2.a",
         Clause::C03Vulnerabilities,
         Kind::Record,
         Judge::PerSystem(clauses::c03_vulnerabilities::judge_3_2_a),
-        &[],
+        &["feed.imported", "vuln.match"],
     ),
     row(
         "3.2.b",

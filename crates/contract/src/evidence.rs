@@ -11,6 +11,7 @@ pub mod environments;
 pub mod flows;
 pub mod host;
 pub mod idle_cuts;
+pub mod inventory;
 pub mod latest;
 pub mod log_ons;
 pub mod occurrences;
@@ -19,6 +20,7 @@ pub mod orders;
 pub mod outside;
 pub mod requests;
 pub mod usage;
+pub mod vulnerabilities;
 pub mod watching;
 
 use crate::act::{Act, Importance, Matter, ReviewedAccount};
@@ -142,6 +144,9 @@ pub struct Evidence {
     /// Whether probes were cut when they idled.
     #[serde(default)]
     pub idle_cuts: idle_cuts::IdleCuts,
+    /// What is known of vulnerabilities.
+    #[serde(default)]
+    pub vulnerabilities: vulnerabilities::Vulnerabilities,
     /// What the last entry changed for the join; taken at once.
     #[serde(skip)]
     news: News,
@@ -190,6 +195,9 @@ impl Evidence {
     fn enter_fact(&mut self, stamp: Stamp, author: &Author, host: Option<&HostId>, fact: &Fact) {
         if let (Fact::PortalCheck(check), Author::Server) = (fact, author) {
             keep_newer(&mut self.portal, stamp, check.clone());
+        }
+        if *author == Author::Server {
+            self.vulnerabilities.enter(stamp, host, fact);
         }
         // An agent speaks for its own host only.
         let foreign = matches!(author, Author::Agent(agent) if Some(agent) != host);

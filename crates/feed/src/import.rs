@@ -192,7 +192,7 @@ impl Checked {
     ///
     /// # Errors
     /// When the store fails; what was in use stays.
-    pub fn install(&self, store: &store::Store) -> Result<(), Refused> {
-        store.install(self)
+    pub fn install(&self, store: &store::Store, import: &store::Import) -> Result<(), Refused> {
+        store.install(self, import)
     }
 }

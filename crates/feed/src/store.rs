@@ -5,14 +5,41 @@ use crate::import::Checked;
 use crate::manifest::{MANIFEST, MAX_PART, Manifest, SIGNATURE_ENDING};
 use crate::parts::Known;
 use crate::refused::Refused;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use yakujo_contract::id::Digest;
 
 /// Names the folder in use.
 const CURRENT: &str = "current";
 /// Bundles kept.
 const KEPT: usize = 3;
+
+/// Who put a bundle into use; names it in its folder.
+const IMPORT: &str = "import.json";
+
+/// Who put a bundle into use, as they were named: by their sign-in names at the portal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Who brought it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The second person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<String>,
+}
+
+/// The bundle in use, its parts unread.
+#[derive(Debug, Clone)]
+pub struct InUse {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// Digest of the manifest.
+    pub digest: Digest,
+    /// Who put it into use.
+    pub import: Import,
+}
 
 /// A folder of bundles.
 #[derive(Debug, Clone)]
@@ -32,9 +59,24 @@ impl Store {
     /// # Errors
     /// When it cannot be read.
     pub fn current(&self) -> io::Result<Option<Manifest>> {
-        let Some(folder) = self.in_use()? else { return Ok(None) };
+        Ok(self.in_use()?.map(|bundle| bundle.manifest))
+    }
+
+    /// What is in use, and who put it there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn in_use(&self) -> io::Result<Option<InUse>> {
+        let Some(folder) = self.folder_in_use()? else { return Ok(None) };
         let bytes = fs::read(folder.join(MANIFEST))?;
-        serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other)
+        let manifest = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
+        // Earlier versions did not write down who it was.
+        let import = match fs::read(folder.join(IMPORT)) {
+            Ok(text) => serde_json::from_slice(&text).map_err(io::Error::other)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Import::default(),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(InUse { manifest, digest: sha256(&bytes), import }))
     }
 
     /// What the bundle in use says. That its parts are still those that were signed is looked at again.
@@ -42,7 +84,9 @@ impl Store {
     /// # Errors
     /// When a part cannot be read.
     pub fn known(&self) -> io::Result<Option<(Manifest, Known)>> {
-        let (Some(folder), Some(manifest)) = (self.in_use()?, self.current()?) else { return Ok(None) };
+        let (Some(folder), Some(manifest)) = (self.folder_in_use()?, self.current()?) else {
+            return Ok(None);
+        };
         let mut known = Known::default();
         for part in &manifest.parts {
             let mut bytes = Vec::new();
@@ -55,7 +99,7 @@ impl Store {
         Ok(Some((manifest, known)))
     }
 
-    fn in_use(&self) -> io::Result<Option<PathBuf>> {
+    fn folder_in_use(&self) -> io::Result<Option<PathBuf>> {
         match fs::read_to_string(self.folder.join(CURRENT)) {
             Ok(name) => {
                 // What is no number is not "nothing in use": an older bundle would be let in.
@@ -69,7 +113,7 @@ impl Store {
     }
 
     /// Everything is on the disk before the one rename that switches.
-    pub(crate) fn install(&self, checked: &Checked) -> Result<(), Refused> {
+    pub(crate) fn install(&self, checked: &Checked, import: &Import) -> Result<(), Refused> {
         let serial = checked.manifest.serial;
         fs::create_dir_all(&self.folder)?;
         // One import at a time; the lock ends with the file.
@@ -87,6 +131,7 @@ impl Store {
         for (part, content) in checked.manifest.parts.iter().zip(&checked.contents) {
             keep(&coming.join(part.kind.word()), content)?;
         }
+        keep(&coming.join(IMPORT), &serde_json::to_vec(import).map_err(io::Error::other)?)?;
         if let Some(reason) = &checked.fewer {
             keep(&coming.join("fewer.txt"), reason.as_bytes())?;
         }

@@ -12,7 +12,7 @@ use yakujo_feed::import::{Checked, Site, check};
 use yakujo_feed::manifest::{Kind, Manifest};
 use yakujo_feed::refused::Refused;
 use yakujo_feed::signed::{MakerKey, new_pair, sign};
-use yakujo_feed::store::Store;
+use yakujo_feed::store::{Import, Store};
 
 static KEYS: LazyLock<(String, String)> = LazyLock::new(|| new_pair().unwrap());
 
@@ -86,7 +86,7 @@ fn site(desk: &Desk) -> (tempfile::TempDir, Store, Manifest) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::of(folder.path());
     let first = checked(&desk.at(None, now()), None).unwrap();
-    first.install(&store).unwrap();
+    first.install(&store, &Import::default()).unwrap();
     let current = store.current().unwrap().unwrap();
     (folder, store, current)
 }
@@ -167,8 +167,11 @@ fn a_serial_that_is_not_above_the_one_in_use_is_refused() {
     });
     let (second, third) =
         (checked(&second, Some(&current)).unwrap(), checked(&third, Some(&current)).unwrap());
-    third.install(&store).unwrap();
-    assert!(matches!(second.install(&store), Err(Refused::Serial { offered: 2, known: 3 })));
+    third.install(&store, &Import::default()).unwrap();
+    assert!(matches!(
+        second.install(&store, &Import::default()),
+        Err(Refused::Serial { offered: 2, known: 3 })
+    ));
     assert_eq!(store.current().unwrap().unwrap().serial, 3);
 }
 
@@ -238,7 +241,7 @@ fn a_part_that_lost_half_of_its_records_is_refused_unless_somebody_looked_into_i
     assert!(matches!(check(next.as_slice(), &blank), Err(Refused::Fewer { .. })), "a reason says something");
     let reason = Some("bullseye のサポート終了により、その記録が除かれた");
     let site = Site { keys: &keys, current: Some(&current), now: now() + hours(2), fewer: reason };
-    check(next.as_slice(), &site).unwrap().install(&store).unwrap();
+    check(next.as_slice(), &site).unwrap().install(&store, &Import::default()).unwrap();
     assert_eq!(store.current().unwrap().unwrap().serial, 2);
     assert!(std::fs::read_to_string(folder.path().join("2/fewer.txt")).unwrap().contains("bullseye"));
 }
@@ -267,7 +270,7 @@ fn the_last_three_are_kept_and_an_import_that_was_cut_off_harms_nothing() {
         std::fs::create_dir_all(folder.path().join("coming/rubbish")).unwrap();
         std::fs::create_dir_all(folder.path().join((current.serial + 1).to_string())).unwrap();
         let next = checked(&desk.at(Some(&current), now() + hours(1)), Some(&current)).unwrap();
-        next.install(&store).unwrap();
+        next.install(&store, &Import::default()).unwrap();
         current = store.current().unwrap().unwrap();
     }
     assert_eq!(current.serial, 5);

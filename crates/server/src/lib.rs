@@ -7,6 +7,7 @@ pub mod decide;
 pub mod disclose;
 mod doors;
 pub mod entering;
+pub mod feeds;
 pub mod heads;
 pub mod intake;
 pub mod monthly;

@@ -68,6 +68,7 @@ pub static ROUTES: &[Route] = &[
     row!(Get, "/c/{contract}/clause/{clause}", SignedIn, pages::clause::show),
     row!(Get, "/c/{contract}/duty/{duty}", SignedIn, pages::duty::show),
     row!(Get, "/c/{contract}/backups", SignedIn, pages::backups::show),
+    row!(Get, "/c/{contract}/feeds", SignedIn, pages::feeds::show),
     row!(Get, "/c/{contract}/hosts", SignedIn, pages::hosts::show),
     row!(Get, "/c/{contract}/hosts/{host}", SignedIn, pages::host::show),
     row!(Get, "/c/{contract}/hosts/new", Contractor, pages::devices::form),

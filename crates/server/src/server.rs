@@ -131,6 +131,7 @@ impl Running {
                 }
             }
         });
+        tasks.spawn(crate::feeds::follow(house.offices().collect(), folder, ended.clone()));
         for office in house.offices() {
             begin_watch(&office).await;
             tasks.spawn(crate::probing::probe(office.clone(), settings.clock.clone(), ended.clone()));

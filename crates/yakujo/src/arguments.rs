@@ -341,7 +341,7 @@ pub enum Feed {
     /// Look through a bundle without putting it into use
     Check(FeedFile),
     /// Look through a bundle and put it into use; refused, the one before stays
-    Import(FeedFile),
+    Import(FeedImport),
     /// What of it concerns this host
     Concerns(FeedConcerns),
 }
@@ -389,6 +389,20 @@ pub struct FeedFile {
     /// For programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `feed import`.
+#[derive(Debug, Args)]
+pub struct FeedImport {
+    /// The bundle, as for `feed check`
+    #[command(flatten)]
+    pub file: FeedFile,
+    /// Sign-in name of who brings it in; the portal shows it
+    #[arg(long, value_name = "LOGIN")]
+    pub by: Option<String>,
+    /// Sign-in name of the second person, who looked at it, too
+    #[arg(long, value_name = "LOGIN", requires = "by")]
+    pub confirmed_by: Option<String>,
 }
 
 /// `feed concerns`.

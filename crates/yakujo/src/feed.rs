@@ -1,7 +1,7 @@
 //! `yakujo feed`: bundles of what is known of vulnerabilities, made where the Internet is reached, looked through and used
 //! where it is not.
 
-use crate::arguments::{Feed, FeedBuild, FeedConcerns, FeedFile, FeedKey};
+use crate::arguments::{Feed, FeedBuild, FeedConcerns, FeedFile, FeedImport, FeedKey};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use yakujo_feed::import::{Checked, Site, check};
 use yakujo_feed::manifest::Manifest;
 use yakujo_feed::matching::{Concerns, Installed, Match, Origin, concerns};
 use yakujo_feed::signed::{MakerKey, new_pair, public_of};
-use yakujo_feed::store::Store;
+use yakujo_feed::store::{Import, Store};
 
 /// Exit code of a bundle that is refused.
 const REFUSED: u8 = 3;
@@ -32,7 +32,7 @@ pub fn run(data: &Path, command: &Feed) -> anyhow::Result<ExitCode> {
         Feed::Key(key) => make_keys(key),
         Feed::Build(plan) => make(plan),
         Feed::Check(file) => Ok(looked_through(&store, file)?.1),
-        Feed::Import(file) => import(&store, file),
+        Feed::Import(wanted) => import(&store, wanted),
         Feed::Concerns(wanted) => show_concerns(&store, wanted),
     }
 }
@@ -87,10 +87,14 @@ fn previous(file: &Path, secret: &str, now: Timestamp) -> anyhow::Result<Manifes
     yakujo_feed::import::manifest_of(bundle, &site).with_context(|| file.display().to_string())
 }
 
-fn import(store: &Store, arguments: &FeedFile) -> anyhow::Result<ExitCode> {
-    let (checked, code) = looked_through(store, arguments)?;
+fn import(store: &Store, arguments: &FeedImport) -> anyhow::Result<ExitCode> {
+    let who = Import { by: arguments.by.clone(), confirmed_by: arguments.confirmed_by.clone() };
+    if who.by.is_some() && who.by == who.confirmed_by {
+        bail!("whoever brings a bundle in cannot confirm it: name a second person");
+    }
+    let (checked, code) = looked_through(store, &arguments.file)?;
     if let Some(checked) = checked {
-        checked.install(store)?;
+        checked.install(store, &who)?;
         println!("serial {} is in use", checked.manifest.serial);
     }
     Ok(code)

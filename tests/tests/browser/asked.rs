@@ -9,10 +9,12 @@ use std::time::Duration;
 use yakujo_contract::act::{Act, Environment, HostPlace, Matter};
 use yakujo_contract::court::found::Found;
 use yakujo_contract::entry::Party;
+use yakujo_contract::fact::vulnerability::VulnStatus;
 use yakujo_contract::id::HostId;
 use yakujo_server::decide::Actor;
 use yakujo_server::office::Office;
 use yakujo_server::shelf::Shelf;
+use yakujo_server::views::concerns::{Compared, Concern, Counts};
 use yakujo_server::writer::NumberedFact;
 use yakujo_stories::City;
 
@@ -108,8 +110,45 @@ async fn backed_up(city: &City, office: &Office) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A feed that is old, and what of it concerns a host.
+async fn compared(office: &Office) -> anyhow::Result<()> {
+    let imported = json!({ "kind": "feed.imported", "name": "kev", "upstream_time": "2026-11-01T00:00:00Z", "serial": 42,
+        "digest": "ab".repeat(32), "checks": ["signature"] });
+    office.state(None, serde_json::from_value(imported)?).await?;
+    let compared = Compared {
+        serial: 42,
+        inventory: 1,
+        at: Timestamp::now(),
+        untold: None,
+        counts: Counts { exploited: 1, update: 1, unknown: 1, fixed: 1_204, ..Counts::default() },
+    };
+    let known = Concern {
+        place: "1".to_owned(),
+        id: Some("CVE-2026-1001".to_owned()),
+        source: "openssl".to_owned(),
+        version: "3.0.15-1~deb12u1".to_owned(),
+        status: VulnStatus::UpdateAvailable,
+        fixed_version: Some("3.0.17-1~deb12u2".to_owned()),
+        note: Some("no-dsa: Minor issue; can be fixed via point release".to_owned()),
+        exploited: Some(true),
+        epss_millionths: Some(412_000),
+    };
+    let unknown = Concern {
+        place: "2".to_owned(),
+        id: None,
+        source: "golang-github-somebody-something-dev".to_owned(),
+        status: VulnStatus::UnknownToFeed,
+        fixed_version: None,
+        note: None,
+        exploited: None,
+        epss_millionths: None,
+        ..known.clone()
+    };
+    Ok(office.views().compare(&"jobs-1".parse()?, &compared, &[known, unknown]).await?)
+}
+
 /// A post, a stop that was asked for with a document, a failure that was reported, a delivery that was given back, one that
-/// waits, two findings, and backups.
+/// waits, two findings, backups, and a feed.
 ///
 /// # Errors
 /// When the ledger refuses.
@@ -118,6 +157,7 @@ pub async fn something_of_each(city: &City) -> anyhow::Result<()> {
     unasked_change(city).await?;
     one_explained(city, &office).await?;
     backed_up(city, &office).await?;
+    compared(&office).await?;
     act(&office, "city", json!({ "kind": "post.named", "post": "kachou", "name": "情報政策課長" })).await?;
     let digest = Shelf::of(office.folder()).keep("停止の手順".as_bytes())?;
     let from = Timestamp::now().checked_add(SignedDuration::from_hours(24 * 21))?;

@@ -2,11 +2,12 @@
 //! stays in the history. Each story has a machine of its own.
 
 use anyhow::{Context, ensure};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use yakujo_contract::fact::host::Login;
 use yakujo_contract::standing::Standing;
 use yakujo_stories::City;
 use yakujo_stories::alone::alone;
+use yakujo_stories::definitions;
 
 /// Starts a city with an agent in a private machine and tells its story.
 fn story<Told>(test: &str, tell: impl FnOnce(City) -> Told) -> anyhow::Result<()>
@@ -258,27 +260,10 @@ fn a_clock_that_left_its_source_is_a_breach_until_it_is_back() -> anyhow::Result
     })
 }
 
-/// Definitions of one signature (the test file every engine knows) in clamd's own container, made now: the agent reads their
-/// date, and the harmless sample has to be found.
-const DEFINITIONS: &str = r#"
-set -e
-mkdir /run/definitions
-cd /run
-head="ClamAV-VDB:23 Nov 2026 06-00 +0000:1:1:90"
-now=$(date +%s)
-eicar=58354f2150254041505b345c505a58353428505e2937434329377d2445494341522d5354414e444152442d414e544956495255532d544553542d46494c452124482b482a
-printf 'Own.Test:0:*:%s\n' $eicar > own.ndb
-sum=$(sha256sum < own.ndb | cut -c1-64)
-printf '%s:X:X:own:%s\nown.ndb:%s:%s\n' "$head" "$now" "$(stat -c %s own.ndb)" "$sum" > own.info
-tar --format=ustar -cf own.tar own.info own.ndb
-md5=$(md5sum < own.tar | cut -c1-32)
-{ printf '%-512s' "$head:$md5:X:own:$now"; cat own.tar; } > definitions/own.cud
-"#;
-
 #[test]
 fn a_scanner_that_stops_is_a_breach_until_it_runs_again() -> anyhow::Result<()> {
     story("breaks::a_scanner_that_stops_is_a_breach_until_it_runs_again", |city| async {
-        run("/bin/sh", &["-c", DEFINITIONS])?;
+        definitions::write(Path::new("/run/definitions"), Timestamp::now())?;
         let settings =
             "LocalSocket /run/clamd.ctl\nDatabaseDirectory /run/definitions\nForeground yes\nUser root\n";
         std::fs::write("/etc/clamav/clamd.conf", settings)?;

@@ -6,6 +6,7 @@ mod bursts;
 mod changes;
 mod containers;
 mod environment;
+mod feeds;
 mod first_minutes;
 mod flows;
 mod idle;

@@ -16,7 +16,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("yakujo-agent", &["yakujo-contract", "yakujo-inspect", "yakujo-ledger", "yakujo-probe"]),
     ("yakujo-gateway", &["yakujo-contract", "yakujo-ledger"]),
     ("yakujo-diagnose", &["yakujo-contract", "yakujo-ledger"]),
-    ("yakujo-server", &["yakujo-contract", "yakujo-ledger", "yakujo-logs", "yakujo-inspect", "yakujo-probe"]),
+    (
+        "yakujo-server",
+        &["yakujo-contract", "yakujo-feed", "yakujo-inspect", "yakujo-ledger", "yakujo-logs", "yakujo-probe"],
+    ),
     ("yakujo", EVERYTHING),
     ("yakujo-stories", EVERYTHING),
     ("xtask", &[]),

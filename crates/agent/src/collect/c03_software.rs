@@ -2,7 +2,7 @@
 
 use crate::command::output_of;
 use crate::reading::{Sources, digest_of, in_parts};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 use yakujo_contract::fact::host::HostSystem;
@@ -12,6 +12,9 @@ use yakujo_contract::fact::{Coverage, Fact};
 const STATUS: &str = "/var/lib/dpkg/status";
 /// More packages are counted, not listed.
 const MOST_PACKAGES: usize = 50_000;
+
+/// Bytes of the names of packages from elsewhere in one fact.
+const MOST_ELSEWHERE: usize = 4_000;
 
 /// An installed package, and who maintains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,15 @@ pub struct Inventory {
     pub packages: Vec<Installed>,
     /// What could not be read.
     pub coverage: Coverage,
+}
+
+impl Inventory {
+    /// The names of packages that are not the distribution's.
+    #[must_use]
+    pub fn foreign(&self) -> BTreeSet<&str> {
+        let foreign = self.packages.iter().filter(|installed| !installed.by_distribution);
+        foreign.map(|installed| installed.package.name.as_str()).collect()
+    }
 }
 
 /// What tells that the package database changed: time and inode of its file.
@@ -168,11 +180,23 @@ pub fn parse_rpm(text: &str) -> Vec<Installed> {
 pub fn whole(inventory: &Inventory) -> (Vec<Fact>, String) {
     let packages: Vec<Package> =
         inventory.packages.iter().map(|installed| installed.package.clone()).collect();
-    let set = |(part, packages)| {
+    let foreign = inventory.foreign();
+    let set = |(part, packages): (_, Vec<Package>)| {
         let (manager, coverage) = (inventory.manager.clone(), inventory.coverage.clone());
-        Fact::PackageSet(PackageSet { part, manager, packages, coverage })
+        let elsewhere = from_elsewhere(&packages, &foreign);
+        Fact::PackageSet(PackageSet { part, manager, packages, elsewhere, coverage })
     };
     (in_parts(&packages).into_iter().map(set).collect(), digest_of(&packages))
+}
+
+/// Those of these packages that are not the distribution's; none where there are more than fit into a fact beside them, so
+/// that nobody takes what is not named for the distribution's.
+#[must_use]
+pub fn from_elsewhere(packages: &[Package], foreign: &BTreeSet<&str>) -> Option<Vec<String>> {
+    let names = packages.iter().map(|package| &package.name).filter(|name| foreign.contains(name.as_str()));
+    let names: Vec<String> = names.cloned().collect();
+    let letters: usize = names.iter().map(|name| name.len().saturating_add(3)).sum();
+    (letters <= MOST_ELSEWHERE).then_some(names)
 }
 
 /// `KEY=value` lines of `os-release`, without quotes.
@@ -193,6 +217,7 @@ pub fn system(sources: &Sources) -> Option<HostSystem> {
     Some(HostSystem {
         os: value("ID"),
         version: value("VERSION_ID"),
+        codename: release.get("VERSION_CODENAME").cloned(),
         kernel: read("/proc/sys/kernel/osrelease"),
         hostname: read("/proc/sys/kernel/hostname"),
         architecture: std::env::consts::ARCH.to_owned(),
@@ -216,6 +241,14 @@ mod tests {
         Package: libc6\nStatus: install ok installed\nArchitecture: i386\nSource: glibc\nVersion: 2.36-9\n\n\
         Package: old\nStatus: deinstall ok config-files\nVersion: 1\n\n\
         Package: bin\nStatus: install ok installed\nArchitecture: amd64\nSource: src (3.1)\nVersion: 3.1+b1\n";
+
+    #[test]
+    fn packages_that_are_not_the_distributions_are_named_beside_the_list() {
+        let inventory = inventory("dpkg", parse_status(SAMPLE));
+        let (facts, _) = whole(&inventory);
+        let Fact::PackageSet(set) = &facts[0] else { panic!("{facts:?}") };
+        assert_eq!(set.elsewhere.as_deref(), Some(["bin".to_owned(), "libc6:i386".to_owned()].as_slice()));
+    }
 
     #[test]
     fn only_installed_packages_count_and_the_source_version_is_kept() {

@@ -106,7 +106,7 @@ impl Packages {
         let at =
             changed_at(sources).filter(|at| *at <= now && self.looked.is_none_or(|looked| looked <= *at));
         let told = Told { since: self.looked, at, seen: self.seen };
-        told.steps(sources, before, &present, &removed)
+        told.steps((sources, inventory), before, &present, &removed)
     }
 
     fn note(&mut self, before: Option<&BTreeMap<String, Package>>, after: &BTreeMap<String, Package>) {
@@ -131,13 +131,13 @@ impl Told {
     /// The transaction as facts, each of which begins where the one before it ended.
     fn steps(
         &self,
-        sources: &Sources,
+        (sources, inventory): (&Sources, &Inventory),
         mut list: BTreeMap<String, Package>,
         present: &[Package],
         removed: &[String],
     ) -> Vec<Fact> {
         let mut facts = Vec::new();
-        let history = history(sources, self.since);
+        let (history, foreign) = (history(sources, self.since), inventory.foreign());
         let (mut present, mut removed) = (present.chunks(STEP), removed.chunks(STEP));
         loop {
             let (new, gone) = (present.next().unwrap_or_default(), removed.next().unwrap_or_default());
@@ -156,6 +156,7 @@ impl Told {
             list.retain(|name, _| !gone.contains(name));
             facts.push(Fact::PackageChange(PackageChange {
                 present: new.to_vec(),
+                elsewhere: c03_software::from_elsewhere(new, &foreign),
                 removed: gone.to_vec(),
                 before,
                 after: digest_of(&list.values().collect::<Vec<_>>()),
@@ -240,7 +241,8 @@ mod tests {
         let present: Vec<Package> = (0..120).map(|n| package(&format!("p{n:03}"), "2")).collect();
         let removed: Vec<String> = (200..300).map(|n| format!("p{n:03}")).collect();
         let told = Told { since: None, at: None, seen: Seen::Running };
-        let facts = told.steps(&Sources::under(tree.path()), before.clone(), &present, &removed);
+        let around = (&Sources::under(tree.path()), &Inventory::default());
+        let facts = told.steps(around, before.clone(), &present, &removed);
         let mut digest = digest_of(&before.values().collect::<Vec<_>>());
         let mut names = BTreeSet::new();
         for fact in &facts {
@@ -273,8 +275,13 @@ mod tests {
         let before: BTreeMap<String, Package> =
             present.iter().map(|package| (package.name.clone(), package.clone())).collect();
         let told = Told { since: None, at: None, seen: Seen::Running };
-        for fact in told.steps(&Sources::under(tree.path()), before, &present, &[]) {
+        let foreign =
+            |package: &Package| c03_software::Installed { package: package.clone(), by_distribution: false };
+        let inventory = Inventory { packages: present.iter().map(foreign).collect(), ..Inventory::default() };
+        for fact in told.steps((&Sources::under(tree.path()), &inventory), before, &present, &[]) {
             assert!(serde_json::to_vec(&fact).unwrap().len() < 60_000);
+            let Fact::PackageChange(change) = fact else { panic!("{fact:?}") };
+            assert_eq!(change.elsewhere, None, "more than fit are not half named");
         }
     }
 

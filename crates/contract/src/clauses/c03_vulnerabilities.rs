@@ -14,6 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 
 const P08: ParameterId = ParameterId::new(8);
 const P10: ParameterId = ParameterId::new(10);
+/// Information older than this says nothing of what came after (obligations, 3.2).
+pub const GATHERED_WITHIN: SignedDuration = SignedDuration::from_hours(72);
 /// What is not urgent is presented once a month (obligations, 3.2).
 const MONTH: SignedDuration = SignedDuration::from_hours(24 * 31);
 
@@ -47,6 +49,9 @@ pub fn judge_3_1_a(case: &HostCase<'_>) -> Verdict {
     if !inventory.is_unbroken() {
         return change_missing(case, &whole.entries);
     }
+    if let Some(exploited) = exploited(case) {
+        return exploited;
+    }
     if unlisted.is_empty() {
         return Verdict::kept(Sentence::new(
             format!("{id} のソフトウェア {count} 件はすべて利用可の一覧にあります。"),
@@ -68,6 +73,29 @@ pub fn judge_3_1_a(case: &HostCase<'_>) -> Verdict {
         ),
     )
     .with_evidence(EvidenceClass::E1, whole.entries)
+}
+
+/// Software with a vulnerability that is known to be exploited may be agreed on, and is a question all the same.
+fn exploited(case: &HostCase<'_>) -> Option<Verdict> {
+    let found: Vec<_> = case.case.evidence.vulnerabilities.exploited_on(case.id()).collect();
+    let first = found.first()?;
+    let (id, count) = (case.id(), found.len());
+    let (cve, source, version) = (&first.value.id, &first.value.source, &first.value.version);
+    let verdict = Verdict::unknown(
+        Sentence::new(
+            format!(
+                "{id} に、悪用が確認されている脆弱性が {count} 件残っています（{source} {version} の {cve} など）。"
+            ),
+            format!(
+                "{count} vulnerabilities of {id} are known to be exploited ({cve} of {source} {version} and others)."
+            ),
+        ),
+        Sentence::new(
+            "受託者は更新するか、対策を F-16 で提示してください。",
+            "The contractor updates the software or presents measures (F-16).",
+        ),
+    );
+    Some(verdict.with_evidence(EvidenceClass::E1, found.iter().map(|found| found.stamp.entry)))
 }
 
 fn change_missing(case: &HostCase<'_>, entries: &[EntryNumber]) -> Verdict {
@@ -122,17 +150,56 @@ fn refused(case: &HostCase<'_>, package: &str, entries: [EntryNumber; 2]) -> Ver
 }
 
 /// 3.2.a 受託者は、情報システムの脆弱性を突いて行われる攻撃等のリスクについて情報収集を行い、
-pub fn judge_3_2_a(_case: &Case<'_>) -> Verdict {
+///
+/// What was brought in is observed, and how old it is by upstream's own time. That somebody weighed what concerns the system
+/// (P-07) is not: so far nothing is 適合.
+pub fn judge_3_2_a(case: &Case<'_>) -> Verdict {
+    let feeds: Vec<_> = case.evidence.vulnerabilities.feeds().collect();
+    let Some(newest) = feeds.iter().map(|feed| feed.value.upstream_time).max() else {
+        return Verdict::unknown(
+            Sentence::new(
+                "脆弱性情報を取り込んだ記録がありません。",
+                "No record of gathering vulnerability information exists.",
+            ),
+            Sentence::new(
+                "受託者は、JVN・KEV などの情報を取り込んでください。",
+                "The contractor imports JVN, KEV and other advisories.",
+            ),
+        );
+    };
+    let entries = feeds.iter().map(|feed| feed.stamp.entry);
+    let (gathered, hours) = (jst(newest), GATHERED_WITHIN.as_hours());
+    if case.older_than(newest, GATHERED_WITHIN) {
+        return Verdict::unknown(
+            Sentence::new(
+                format!("取り込んだ脆弱性情報は最も新しいものでも {gathered} のもので、{hours} 時間を過ぎています。"),
+                format!("The newest vulnerability information is of {gathered}, older than {hours} hours."),
+            ),
+            Sentence::new(
+                "受託者は、新しい脆弱性情報を取り込んでください。",
+                "The contractor imports newer vulnerability information.",
+            ),
+        )
+        .with_evidence(EvidenceClass::E1, entries);
+    }
+    let exploited: Vec<EntryNumber> = case
+        .hosts()
+        .flat_map(|(place, _)| case.evidence.vulnerabilities.exploited_on(&place.host))
+        .map(|found| found.stamp.entry)
+        .collect();
+    let (count, names) = (exploited.len(), feeds.iter().map(|feed| feed.value.name.as_str()));
+    let names = names.collect::<Vec<_>>().join("、");
     Verdict::unknown(
         Sentence::new(
-            "脆弱性情報を取り込んだ記録がありません。",
-            "No record of gathering vulnerability information exists.",
+            format!("脆弱性情報（{names}、{gathered} まで）を取り込んでいます。悪用が確認されている脆弱性で機器に残っているものは {count} 件です。影響を判断した記録がありません。"),
+            format!("Vulnerability information up to {gathered} was imported ({names}); {count} vulnerabilities of the machines are known to be exploited. That somebody weighed them is not on record."),
         ),
         Sentence::new(
-            "受託者は、JVN・KEV などの情報を取り込んでください。",
-            "The contractor imports JVN, KEV and other advisories.",
+            "受託者は、影響を判断し、該当するものの対策を F-16 で提示してください。",
+            "The contractor weighs them and presents measures for what concerns the system (F-16).",
         ),
     )
+    .with_evidence(EvidenceClass::E1, entries.chain(exploited))
 }
 
 /// 3.2.b 業務の重要度に応じた情報セキュリティ対策を提示し、

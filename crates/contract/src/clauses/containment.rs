@@ -172,7 +172,7 @@ pub(super) fn unproven<'a>(case: &Case<'a>) -> Option<&'a HostId> {
             let told = test.value.held_after_ms.and_then(|ms| i64::try_from(ms).ok());
             let longest = AUTOMATIC.as_secs() * 1_000;
             let held = held || told.is_some_and(|ms| ms <= longest);
-            (held && found <= longest).then_some(test.stamp.received)
+            (held && found <= longest).then_some(test.stamp.when(test.value.placed))
         });
         let real = detections.iter().filter(|one| *one.host == place.host && one.is_automatic());
         let newest = real.map(|one| one.stamp.received).chain(tried).max();

@@ -28,7 +28,7 @@ pub(super) fn judge(case: &HostCase<'_>) -> Verdict {
     if test.value.found_after_ms.is_none() {
         return not_found(case, &test.value, test.stamp.entry);
     }
-    if case.case.older_than(test.stamp.received, PROVES_FOR) {
+    if case.case.older_than(test.stamp.when(test.value.placed), PROVES_FOR) {
         return untested(case, Some(test.value.placed), test.stamp.entry);
     }
     by_scans(case, [entry, test.stamp.entry])
@@ -41,7 +41,10 @@ fn by_engine(case: &HostCase<'_>, engine: &AvEngine, entry: EntryNumber) -> Opti
     }
     match engine.daemon {
         DaemonState::Scanning => {}
-        DaemonState::Unreadable => return Some(super::engine::daemon_unreadable(case, entry)),
+        DaemonState::Unreadable => return Some(super::engine::unread(case, engine, entry)),
+        DaemonState::Silent if super::engine::is_told_by_a_file(engine) => {
+            return Some(super::engine::unread(case, engine, entry));
+        }
         DaemonState::Blind | DaemonState::Silent | DaemonState::Absent => {
             let words = ("働いていません", "does not work");
             return Some(super::engine::not_scanning(case, entry, words));
@@ -75,7 +78,7 @@ fn by_scans(case: &HostCase<'_>, before: [EntryNumber; 2]) -> Verdict {
         .with_evidence(EvidenceClass::E1, before);
     };
     let entries = before.into_iter().chain([scan.stamp.entry]);
-    if case.case.older_than(scan.stamp.received, SCANNED_WITHIN) {
+    if case.case.older_than(scan.stamp.when(scan.value.ended), SCANNED_WITHIN) {
         return not_scanned_lately(case, scan.value.ended, scan.stamp.entry);
     }
     if let Some(gap) = case.host.not_scanned.as_ref().filter(|gap| gap.value.to > scan.value.started) {

@@ -2,7 +2,7 @@
 
 use crate::case::HostCase;
 use crate::evidence::engine_offers::is_of_engine;
-use crate::fact::malware::AvEngine;
+use crate::fact::malware::{AvEngine, DaemonState};
 use crate::id::EntryNumber;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
 use jiff::{SignedDuration, Timestamp};
@@ -157,19 +157,43 @@ pub(super) fn no_protection(case: &HostCase<'_>, instead: &[String], entry: Entr
     .with_evidence(EvidenceClass::E1, [entry])
 }
 
-pub(super) fn daemon_unreadable(case: &HostCase<'_>, entry: EntryNumber) -> Verdict {
-    let id = case.id();
-    Verdict::unknown(
-        Sentence::new(
+/// Other products than ClamAV are not asked by the agent: it reads what they export.
+pub(super) fn is_told_by_a_file(engine: &AvEngine) -> bool {
+    engine.product != CLAMAV
+}
+
+/// Where nobody could ask the protection, nothing is known of it: neither that it works nor that it does not.
+pub(super) fn unread(case: &HostCase<'_>, engine: &AvEngine, entry: EntryNumber) -> Verdict {
+    let (id, reason) = (case.id(), &engine.reason);
+    let (ja, en, next) = if !is_told_by_a_file(engine) {
+        (
             format!("{id} の対策ソフトウェアが働いているかを確かめる権限がありません。"),
             format!("Whether the protection of {id} works may not be asked."),
-        ),
-        Sentence::new(
-            "受託者は、エージェントに clamd のソケットを使う権限を与えてください。",
-            "The contractor lets the agent use the socket of clamd.",
-        ),
-    )
-    .with_evidence(EvidenceClass::E1, [entry])
+            Sentence::new(
+                "受託者は、エージェントに clamd のソケットを使う権限を与えてください。",
+                "The contractor lets the agent use the socket of clamd.",
+            ),
+        )
+    } else if engine.daemon == DaemonState::Silent {
+        (
+            format!("{id} の対策ソフトウェアの結果のファイルは新しくありません（{reason}）。"),
+            format!("The file with the results of the protection of {id} is not of now ({reason})."),
+            Sentence::new(
+                "受託者は、結果のファイルの書き出しが動いているかを確かめてください。",
+                "The contractor checks that the export of the results works.",
+            ),
+        )
+    } else {
+        (
+            format!("{id} の対策ソフトウェアの結果のファイルを読み取れません（{reason}）。"),
+            format!("The file with the results of the protection of {id} cannot be read ({reason})."),
+            Sentence::new(
+                "受託者は、結果のファイルを決まった形で書き出してください。",
+                "The contractor has the results exported in the documented form.",
+            ),
+        )
+    };
+    Verdict::unknown(Sentence::new(ja, en), next).with_evidence(EvidenceClass::E1, [entry])
 }
 
 pub(super) fn not_scanning(case: &HostCase<'_>, entry: EntryNumber, (ja, en): (&str, &str)) -> Verdict {

@@ -4,6 +4,7 @@ use super::backups::Backups;
 use super::clocks::Clocks;
 use super::engine_offers::EngineOffers;
 use super::flows::Flows;
+use super::inventory::Inventory;
 use super::latest::{Latest, Stamp, keep_newer};
 use super::log_ons::LogOns;
 use super::outside::{Outside, Run};
@@ -24,7 +25,7 @@ use crate::fact::malware::{
 };
 use crate::fact::network::{Listener, NetFirewall, NetInterfaces, TlsEndpoint};
 use crate::fact::server::{AgentGap, HostHeard, HostSilence, HostTwin};
-use crate::fact::software::{Package, PackageChange, PackageSet, SupportPhase};
+use crate::fact::software::SupportPhase;
 use crate::fact::{Coverage, Fact, Part};
 use crate::id::EntryNumber;
 use jiff::{SignedDuration, Timestamp};
@@ -496,82 +497,5 @@ impl<T> PartialSet<T> {
 
     fn last(&self) -> Option<Stamp> {
         self.parts.values().map(|part| part.stamp).max()
-    }
-}
-
-/// Installed packages: the newest whole list, and what changed after it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Inventory {
-    packages: BTreeMap<String, Latest<Option<Package>>>,
-    sets: Listed<()>,
-    /// Changes after the whole list: the digests before and after each.
-    #[serde(with = "super::latest::pairs")]
-    changes: BTreeMap<Stamp, (String, String)>,
-    /// The package manager.
-    pub manager: Option<Latest<String>>,
-    /// The newest statement.
-    pub newest: Option<Stamp>,
-}
-
-impl Inventory {
-    fn enter_set(&mut self, stamp: Stamp, set: &PackageSet) {
-        self.newest = self.newest.max(Some(stamp));
-        keep_newer(&mut self.manager, stamp, set.manager.clone());
-        for package in &set.packages {
-            self.put(stamp, &package.name, Some(package));
-        }
-        self.sets.enter(stamp, &set.part, &[], &set.coverage);
-        if let Some(first) = self.whole_list().map(|list| list.first) {
-            self.changes.retain(|stamp, _| *stamp > first);
-        }
-    }
-
-    fn enter_change(&mut self, stamp: Stamp, change: &PackageChange) {
-        self.newest = self.newest.max(Some(stamp));
-        for package in &change.present {
-            self.put(stamp, &package.name, Some(package));
-        }
-        for name in &change.removed {
-            self.put(stamp, name, None);
-        }
-        self.changes.insert(stamp, (change.before.clone(), change.after.clone()));
-    }
-
-    /// Every change since the whole list arrived: each begins where the one before it ended.
-    #[must_use]
-    pub fn is_unbroken(&self) -> bool {
-        let Some(list) = self.whole_list() else { return false };
-        let mut digest = list.set;
-        for (_, (before, after)) in self.changes.range(list.first..) {
-            if before != digest {
-                return false;
-            }
-            digest = after;
-        }
-        true
-    }
-
-    fn put(&mut self, stamp: Stamp, name: &str, package: Option<&Package>) {
-        match self.packages.get_mut(name) {
-            Some(latest) => latest.replace(stamp, package.cloned()),
-            None => {
-                self.packages.insert(name.to_owned(), Latest::new(stamp, package.cloned()));
-            }
-        }
-    }
-
-    /// The newest whole list; none while no whole list has arrived. Its packages are those of [`Inventory::installed`].
-    #[must_use]
-    pub fn whole_list(&self) -> Option<Complete<'_, ()>> {
-        self.sets.newest()
-    }
-
-    /// The installed packages, each with the entry that says so.
-    pub fn installed(&self) -> impl Iterator<Item = (&Package, EntryNumber)> {
-        let since = self.whole_list().map(|list| list.first);
-        self.packages.values().filter_map(move |latest| {
-            let package = latest.value.as_ref()?;
-            since.is_none_or(|since| latest.stamp >= since).then_some((package, latest.stamp.entry))
-        })
     }
 }

@@ -1,7 +1,7 @@
 //! The newest of several readings of one thing, whatever order they arrive in.
 
 use crate::id::EntryNumber;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// When and where something was stated.
@@ -18,6 +18,16 @@ pub struct Stamp {
     pub received: Timestamp,
     /// Entry number.
     pub entry: EntryNumber,
+}
+
+impl Stamp {
+    /// When something was that the author tells of by its own clock: as long before the statement was received as it was
+    /// before it was made. What is told today of last year is a year old.
+    #[must_use]
+    pub fn when(self, told: Timestamp) -> Timestamp {
+        let age = self.observed.duration_since(told).max(SignedDuration::ZERO);
+        self.received.checked_sub(age).unwrap_or(Timestamp::MIN)
+    }
 }
 
 /// A value with the stamp of its newest statement.

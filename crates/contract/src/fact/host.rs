@@ -63,6 +63,9 @@ pub struct HostSystem {
     pub os: String,
     /// `os-release` VERSION_ID.
     pub version: String,
+    /// `os-release` VERSION_CODENAME, by which Debian's lists go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codename: Option<String>,
     /// Kernel release.
     pub kernel: String,
     /// Host name as the system says it.

@@ -34,6 +34,9 @@ pub struct PackageSet {
     pub manager: String,
     /// The packages.
     pub packages: Vec<Package>,
+    /// Those of them that do not come from the distributor of the system; absent: nobody looked where they come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Vec<String>>,
     /// What could not be read.
     #[serde(default)]
     pub coverage: Coverage,
@@ -45,6 +48,9 @@ pub struct PackageSet {
 pub struct PackageChange {
     /// Installed or upgraded, with the new versions.
     pub present: Vec<Package>,
+    /// Those of them that do not come from the distributor of the system; absent: nobody looked where they come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Vec<String>>,
     /// Removed names.
     pub removed: Vec<String>,
     /// Digest of the whole list before, as in [`Part::set`].

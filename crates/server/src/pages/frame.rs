@@ -202,6 +202,7 @@ fn menu(visit: &Visit, place: &str) -> Vec<(&'static str, Vec<Link>)> {
                 link("board", "契約の判定表", "Board of the contract"),
                 link("reports", "月次報告", "Monthly reports"),
                 link("hosts", "ホスト", "Hosts"),
+                link("feeds", "脆弱性情報", "Vulnerabilities"),
                 link("targets", "監視対象", "Targets"),
                 link("backups", "バックアップ", "Backups"),
             ],

@@ -8,7 +8,7 @@ use super::host_containers;
 use super::list::{List, Wanted};
 use super::visit::{Answer, Refusal, Visit};
 use super::words::{self, Lang};
-use super::{host_logins, host_malware, known_good, request_show};
+use super::{host_logins, host_malware, host_vulnerabilities, known_good, request_show};
 use crate::audience::Audience;
 use crate::views::EntryFilter;
 use yakujo_contract::act::Matter;
@@ -31,12 +31,13 @@ pub async fn show(visit: Visit) -> Answer {
     let wanted = Wanted::of(&visit);
     let tab = match visit.asked("tab") {
         tab @ ("malware" | "logins" | "listeners" | "flows" | "accounts" | "packages" | "containers"
-        | "images" | "capacity") => tab,
+        | "vulnerabilities" | "images" | "capacity") => tab,
         _ => "duties",
     }
     .to_owned();
-    let logins = match tab.as_str() {
+    let fetched = match tab.as_str() {
         "logins" => Some(host_logins::list(&visit, &id, &wanted).await?),
+        "vulnerabilities" => Some(host_vulnerabilities::list(&visit, &id, &wanted).await?),
         _ => None,
     };
     let told = told(&visit, &id).await?;
@@ -58,7 +59,7 @@ pub async fn show(visit: Visit) -> Answer {
             "containers" => host_containers::containers(&visit, host, &wanted),
             "images" => host_containers::images(&visit, host, &wanted),
             "capacity" => capacity(&visit, host, &wanted),
-            _ => logins.unwrap_or_else(|| duties(&visit, &court, &id, &wanted)),
+            _ => fetched.unwrap_or_else(|| duties(&visit, &court, &id, &wanted)),
         };
         let about = about(&visit, &court, (&id, host));
         (super::hosts::is_silent(host), host_containers::remarks(&visit, host), about, rows)
@@ -96,6 +97,7 @@ fn tabs(visit: &Visit, current: &str) -> Vec<Link> {
         ("flows", visit.of("通信", "Communication")),
         ("accounts", visit.of("アカウント", "Accounts")),
         ("packages", visit.of("ソフトウェア", "Software")),
+        ("vulnerabilities", visit.of("脆弱性", "Vulnerabilities")),
         ("containers", visit.of("コンテナ", "Containers")),
         ("images", visit.of("コンテナイメージ", "Container images")),
         ("capacity", visit.of("容量", "Capacity")),

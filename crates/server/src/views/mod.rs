@@ -4,6 +4,7 @@
 //! Lists are paged by key, never by counting, so a page costs the same however long the list is.
 
 pub mod comments;
+pub mod concerns;
 pub mod news;
 
 use jiff::Timestamp;
@@ -158,7 +159,8 @@ impl Views {
     /// When the database fails.
     pub async fn clear(&self) -> Result<(), ViewError> {
         sqlx::raw_sql(
-            "DELETE FROM entry; DELETE FROM change; DELETE FROM comment; UPDATE progress SET entries = 0;",
+            "DELETE FROM entry; DELETE FROM change; DELETE FROM comment; DELETE FROM compared;
+             DELETE FROM concern; UPDATE progress SET entries = 0;",
         )
         .execute(&self.pool)
         .await?;

@@ -19,3 +19,10 @@ CREATE TABLE IF NOT EXISTS comment (
   number INTEGER PRIMARY KEY, about TEXT NOT NULL, person TEXT NOT NULL, party TEXT NOT NULL, at INTEGER NOT NULL,
   digest TEXT NOT NULL UNIQUE);
 CREATE INDEX IF NOT EXISTS comment_about ON comment(about, at);
+CREATE TABLE IF NOT EXISTS compared (
+  host TEXT PRIMARY KEY, serial INTEGER NOT NULL, inventory INTEGER NOT NULL, at INTEGER NOT NULL, untold TEXT,
+  exploited INTEGER NOT NULL, updates INTEGER NOT NULL, open INTEGER NOT NULL, unknown INTEGER NOT NULL,
+  not_fixed INTEGER NOT NULL, not_affected INTEGER NOT NULL, fixed INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS concern (
+  host TEXT NOT NULL, place TEXT NOT NULL, id TEXT, source TEXT NOT NULL, version TEXT NOT NULL, status TEXT NOT NULL,
+  fixed_version TEXT, note TEXT, exploited INTEGER, epss INTEGER, PRIMARY KEY (host, place)) WITHOUT ROWID;

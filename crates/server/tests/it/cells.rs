@@ -255,7 +255,7 @@ fn variants_of_step() -> Vec<String> {
 }
 
 /// Pages for everybody of the contract, auditors included.
-const FOR_ALL: [&str; 46] = [
+const FOR_ALL: [&str; 47] = [
     "",
     "/account",
     "/account/mail",
@@ -277,6 +277,7 @@ const FOR_ALL: [&str; 46] = [
     "/documents/{document}",
     "/documents/{document}/file",
     "/duty/{duty}",
+    "/feeds",
     "/findings",
     "/findings/{finding}",
     "/guide/{clause}",

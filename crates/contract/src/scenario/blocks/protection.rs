@@ -4,8 +4,9 @@ use super::{Line, Read, fact};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-/// `engine HOST TIME [product=none] [daemon=blind] [real=off] [made=TIME] [excluded=/srv/www] [instead=osquery]`: the
-/// protection as it says; `scanned HOST TIME [began=TIME]`: everything was scanned; `missed HOST TIME`: something was not.
+/// `engine HOST TIME [product=none] [daemon=blind] [real=off] [made=TIME] [excluded=/srv/www] [instead=osquery] [why=old]`:
+/// the protection as it says; `scanned HOST TIME [began=TIME] [ended=TIME]`: everything was scanned; `missed HOST TIME`:
+/// something was not.
 pub(super) fn protection(line: &Line<'_>) -> Read<Vec<Value>> {
     let (word, host, at) = (line.word(0)?, line.word(1)?, line.when(2)?);
     let told = match word {
@@ -18,11 +19,11 @@ pub(super) fn protection(line: &Line<'_>) -> Read<Vec<Value>> {
             json!({ "kind": "av.engine", "product": line.pair("product").unwrap_or("clamav"), "engine_version": "1.4.6",
                 "databases": [], "daemon": line.pair("daemon").unwrap_or("scanning"), "exclusions": rules,
                 "real_time": line.pair("real").unwrap_or("on"), "not_protection": line.list("instead"),
-                "definition_time": line.time("made")?.unwrap_or(at) })
+                "definition_time": line.time("made")?.unwrap_or(at), "reason": line.pair("why").unwrap_or_default() })
         }
         "scanned" => {
             json!({ "kind": "av.scan", "scope": ["/srv"], "started": line.time("began")?.unwrap_or(at),
-            "ended": at, "files": 1, "bytes": 1, "errors": 0, "skipped": 0, "found": 0, "engine_version": "1.4.6" })
+            "ended": line.time("ended")?.unwrap_or(at), "files": 1, "bytes": 1, "errors": 0, "skipped": 0, "found": 0, "engine_version": "1.4.6" })
         }
         _ => json!({ "kind": "av.gap", "why": "events_lost", "from": at, "to": at, "files": 0 }),
     };
