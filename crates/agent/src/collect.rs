@@ -26,4 +26,4 @@ pub mod c09_databases;
 pub mod c11_access;
 pub mod c12_releases;
 pub mod c13_devices;
-mod databases;
+pub(crate) mod databases;

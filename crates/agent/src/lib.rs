@@ -24,6 +24,8 @@ mod command;
 #[cfg(target_os = "linux")]
 pub mod observe;
 #[cfg(target_os = "linux")]
+pub mod reach;
+#[cfg(target_os = "linux")]
 mod system;
 #[cfg(target_os = "linux")]
 pub mod watch;

@@ -5,7 +5,7 @@ mod backups;
 pub mod opens;
 
 pub use backups::{BackupJob, BackupTool, DumpSource};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Name of the file.
@@ -153,7 +153,7 @@ impl DataOrigin {
 }
 
 /// A data base whose structure is observed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `postgresql` or `mariadb`.
@@ -169,7 +169,7 @@ pub struct Database {
 }
 
 /// Which product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Product {
     /// PostgreSQL.

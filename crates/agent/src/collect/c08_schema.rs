@@ -37,25 +37,25 @@ pub fn collect(sources: &Sources) -> Vec<Items> {
     }
     let mut all = Items::of(Object::Schema);
     for database in databases {
-        if let Err(reason) = read(database, &mut all) {
+        if let Err(reason) = read(sources, database, &mut all) {
             all.missed(format!("{}: {reason}", database.name));
         }
     }
     vec![all]
 }
 
-fn read(database: &Database, all: &mut Items) -> Result<(), String> {
+fn read(sources: &Sources, database: &Database, all: &mut Items) -> Result<(), String> {
     match database.product {
         Product::Postgresql => {
             for name in databases::names(database) {
-                let text = databases::ask(database, name, POSTGRESQL)?;
+                let text = databases::ask(sources, database, name, POSTGRESQL)?;
                 let place = format!("postgresql://{}/{name}/", database.name);
                 enter(&text, &place, all)?;
             }
             Ok(())
         }
         Product::Mariadb => {
-            let text = databases::ask(database, "", MARIADB)?;
+            let text = databases::ask(sources, database, "", MARIADB)?;
             enter(&text, &format!("mariadb://{}/", database.name), all)
         }
     }
