@@ -2,6 +2,8 @@
 //! agent that observes the very machine the story runs on.
 
 pub mod alone;
+pub mod machine;
+pub mod package;
 
 use anyhow::Context;
 use jiff::Timestamp;
