@@ -199,7 +199,9 @@ mod tests {
         std::fs::set_permissions(&access, std::fs::Permissions::from_mode(0o640)).unwrap();
         let database =
             Database { product: Product::Postgresql, name: "main".to_owned(), access, databases: Vec::new() };
-        let refused = read(&database, &mut Items::of(Object::Schema)).unwrap_err();
+        let mut sources = Sources::of_this_host();
+        sources.settings.databases = vec![database.clone()];
+        let refused = read(&sources, &database, &mut Items::of(Object::Schema)).unwrap_err();
         assert!(refused.contains("chmod 600"), "{refused}");
     }
 
