@@ -3,6 +3,8 @@
 
 pub mod alone;
 pub mod definitions;
+pub mod machine;
+pub mod package;
 
 use anyhow::Context;
 use jiff::Timestamp;

@@ -100,7 +100,7 @@ pub async fn try_now(
     // Ended from the beginning: an agent that does not run is not waited for.
     let (end, ended) = watch::channel(());
     end.send_replace(());
-    let link = Link::new(folder, Part::Collect, ended).map_err(|error| error.to_string())?;
+    let link = Link::new(folder, Part::Save, ended).map_err(|error| error.to_string())?;
     let place = Place { session, file, clock, notebook: Notebook::Keeper(link) };
     let idle = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     place.tried_and_told(idle).await.map_err(|error| format!("the agent does not answer: {error}"))

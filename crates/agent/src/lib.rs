@@ -27,6 +27,8 @@ pub mod idle;
 #[cfg(target_os = "linux")]
 pub mod observe;
 #[cfg(target_os = "linux")]
+pub mod reach;
+#[cfg(target_os = "linux")]
 mod system;
 #[cfg(target_os = "linux")]
 pub mod watch;
@@ -137,8 +139,6 @@ pub async fn start(mut settings: Settings) -> Result<Handle, StartError> {
     let notebook = Notebook::Outbox(outbox, news);
     settings.sources.permitted = permitted;
     tasks.extend(parts::save::start(&settings, &notebook, &ended));
-    #[cfg(target_os = "linux")]
-    tasks.extend(idle::start(&settings.sources.settings, &settings.clock, &notebook, &ended));
     tasks.push(observing::start(settings, notebook, ended)?);
     Ok(Handle { end, tasks })
 }

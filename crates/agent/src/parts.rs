@@ -4,8 +4,9 @@
 //! ```text
 //! yakujo agent (starts the others, gives on what it was given)
 //!  ├─ part keep     outbox, server, orders, probes      no capability; its own folder only
-//!  ├─ part collect  collectors, events, idle sessions   reads everything, changes nothing
-//!  ├─ part save     backup jobs, other products' results
+//!  ├─ part collect  collectors, events, hashing         reads everything, changes nothing, has no network
+//!  ├─ reach         one question over the network, or to the firewall, for the collector
+//!  ├─ part save     backup jobs, other products' results, idle sessions
 //!  ├─ gate          answers held opens, where there are any
 //!  └─ act           one order, where the agent is root and systemd does not start it
 //! ```
@@ -77,6 +78,12 @@ pub fn keep_socket(folder: &Path) -> PathBuf {
 #[must_use]
 pub fn hand_socket(folder: &Path) -> PathBuf {
     folder.join("act.sock")
+}
+
+/// On this socket a process is started that answers one question over the network, for the collector alone.
+#[must_use]
+pub fn reach_socket(folder: &Path) -> PathBuf {
+    folder.join("reach.sock")
 }
 
 /// On this socket the gate is started.

@@ -45,6 +45,8 @@ pub struct Sources {
     pub gate_command: Vec<String>,
     /// Where it is started instead, for an agent in parts.
     pub gate_socket: Option<PathBuf>,
+    /// Where what has to be asked over a network is asked instead of within, for an agent in parts.
+    pub reach_socket: Option<PathBuf>,
     /// Whether malware may be moved into the quarantine; absent a part that acts: never.
     pub permitted: Permitted,
     /// The part that acts: it moves what was found.
@@ -73,6 +75,7 @@ impl Sources {
             backup_program: PathBuf::from("/proc/self/exe"),
             gate_command: ["/proc/self/exe", "gate"].map(str::to_owned).to_vec(),
             gate_socket: None,
+            reach_socket: None,
             permitted: tokio::sync::watch::channel(None).1,
             hand: None,
         }

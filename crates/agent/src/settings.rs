@@ -7,7 +7,7 @@ pub mod opens;
 
 pub use backups::{BackupJob, BackupTool, DumpSource};
 pub use idle::{IdleRole, IdleSession, SshDoor, WebDoor};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Name of the file.
@@ -158,7 +158,7 @@ impl DataOrigin {
 }
 
 /// A data base whose structure is observed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `postgresql` or `mariadb`.
@@ -174,7 +174,7 @@ pub struct Database {
 }
 
 /// Which product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Product {
     /// PostgreSQL.

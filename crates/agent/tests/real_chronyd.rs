@@ -2,6 +2,8 @@
 //! (`-x`). Needs Debian's `chrony`.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what a test needs fails like the test")]
 
+mod asked;
+
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -86,6 +88,8 @@ fn reading(asked: &Chronyd, source: u16) -> ClockState {
     let mut sources = Sources::of_this_host();
     sources.chrony_command = Some(("127.0.0.1".to_owned(), asked.command_port));
     sources.time_sources = vec![format!("127.0.0.1:{source}")];
+    let folder = tempfile::tempdir().unwrap();
+    let sources = asked::asked(sources, folder.path());
     let reading = c06_clocks::collect(&sources, jiff::Timestamp::now());
     match reading.facts.into_iter().next() {
         Some(Fact::ClockState(state)) => state,

@@ -1,8 +1,10 @@
 //! The structure of a real PostgreSQL and a real MariaDB, read by a role that can read no row.
 #![expect(clippy::unwrap_used, reason = "what a test needs fails like the test")]
 
+mod asked;
 mod servers;
 
+use asked::asked;
 use servers::{Mariadb, Postgres, secret};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -43,9 +45,15 @@ fn fails(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Str
     String::from_utf8_lossy(&done.stderr).into_owned()
 }
 
-fn observed(text: &str) -> Items {
+fn sources(text: &str, folder: &Path) -> Sources {
     let mut sources = Sources::of_this_host();
     sources.settings = settings::parse(text).unwrap();
+    asked(sources, folder)
+}
+
+fn observed(text: &str) -> Items {
+    let folder = tempfile::tempdir().unwrap();
+    let sources = sources(text, folder.path());
     let all = c08_schema::collect(&sources).remove(0);
     assert_eq!(all.coverage.reason, "");
     all
@@ -57,8 +65,8 @@ type Idle = Vec<(String, Option<u32>)>;
 type Used = Vec<(String, u64, u64)>;
 
 fn limits(text: &str) -> (Idle, Used) {
-    let mut sources = Sources::of_this_host();
-    sources.settings = settings::parse(text).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let sources = sources(text, folder.path());
     let Fact::SessionPolicy(policy) = c04_sessions::collect(&sources).facts.remove(0) else { unreachable!() };
     let idle = policy.databases.into_iter().map(|limit| (limit.name, limit.idle_s)).collect();
     let (resources, coverage) = c09_databases::collect(&sources);

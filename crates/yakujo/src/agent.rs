@@ -3,13 +3,14 @@
 use crate::arguments::{Agent, AgentPart, PartOf};
 use anyhow::Context;
 use std::ffi::OsString;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use yakujo_agent::parts::collect::Turn;
 use yakujo_agent::parts::supervise::{Plan, supervise};
 use yakujo_agent::parts::{self, Part};
+use yakujo_agent::reach::Question;
 
 const NO_RUNTIME: &str = "the asynchronous runtime cannot be started";
 
@@ -42,7 +43,7 @@ fn plan(data: &Path, folder: PathBuf) -> anyhow::Result<Plan> {
         own.into_iter().chain([data.clone().into()]).chain(further.iter().map(OsString::from)).collect()
     };
     let hand = crate::act::may_start().then(|| words(&["act"]));
-    Ok(Plan { folder, part: words(&["part"]), gate: words(&["gate"]), hand })
+    Ok(Plan { folder, part: words(&["part"]), gate: words(&["gate"]), reach: words(&["reach"]), hand })
 }
 
 /// Runs one part until it is told to end.
@@ -54,6 +55,7 @@ pub fn part(data: &Path, arguments: &PartOf) -> anyhow::Result<ExitCode> {
     yakujo_agent::parts::confine::confine(part, &folder)?;
     let mut settings = settings(&folder, None);
     settings.sources.gate_socket = Some(parts::gate_socket(&folder));
+    settings.sources.reach_socket = Some(parts::reach_socket(&folder));
     settings.hand = crate::act::hand_of_parts(&folder);
     runtime()?.block_on(async {
         let end = crate::up::ended();
@@ -65,6 +67,19 @@ pub fn part(data: &Path, arguments: &PartOf) -> anyhow::Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Answers one question of the collector: on standard input, on standard output.
+pub fn reach(data: &Path) -> anyhow::Result<ExitCode> {
+    let (text, _) = yakujo_agent::act::line::receive(std::io::stdin()).context("standard input")?;
+    let question: Question = serde_json::from_slice(&text).context("this is no question")?;
+    let mut sources = yakujo_agent::reading::Sources::of_this_host();
+    sources.settings = yakujo_agent::settings::load(&data.join("agent"))?;
+    parts::confine::reach(&question)?;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, &yakujo_agent::reach::answer(&sources, &question))?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Few threads: what each of them once used of memory stays with it.

@@ -31,6 +31,9 @@ pub enum Command {
     /// Answers the opens that the agent holds (started by the agent; by hand it ends at once)
     #[command(hide = true)]
     Gate,
+    /// Asks one question over the network for the agent (started by the agent, the question on standard input)
+    #[command(hide = true)]
+    Reach,
     /// One part of the agent (started by the agent; by hand it ends at once)
     #[command(hide = true)]
     Part(PartOf),

@@ -28,6 +28,7 @@ mod verify;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -53,6 +54,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Agent(agent) => agent::run(&data()?, agent),
         Command::Act => act::run(&data()?),
         Command::Gate => gate::run(),
+        Command::Reach => agent::reach(&data()?),
         Command::Part(part) => agent::part(&data()?, part),
         Command::Status(status) => status::run(&data()?, status),
         Command::Replay(replay) => replay::run(replay),
@@ -76,5 +78,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("YAKUJO_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,yakujo=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    // Colours are for a terminal, not for a journal.
+    let ansi = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
+    log.with_target(false).init();
 }

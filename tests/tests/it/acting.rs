@@ -190,7 +190,7 @@ fn an_order_goes_the_whole_way_and_only_with_the_city() -> anyhow::Result<()> {
 }
 
 /// A page is changed, and put back as both talked about it.
-async fn restored(city: &City, page: &std::path::Path) -> anyhow::Result<()> {
+pub async fn restored(city: &City, page: &std::path::Path) -> anyhow::Result<()> {
     let digest = Sha256::digest(std::fs::read(page)?);
     let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let digest: Digest = digest.try_into()?;

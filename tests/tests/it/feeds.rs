@@ -45,7 +45,7 @@ struct Desk {
 
 impl Desk {
     fn yakujo(&self, arguments: &[&str]) -> anyhow::Result<i32> {
-        let mut command = Command::new(machines::built()?);
+        let mut command = Command::new(yakujo_stories::built()?);
         command.arg("--data").arg(&self.data).arg("feed").args(arguments).current_dir(&self.folder);
         command.status()?.code().context("an exit code")
     }

@@ -3,6 +3,7 @@
 //! Only sockets on ports that speak TLS by custom, or that the operator named, are asked: a greeting to anything else would
 //! fill its log with complaints.
 
+use crate::reach::{self, Question};
 use crate::reading::{Items, Sources, hex, open_content};
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -48,7 +49,7 @@ pub fn collect(sources: &Sources, listening: &BTreeSet<u16>) -> Vec<Items> {
     }
     for port in ports(sources, listening) {
         // A socket that does not speak TLS, or not with us, shows no certificate.
-        if let Some(chain) = shown_at(port) {
+        if let Some(chain) = shown_at(sources, port) {
             all.items.insert(format!("tls port {port}"), content(&chain));
         }
     }
@@ -139,7 +140,13 @@ fn content(chain: &[CertificateDer<'_>]) -> Content {
 }
 
 /// The chain that a local socket shows.
-pub(super) fn shown_at(port: u16) -> Option<Vec<CertificateDer<'static>>> {
+pub(super) fn shown_at(sources: &Sources, port: u16) -> Option<Vec<CertificateDer<'static>>> {
+    let shown: Option<Vec<Vec<u8>>> = reach::ask(sources, &Question::Certificates { port }).ok()?;
+    Some(shown?.into_iter().map(CertificateDer::from).collect())
+}
+
+/// The same, as bytes, by this process.
+pub(crate) fn shown(port: u16) -> Option<Vec<Vec<u8>>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -156,7 +163,7 @@ pub(super) fn shown_at(port: u16) -> Option<Vec<CertificateDer<'static>>> {
     // A server that wants a certificate from us may hang up afterwards; its own has been shown by then.
     let _ = connection.complete_io(&mut socket);
     let chain = connection.peer_certificates()?;
-    Some(chain.iter().map(|certificate| certificate.clone().into_owned()).collect())
+    Some(chain.iter().map(|certificate| certificate.to_vec()).collect())
 }
 
 /// Nothing is sent and nothing believed: any certificate may be looked at.
@@ -242,12 +249,12 @@ mod tests {
             let mut connection = rustls::ServerConnection::new(Arc::new(config)).unwrap();
             let _ = connection.complete_io(&mut socket);
         });
-        assert_eq!(shown_at(port).unwrap()[0], *made.cert.der());
+        assert_eq!(shown_at(&Sources::of_this_host(), port).unwrap()[0], *made.cert.der());
         server.join().unwrap();
         let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = plain.local_addr().unwrap().port();
         let server = std::thread::spawn(move || drop(plain.accept().unwrap()));
-        assert!(shown_at(port).is_none());
+        assert!(shown_at(&Sources::of_this_host(), port).is_none());
         server.join().unwrap();
     }
 }

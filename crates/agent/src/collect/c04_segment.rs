@@ -1,6 +1,7 @@
 //! 4.1.b, 4.5.b, 8.a: firewall, interfaces, routes and resolvers.
 
 use crate::command::output_of;
+use crate::reach::{self, Question};
 use crate::reading::{Items, Sources, hex, open_content};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -27,14 +28,23 @@ pub fn firewall(sources: &Sources) -> (Option<Fact>, Items) {
         items.missed("not the running host");
         return (None, items);
     }
-    match output_of(Path::new("/usr/sbin/nft"), &["-j", "list", "ruleset"], LIMIT) {
+    match reach::ask::<String>(sources, &Question::Rules) {
         Ok(text) => match read_ruleset(&text, &mut items) {
             Some(fact) => return (Some(Fact::NetFirewall(fact)), items),
             None => items.missed("nft gave an answer that is not understood"),
         },
-        Err(error) => items.missed(error.to_string()),
+        Err(error) => items.missed(error),
     }
     (None, items)
+}
+
+/// The rules as `nft` lists them for this process.
+///
+/// # Errors
+/// What it says.
+pub(crate) fn rules() -> Result<String, String> {
+    output_of(Path::new("/usr/sbin/nft"), &["-j", "list", "ruleset"], LIMIT)
+        .map_err(|error| error.to_string())
 }
 
 /// Reads the answer of `nft -j list ruleset`: one item per chain or other object, without counters and handles.

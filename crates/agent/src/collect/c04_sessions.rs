@@ -38,7 +38,7 @@ pub fn collect(sources: &Sources) -> Reading {
     let (shell_s, shell_fixed) = shell(sources, &mut coverage);
     let mut databases = Vec::new();
     for database in &sources.settings.databases {
-        match idle_limits(database) {
+        match idle_limits(sources, database) {
             Ok(limits) => databases.extend(limits),
             Err(reason) => missed(&mut coverage, format!("{}: {reason}", database.name)),
         }
@@ -381,13 +381,13 @@ const POSTGRESQL: &str = "SELECT json_build_object('n', n, 'v', v) FROM (
 const MARIADB: &str = "SELECT JSON_OBJECT('n', '', 'v', CONCAT(@@GLOBAL.wait_timeout, 's'));
 SELECT JSON_OBJECT('n', 'interactive', 'v', CONCAT(@@GLOBAL.interactive_timeout, 's'));";
 
-fn idle_limits(database: &Database) -> Result<Vec<IdleLimit>, String> {
+fn idle_limits(sources: &Sources, database: &Database) -> Result<Vec<IdleLimit>, String> {
     let name = databases::names(database).first().copied().unwrap_or_default();
     let statements = match database.product {
         Product::Postgresql => POSTGRESQL,
         Product::Mariadb => MARIADB,
     };
-    let answer = databases::ask(database, name, statements)?;
+    let answer = databases::ask(sources, database, name, statements)?;
     parse_limits(&answer, &database.name)
 }
 

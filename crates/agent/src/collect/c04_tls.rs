@@ -6,6 +6,7 @@
 
 use super::c04_certificates::{ends, ports, shown_at};
 use crate::command::output_of;
+use crate::reach::{self, Question};
 use crate::reading::{Reading, Sources, hex};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -28,8 +29,8 @@ pub fn collect(sources: &Sources, listening: &BTreeSet<u16>) -> Reading {
     let (mut facts, mut unclear) = (Vec::new(), Vec::new());
     for port in ports(sources, listening) {
         // A door without TLS is none of these.
-        let Some(chain) = shown_at(port) else { continue };
-        match accepted(port) {
+        let Some(chain) = shown_at(sources, port) else { continue };
+        match reach::ask::<BTreeSet<u8>>(sources, &Question::Versions { port }) {
             Ok(versions) => {
                 let mut sha = Sha256::new();
                 chain.iter().for_each(|certificate| sha.update(certificate));
@@ -49,8 +50,8 @@ pub fn collect(sources: &Sources, listening: &BTreeSet<u16>) -> Reading {
     Reading::of(facts, unclear.join("; ").chars().take(500).collect())
 }
 
-/// The versions a door accepts.
-fn accepted(port: u16) -> Result<BTreeSet<u8>, String> {
+/// The versions a door accepts, as this process finds them.
+pub(crate) fn accepted(port: u16) -> Result<BTreeSet<u8>, String> {
     let door = format!("127.0.0.1:{port}");
     let mut versions = BTreeSet::new();
     for (minor, offer) in VERSIONS {

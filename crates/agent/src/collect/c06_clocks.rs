@@ -2,6 +2,7 @@
 //! says "Normal". So each configured source is asked once more by an SNTP exchange of our own.
 
 use crate::command::output_of;
+use crate::reach::{self, Question};
 use crate::reading::{Reading, Sources};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub fn collect(sources: &Sources, now: Timestamp) -> Reading {
     }
     let skipped = said.sources.len().saturating_sub(MOST_SOURCES);
     said.sources.truncate(MOST_SOURCES);
-    let best = measure(&mut said.sources);
+    let best = measure(sources, &mut said);
     let unreadable = u32::from(!said.trouble.is_empty());
     let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
     let state = ClockState {
@@ -97,7 +98,11 @@ fn running_daemon(sources: &Sources) -> Option<&'static str> {
 
 fn ask_chrony(sources: &Sources, now: Timestamp) -> Said {
     let mut said = Said { daemon: "chrony", ..Said::default() };
-    match chronyc(sources, "tracking") {
+    let (tracking, named) = match reach::ask::<ChronySays>(sources, &Question::Chrony) {
+        Ok(both) => both,
+        Err(trouble) => return Said { trouble, ..said },
+    };
+    match tracking {
         Ok(text) => match parse_tracking(&text) {
             Some(tracking) => {
                 said.synchronised = tracking.leap != "Not synchronised";
@@ -108,11 +113,19 @@ fn ask_chrony(sources: &Sources, now: Timestamp) -> Said {
         },
         Err(trouble) => said.trouble = trouble,
     }
-    match chronyc(sources, "sources") {
+    match named {
         Ok(text) => said.sources = parse_sources(&text),
         Err(trouble) => said.trouble = trouble,
     }
     said
+}
+
+/// How chronyd follows, and whom, each as its program says it.
+pub(crate) type ChronySays = (Result<String, String>, Result<String, String>);
+
+/// Both, asked by this process.
+pub(crate) fn chrony_says(sources: &Sources) -> ChronySays {
+    (chronyc(sources, "tracking"), chronyc(sources, "sources"))
 }
 
 fn chronyc(sources: &Sources, what: &str) -> Result<String, String> {
@@ -188,18 +201,22 @@ pub fn parse_timesync(text: &str) -> Vec<ClockSource> {
     address.map(source).into_iter().collect()
 }
 
-/// Asks all sources at the same time; the answer with the shortest way is the best one.
-fn measure(sources: &mut [ClockSource]) -> Option<(i64, u64)> {
-    let asked: Vec<_> = sources
-        .iter()
-        .map(|source| {
-            let address = source.address.clone();
-            std::thread::spawn(move || exchange(&address))
-        })
-        .collect();
+/// Has all sources asked; the answer with the shortest way is the best one.
+fn measure(sources: &Sources, said: &mut Said) -> Option<(i64, u64)> {
+    let named: Vec<String> = said.sources.iter().map(|source| source.address.clone()).collect();
+    if named.is_empty() {
+        return None;
+    }
+    let answers: Vec<Option<Exchange>> = match reach::ask(sources, &Question::Times(named)) {
+        Ok(answers) => answers,
+        Err(trouble) => {
+            said.trouble = trouble;
+            return None;
+        }
+    };
     let mut best: Option<(i64, u64)> = None;
-    for (source, thread) in sources.iter_mut().zip(asked) {
-        let Some((offset, round_trip, stratum)) = thread.join().ok().flatten() else { continue };
+    for (source, answer) in said.sources.iter_mut().zip(answers) {
+        let Some((offset, round_trip, stratum)) = answer else { continue };
         source.measured_offset_us = Some(offset);
         if source.stratum == 0 {
             source.stratum = stratum;
@@ -211,8 +228,21 @@ fn measure(sources: &mut [ClockSource]) -> Option<(i64, u64)> {
     best
 }
 
-/// One SNTP exchange (RFC 4330): clock minus source and round trip in µs, and the stratum of the source.
-fn exchange(address: &str) -> Option<(i64, u64, u8)> {
+/// Asks these sources at the same time, from this process.
+pub(crate) fn exchanges(named: &[String]) -> Vec<Option<Exchange>> {
+    let ask = |address: &String| {
+        let address = address.clone();
+        std::thread::spawn(move || exchange(&address))
+    };
+    let asked: Vec<_> = named.iter().take(MOST_SOURCES).map(ask).collect();
+    asked.into_iter().map(|thread| thread.join().ok().flatten()).collect()
+}
+
+/// Clock minus source and round trip in µs, and the stratum of the source.
+pub(crate) type Exchange = (i64, u64, u8);
+
+/// One SNTP exchange (RFC 4330).
+fn exchange(address: &str) -> Option<Exchange> {
     let config = rsntp::Config::default().timeout(SNTP_WITHIN);
     let config = if address.contains("::") {
         config.bind_address((std::net::Ipv6Addr::UNSPECIFIED, 0).into())

@@ -37,25 +37,25 @@ pub fn collect(sources: &Sources) -> Vec<Items> {
     }
     let mut all = Items::of(Object::Schema);
     for database in databases {
-        if let Err(reason) = read(database, &mut all) {
+        if let Err(reason) = read(sources, database, &mut all) {
             all.missed(format!("{}: {reason}", database.name));
         }
     }
     vec![all]
 }
 
-fn read(database: &Database, all: &mut Items) -> Result<(), String> {
+fn read(sources: &Sources, database: &Database, all: &mut Items) -> Result<(), String> {
     match database.product {
         Product::Postgresql => {
             for name in databases::names(database) {
-                let text = databases::ask(database, name, POSTGRESQL)?;
+                let text = databases::ask(sources, database, name, POSTGRESQL)?;
                 let place = format!("postgresql://{}/{name}/", database.name);
                 enter(&text, &place, all)?;
             }
             Ok(())
         }
         Product::Mariadb => {
-            let text = databases::ask(database, "", MARIADB)?;
+            let text = databases::ask(sources, database, "", MARIADB)?;
             enter(&text, &format!("mariadb://{}/", database.name), all)
         }
     }
@@ -199,7 +199,9 @@ mod tests {
         std::fs::set_permissions(&access, std::fs::Permissions::from_mode(0o640)).unwrap();
         let database =
             Database { product: Product::Postgresql, name: "main".to_owned(), access, databases: Vec::new() };
-        let refused = read(&database, &mut Items::of(Object::Schema)).unwrap_err();
+        let mut sources = Sources::of_this_host();
+        sources.settings.databases = vec![database.clone()];
+        let refused = read(&sources, &database, &mut Items::of(Object::Schema)).unwrap_err();
         assert!(refused.contains("chmod 600"), "{refused}");
     }
 

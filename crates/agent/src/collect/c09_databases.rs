@@ -45,7 +45,7 @@ SELECT JSON_OBJECT('k', 'database', 'n', table_schema, 'u', CAST(SUM(COALESCE(da
 pub fn collect(sources: &Sources) -> (Vec<ResourceUse>, Coverage) {
     let (mut resources, mut coverage) = (Vec::new(), Coverage::default());
     for database in &sources.settings.databases {
-        match read(database) {
+        match read(sources, database) {
             Ok(rows) => resources.extend(rows),
             Err(reason) => {
                 coverage.unreadable = coverage.unreadable.saturating_add(1);
@@ -56,13 +56,13 @@ pub fn collect(sources: &Sources) -> (Vec<ResourceUse>, Coverage) {
     (resources, coverage)
 }
 
-fn read(database: &Database) -> Result<Vec<ResourceUse>, String> {
+fn read(sources: &Sources, database: &Database) -> Result<Vec<ResourceUse>, String> {
     let name = databases::names(database).first().copied().unwrap_or_default();
     let statements = match database.product {
         Product::Postgresql => POSTGRESQL,
         Product::Mariadb => MARIADB,
     };
-    parse(&databases::ask(database, name, statements)?, &database.name)
+    parse(&databases::ask(sources, database, name, statements)?, &database.name)
 }
 
 fn parse(answer: &str, database: &str) -> Result<Vec<ResourceUse>, String> {

@@ -5,6 +5,8 @@
 //! owner may read; nothing of it comes onto a command line.
 
 use crate::command::output_with;
+use crate::reach::{self, Question};
+use crate::reading::Sources;
 use crate::settings::{Database, Product};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -32,7 +34,16 @@ pub fn first(database: &Database) -> &str {
 ///
 /// # Errors
 /// A sentence for the operator: the file of access is open to others, or what the client program says.
-pub fn ask(database: &Database, name: &str, statements: &str) -> Result<String, String> {
+pub fn ask(sources: &Sources, database: &Database, name: &str, statements: &str) -> Result<String, String> {
+    let (database, name, statements) = (database.clone(), name.to_owned(), statements.to_owned());
+    reach::ask(sources, &Question::Database { database, name, statements })
+}
+
+/// The same, by this process.
+///
+/// # Errors
+/// As [`ask`].
+pub fn answer(database: &Database, name: &str, statements: &str) -> Result<String, String> {
     is_secret(database)?;
     match database.product {
         Product::Postgresql => postgresql(database, name, statements),

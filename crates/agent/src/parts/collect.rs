@@ -4,7 +4,7 @@ use super::keep::{EPOCH_KEY, started};
 use super::link::Link;
 use super::{Notebook, Part};
 use crate::act::QuarantinePermit;
-use crate::{Handle, Settings, StartError, idle, observing};
+use crate::{Handle, Settings, StartError, observing};
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::watch as signal;
@@ -37,15 +37,13 @@ pub async fn run(mut settings: Settings, turn: Turn, end: impl Future) -> Result
         link.put_with((settings.clock)(), &[started(epoch)], &[]).await?;
     }
     let notebook = Notebook::Keeper(link);
-    let mut tasks = idle::start(&settings.sources.settings, &settings.clock, &notebook, &ended);
     let mut observing = observing::start(settings, notebook, ended)?;
     tokio::select! {
         _ = end => {}
         // A collector that observes nothing must not look like one that does.
         _ = &mut observing => return Err(StartError::Observing),
     }
-    tasks.extend([following, observing]);
-    Handle { end: tell_end, tasks }.stop().await;
+    Handle { end: tell_end, tasks: vec![following, observing] }.stop().await;
     Ok(())
 }
 

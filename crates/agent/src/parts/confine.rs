@@ -1,21 +1,24 @@
 //! What each part gives up before it does anything, for itself, for what it starts and for ever. A kernel without Landlock
 //! confines less; that is said in the log.
 //!
-//! The collector keeps the network: it asks data bases of this host, tries this host's own doors, measures time sources and
-//! leaves sessions at agreed targets alone. It cannot wait for connections. Landlock is not for it, since whoever is confined
-//! by it may not look into processes that are not: what it may write to is bounded by its account, and by `ProtectSystem`
-//! where systemd starts it.
+//! The collector reaches nobody over a network: what has to be asked there is asked by a process for that one question, which
+//! cannot look around instead ([`crate::reach`]). Groups of fanotify it opens while it has the right, and gives that up before
+//! it reads anything: a process of its own for them would have to hand on the same descriptors. Landlock is not for it, since
+//! whoever is confined by it may not look into processes that are not: what it may write to is bounded by its account, and by
+//! `ProtectSystem` where systemd starts it.
 
 use super::Part;
 use crate::StartError;
 use crate::act::confine::{refuse_calls, say_where_less};
+use crate::reach::Question;
 use crate::watch::events;
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, NetPort, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetError, RulesetStatus, path_beneath_rules,
 };
 use rustix::process::DumpableBehavior;
 use rustix::thread::{CapabilitySet, CapabilitySets};
+use seccompiler::{SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
 use std::collections::BTreeMap;
 use std::io::{Error, Result as IoResult};
 use std::path::Path;
@@ -25,9 +28,12 @@ const KNOWN: ABI = ABI::V4;
 /// What the keeper may read beside its own folder: names and addresses, certificates, libraries, itself.
 const KEEPER_READS: [&str; 8] =
     ["/etc", "/usr", "/lib", "/lib64", "/run", "/proc/self", "/dev/null", "/dev/urandom"];
-/// The collector reads what others may not, sees whose socket it is, and lists the rules of the firewall.
-const COLLECTS: CapabilitySet =
-    CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::SYS_PTRACE).union(CapabilitySet::NET_ADMIN);
+/// The collector reads what others may not, and sees whose socket it is.
+const COLLECTS: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::SYS_PTRACE);
+/// Sockets of this host and of its kernel.
+const WITHIN: [libc::c_int; 2] = [libc::AF_UNIX, libc::AF_NETLINK];
+/// The same, and the network.
+const BEYOND: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_NETLINK, libc::AF_INET, libc::AF_INET6];
 /// A backup reads everything; a restored tree has owners and modes; a data base may be asked as its own account.
 const SAVES: CapabilitySet = CapabilitySet::DAC_READ_SEARCH
     .union(CapabilitySet::DAC_OVERRIDE)
@@ -44,7 +50,7 @@ pub fn confine(part: Part, folder: &Path) -> Result<(), StartError> {
     let confined = match part {
         Part::Keep => keeper(folder),
         Part::Collect => collect(),
-        Part::Save => keep(SAVES).and_then(|()| refuse(&[])),
+        Part::Save => keep(SAVES).and_then(|()| refuse(&[], &BEYOND)),
     };
     confined.map_err(StartError::Confine)
 }
@@ -53,13 +59,67 @@ fn keeper(folder: &Path) -> IoResult<()> {
     unreadable()?;
     keep(CapabilitySet::empty())?;
     say_where_less(&restrict(folder).map_err(Error::other)?, "the keeper of the agent");
-    refuse(&[libc::SYS_execve, libc::SYS_execveat, libc::SYS_fanotify_init, libc::SYS_fanotify_mark])
+    let calls = [libc::SYS_execve, libc::SYS_execveat, libc::SYS_fanotify_init, libc::SYS_fanotify_mark];
+    refuse(&calls, &BEYOND)
 }
 
 fn collect() -> IoResult<()> {
     events::prepare();
     keep(COLLECTS)?;
-    refuse(&[libc::SYS_listen, libc::SYS_fanotify_init])
+    refuse(&[libc::SYS_listen, libc::SYS_fanotify_init], &WITHIN)
+}
+
+/// Gives up what one question does not need: it writes nowhere, and has a right only where there is no other way. To be called
+/// before a second thread is started.
+///
+/// # Errors
+/// When something could not be given up that the kernel knows.
+pub fn reach(question: &Question) -> Result<(), StartError> {
+    reaching(question).map_err(StartError::Confine)
+}
+
+fn reaching(question: &Question) -> IoResult<()> {
+    let (rights, families) = match question {
+        Question::Certificates { .. } | Question::Versions { .. } | Question::Times(_) => {
+            (CapabilitySet::empty(), BEYOND.as_slice())
+        }
+        // The file of access, or a key it names, may be root's own.
+        Question::Database { .. } => (CapabilitySet::DAC_READ_SEARCH, BEYOND.as_slice()),
+        // Where chronyd answers by its own folder alone, that is closed to others.
+        Question::Chrony => (CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE, BEYOND.as_slice()),
+        // The kernel does not even list rules without it.
+        Question::Rules => (CapabilitySet::NET_ADMIN, WITHIN.as_slice()),
+    };
+    keep(rights)?;
+    say_where_less(&leave_alone(question).map_err(Error::other)?, "what asks over the network");
+    refuse(&[libc::SYS_listen, libc::SYS_fanotify_init], families)
+}
+
+/// It writes nowhere, and of the doors it tries it opens the one that is asked about.
+fn leave_alone(question: &Question) -> Result<RulesetStatus, RulesetError> {
+    let writes = AccessFs::from_write(KNOWN);
+    let ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(writes)?
+        .handle_access(AccessNet::BindTcp)?;
+    let ruleset = match question {
+        Question::Database { .. } => ruleset,
+        Question::Certificates { .. }
+        | Question::Versions { .. }
+        | Question::Chrony
+        | Question::Times(_)
+        | Question::Rules => ruleset.handle_access(AccessNet::ConnectTcp)?,
+    };
+    let created = ruleset.create()?.add_rules(path_beneath_rules(["/dev/null"], AccessFs::WriteFile))?;
+    let created = match question {
+        Question::Certificates { port } | Question::Versions { port } => {
+            created.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?
+        }
+        // Its program has to make a socket there, to be answered.
+        Question::Chrony => created.add_rules(path_beneath_rules(["/run/chrony"], writes))?,
+        Question::Database { .. } | Question::Times(_) | Question::Rules => created,
+    };
+    Ok(created.restrict_self()?.ruleset)
 }
 
 /// Nobody of the same account reads or writes the memory of this process.
@@ -71,7 +131,10 @@ pub fn unreadable() -> IoResult<()> {
 }
 
 /// Keeps these rights, where they were there, for this process and what it starts.
-fn keep(wanted: CapabilitySet) -> IoResult<()> {
+///
+/// # Errors
+/// When the kernel refuses.
+pub(crate) fn keep(wanted: CapabilitySet) -> IoResult<()> {
     let had = rustix::thread::capabilities(None)?;
     let kept = had.permitted & wanted;
     let passed_on = had.inheritable & wanted;
@@ -95,8 +158,19 @@ fn restrict(folder: &Path) -> Result<RulesetStatus, RulesetError> {
     Ok(status.ruleset)
 }
 
-fn refuse(further: &[libc::c_long]) -> IoResult<()> {
-    let further: BTreeMap<_, _> = further.iter().map(|call| (*call, Vec::new())).collect();
+/// Gives up these calls beside those that no part needs, and sockets of all families but these.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(crate) fn refuse(calls: &[libc::c_long], families: &[libc::c_int]) -> IoResult<()> {
+    let is_other = |family: &libc::c_int| {
+        let family = u64::from(family.unsigned_abs());
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
+    };
+    let other = families.iter().map(is_other).collect::<Result<Vec<_>, _>>();
+    let other = other.and_then(SeccompRule::new).map_err(Error::other)?;
+    let mut further: BTreeMap<_, _> = calls.iter().map(|call| (*call, Vec::new())).collect();
+    further.insert(libc::SYS_socket, vec![other]);
     refuse_calls(further).map_err(Error::other)
 }
 
@@ -104,7 +178,7 @@ fn refuse(further: &[libc::c_long]) -> IoResult<()> {
 mod tests {
     use super::*;
     use std::io::ErrorKind;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
 
     /// What only a thread gives up, only that thread has given up.
     fn within(part: Part, folder: &Path, look: impl FnOnce() + Send) {
@@ -165,16 +239,53 @@ mod tests {
     #[test]
     fn the_collector_hears_of_files_and_starts_programs_without_the_rights_of_root() {
         let own = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
         within(Part::Collect, own.path(), || {
             let had = rustix::thread::capabilities(None).unwrap().permitted;
             assert!(had.difference(COLLECTS).is_empty(), "{had:?}");
             assert!(TcpListener::bind("127.0.0.1:0").is_err());
+            assert!(TcpStream::connect(address).is_err() && UdpSocket::bind("127.0.0.1:0").is_err());
+            let ip = std::process::Command::new("/sbin/ip").args(["-j", "address"]).output().unwrap();
+            assert!(ip.status.success(), "its interfaces are seen all the same: {ip:?}");
             assert!(std::process::Command::new("/bin/true").status().unwrap().success());
             let events = events::Events::start();
             // Groups that were opened before the right was given up.
             let is_root = rustix::process::geteuid().is_root();
             assert_eq!(events.limits().is_empty(), is_root, "{:?}", events.limits());
             events.watch(own.path(), None).unwrap();
+        });
+    }
+
+    #[test]
+    fn one_question_opens_one_door_and_nothing_is_written() {
+        let own = tempfile::tempdir().unwrap();
+        let file = own.path().join("file");
+        let doors = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [asked, other] = doors.each_ref().map(|door| door.local_addr().unwrap());
+        let rights = || rustix::thread::capabilities(None).unwrap().permitted;
+        let after = |question: Question, look: &(dyn Fn() + Sync)| {
+            std::thread::scope(|scope| {
+                let asks = scope.spawn(|| {
+                    reach(&question).unwrap();
+                    assert!(std::fs::write(&file, "new").is_err());
+                    look();
+                });
+                asks.join().unwrap();
+            });
+        };
+        after(Question::Certificates { port: asked.port() }, &|| {
+            TcpStream::connect(asked).unwrap();
+            assert_eq!(TcpStream::connect(other).unwrap_err().kind(), ErrorKind::PermissionDenied);
+            assert!(rights().is_empty());
+        });
+        after(Question::Times(Vec::new()), &|| {
+            UdpSocket::bind("127.0.0.1:0").unwrap();
+            assert!(TcpStream::connect(asked).is_err() && rights().is_empty());
+        });
+        after(Question::Rules, &|| {
+            assert!(UdpSocket::bind("127.0.0.1:0").is_err() && TcpStream::connect(asked).is_err());
+            assert!(CapabilitySet::NET_ADMIN.contains(rights()));
         });
     }
 }

@@ -1,4 +1,5 @@
-//! Has backups made by their schedule, seeks right contents in them, and tells the results of other products.
+//! Has backups made by their schedule, seeks right contents in them, tells the results of other products, and leaves sessions
+//! at agreed targets alone: what takes long, and reaches others over the network.
 
 use super::Notebook;
 use crate::{Settings, backups, known_good};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 
-/// Starts what makes backups, and what tells those of other products.
+/// Starts what makes backups, what tells those of other products, and what tries idle sessions.
 pub(crate) fn start(
     settings: &Settings,
     notebook: &Notebook,
@@ -20,9 +21,13 @@ pub(crate) fn start(
         program: settings.sources.backup_program.clone(),
     });
     let results = file.backup_results.iter().map(PathBuf::from).collect();
+    let mut tasks = Vec::new();
+    #[cfg(target_os = "linux")]
+    tasks.extend(crate::idle::start(file, &settings.clock, notebook, ended));
     let clock = settings.clock.clone();
     let seeking = known_good::seek_until(clock.clone(), jobs.clone(), notebook.clone(), ended.clone());
     let saving = backups::run_until(clock.clone(), jobs, notebook.clone(), ended.clone());
     let importing = backups::import_until(clock, results, notebook.clone(), ended.clone());
-    vec![tokio::spawn(saving), tokio::spawn(importing), tokio::spawn(seeking)]
+    tasks.extend([tokio::spawn(saving), tokio::spawn(importing), tokio::spawn(seeking)]);
+    tasks
 }

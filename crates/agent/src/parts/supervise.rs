@@ -1,7 +1,7 @@
 //! Starts the parts, starts them again where they are killed, and ends them in order: first what observes, then the keeper,
 //! which delivers what is left. It reads nothing and speaks to nobody but by starting somebody.
 
-use super::{Part, gate_socket, hand_socket, listen};
+use super::{Part, gate_socket, hand_socket, listen, reach_socket};
 use crate::malware::opens::line;
 use crate::settings::{self, AgentFile};
 use rustix::process::{Pid, Signal, kill_process};
@@ -36,6 +36,8 @@ pub struct Plan {
     pub part: Vec<OsString>,
     /// The words that start the gate.
     pub gate: Vec<OsString>,
+    /// The words that start what asks one question over the network.
+    pub reach: Vec<OsString>,
     /// The words that start the part that acts; none where systemd does it, or nobody may.
     pub hand: Option<Vec<OsString>>,
 }
@@ -75,6 +77,8 @@ pub async fn supervise(plan: Plan, end: impl Future) -> Result<(), Failed> {
     let gate = listen::open(&gate_socket(&plan.folder))?;
     let collector = Arc::new(AtomicU32::new(0));
     tokio::spawn(accept(gate, plan.gate.clone(), Serves::Gate(collector.clone())));
+    let reach = listen::open(&reach_socket(&plan.folder))?;
+    tokio::spawn(accept(reach, plan.reach.clone(), Serves::Reach(collector.clone())));
     let hand = listen::open(&hand_socket(&plan.folder))?;
     match plan.hand.clone() {
         Some(words) => drop(tokio::spawn(accept(hand, words, Serves::Hand))),
@@ -98,7 +102,7 @@ struct Parts {
     tell: mpsc::UnboundedSender<Part>,
     running: Vec<Running>,
     pauses: BTreeMap<Part, Duration>,
-    /// The process that may have a gate started.
+    /// The process that may have a gate started, and questions asked.
     collector: Arc<AtomicU32>,
 }
 
@@ -106,7 +110,7 @@ impl Parts {
     /// Starts what is due, until something fails that starting it again does not mend.
     async fn run(&mut self, file: &AgentFile, due: &mut mpsc::UnboundedReceiver<Part>) -> Result<(), Failed> {
         let mut ends = signal(SignalKind::child())?;
-        let saves = !file.backups.is_empty() || !file.backup_results.is_empty();
+        let saves = !file.backups.is_empty() || !file.backup_results.is_empty() || !file.idle_sessions.is_empty();
         for part in Part::ALL.into_iter().filter(|part| saves || *part != Part::Save) {
             self.start(part, &[])?;
         }
@@ -205,6 +209,8 @@ enum Serves {
     Hand,
     /// The gate, for the collector alone.
     Gate(Arc<AtomicU32>),
+    /// One question over the network, for the collector alone.
+    Reach(Arc<AtomicU32>),
 }
 
 impl Serves {
@@ -214,7 +220,9 @@ impl Serves {
         listen::is_own(stream)
             && match self {
                 Self::Hand => true,
-                Self::Gate(collector) => pid == Some(collector.load(Ordering::Relaxed)),
+                Self::Gate(collector) | Self::Reach(collector) => {
+                    pid == Some(collector.load(Ordering::Relaxed))
+                }
             }
     }
 }
@@ -227,7 +235,7 @@ async fn accept(listener: UnixListener, words: Vec<OsString>, serves: Serves) {
                 let (words, serves) = (words.clone(), serves.clone());
                 tokio::spawn(async move {
                     let served = match serves {
-                        Serves::Hand => hand(stream, &words).await,
+                        Serves::Hand | Serves::Reach(_) => one_answer(stream, &words).await,
                         Serves::Gate(_) => gate(stream, &words).await,
                     };
                     if let Err(error) = served {
@@ -255,7 +263,7 @@ fn command(words: &[OsString]) -> std::io::Result<Command> {
 }
 
 /// One question and one answer over the line, as systemd does it.
-async fn hand(stream: UnixStream, words: &[OsString]) -> std::io::Result<()> {
+async fn one_answer(stream: UnixStream, words: &[OsString]) -> std::io::Result<()> {
     let line = stream.into_std()?;
     line.set_nonblocking(false)?;
     let line = OwnedFd::from(line);
@@ -305,6 +313,7 @@ mod tests {
                 "echo $$ $0 $3 >> {log}; trap 'echo $$ $0 ends >> {log}; exit' TERM; {then}"
             )),
             gate: words(&format!("echo $$ gate >> {log}; exec sleep 60")),
+            reach: words("read question; echo \"$question: asked\""),
             hand: Some(words("read question; echo \"$question: yes\"")),
         }
     }
@@ -384,6 +393,9 @@ mod tests {
         let refused = tokio::task::spawn_blocking(move || other.read(&mut [0]).unwrap());
         assert_eq!(refused.await.unwrap(), 0, "only the collector has gates started");
         gates.abort();
+        let mut stranger = Stream::connect(reach_socket(folder.path())).unwrap();
+        let refused = tokio::task::spawn_blocking(move || stranger.read(&mut [0]).unwrap());
+        assert_eq!(refused.await.unwrap(), 0, "only the collector has questions asked");
         let socket = hand_socket(folder.path());
         let asked = tokio::task::spawn_blocking(move || {
             let mut hand = Stream::connect(socket).unwrap();
