@@ -115,7 +115,7 @@ fn left_alone(databases: &str, door: &str, means: &str, address: &str) -> ProbeS
     );
     let target: Target = serde_json::from_str(&target).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let told = runtime.block_on(tried(&file.idle_sessions[0], &file, &target, IDLE));
+    let told = runtime.block_on(tried(file.idle_sessions.first().unwrap(), &file, &target, IDLE));
     assert_eq!((told.target.as_str(), told.role.as_str()), ("door", "admin"));
     told
 }

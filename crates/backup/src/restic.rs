@@ -341,7 +341,7 @@ impl Engine for Restic {
         let failed = |error: std::io::Error| BackupError::Repository(format!("restoring: {error}"));
         let own = ["--host", of.host, "--tag", &tag];
         let mut snapshots: Vec<Listed> = self.answer(&[&["snapshots"], &own[..]].concat())?;
-        snapshots.sort_by(|one, other| other.time.cmp(&one.time));
+        snapshots.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.time));
         let pattern = literally(path);
         let hits: Vec<Hits> = self.answer(&[&["find"], &own[..], &["--", &pattern]].concat())?;
         // The same content is in many snapshots, and read once.

@@ -202,7 +202,7 @@ impl Engine for Rustic {
         let tag = format!("job={}", of.job);
         let own = |snapshot: &SnapshotFile| snapshot.hostname == of.host && snapshot.tags.contains(&tag);
         let mut snapshots = repository.get_matching_snapshots(own).map_err(said)?;
-        snapshots.sort_by(|one, other| other.time.timestamp().cmp(&one.time.timestamp()));
+        snapshots.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.time.timestamp()));
         let trees = snapshots.iter().map(|snapshot| snapshot.tree);
         let found = repository.find_nodes_from_path(trees, of.path).map_err(said)?;
         let failed = |error: std::io::Error| BackupError::Repository(format!("restoring: {error}"));

@@ -46,7 +46,7 @@ impl Ground {
 
     fn id(&self) -> String {
         let config: serde_json::Value = serde_json::from_str(&self.restic(&["cat", "config"])).unwrap();
-        config["id"].as_str().unwrap().to_owned()
+        config.get("id").unwrap().as_str().unwrap().to_owned()
     }
 
     /// The id of the key that is not the one in use.

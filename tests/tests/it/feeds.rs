@@ -2,7 +2,6 @@
 //! the command, compared with what a real agent told of its host, and read on the pages.
 
 use crate::malware::hosts::{Host, Tree};
-use crate::malware::machines;
 use crate::town_hall::TownHall;
 use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Timestamp};

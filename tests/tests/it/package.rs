@@ -1,7 +1,6 @@
 //! The Debian package, as `[package.metadata.deb]` of `crates/yakujo` describes it: it installs, goes up and down with the same
 //! outbox, leaves evidence where it is when it goes, and its units pass systemd's own check. Needs root, `dpkg` and `systemd`.
 
-use crate::malware::machines;
 use crate::units::run;
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
@@ -53,7 +52,7 @@ impl Root {
 async fn the_package_goes_up_and_down_with_the_same_outbox_and_leaves_evidence_behind() -> anyhow::Result<()>
 {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let built = machines::built()?;
+    let built = yakujo_stories::built()?;
     let (old, new) = (deb(folder.path(), "0.0.1", &built)?, deb(folder.path(), "0.0.2", &built)?);
     let root = Root::new(folder.path())?;
     root.install(&old)?;

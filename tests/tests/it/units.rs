@@ -5,7 +5,7 @@
 mod processes;
 
 use crate::acting::{agree, ask, filled, give, is_done, restored, standing};
-use crate::malware::{machines, told};
+use crate::malware::told;
 use anyhow::{Context, ensure};
 use jiff::SignedDuration;
 use processes::{Account, act_is_confined, parts_are_confined, processes_of};
@@ -53,7 +53,7 @@ fn systemctl(arguments: &[&str]) -> anyhow::Result<()> {
 #[test]
 fn the_package_runs_under_a_real_systemd_with_the_rights_its_units_name() -> anyhow::Result<()> {
     let prepare = |folder: &Path| {
-        let program = machines::built()?;
+        let program = yakujo_stories::built()?;
         for version in ["0.0.1", "0.0.2"] {
             deb(folder, version, &program)?;
         }

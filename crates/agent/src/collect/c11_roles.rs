@@ -58,7 +58,7 @@ impl Roles {
         }
         *self = Self { asked: Some(now), ..Self::default() };
         for database in &sources.settings.databases {
-            match read(database, now) {
+            match read(sources, database, now) {
                 Ok(accounts) => self.accounts.extend(accounts),
                 Err(reason) => self.missed.push(format!("{}: {reason}", database.name)),
             }
@@ -66,12 +66,12 @@ impl Roles {
     }
 }
 
-fn read(database: &Database, now: Timestamp) -> Result<Vec<Account>, String> {
+fn read(sources: &Sources, database: &Database, now: Timestamp) -> Result<Vec<Account>, String> {
     let (scheme, statements) = match database.product {
         Product::Postgresql => ("postgresql", POSTGRESQL),
         Product::Mariadb => ("mariadb", MARIADB),
     };
-    let answer = databases::ask(database, databases::first(database), statements)?;
+    let answer = databases::ask(sources, database, databases::first(database), statements)?;
     understood(&answer, &format!("{scheme}://{}/", database.name), now)
 }
 

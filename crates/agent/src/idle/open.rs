@@ -20,7 +20,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 #[derive(Debug)]
 pub enum Session {
     Piped(Option<Piped>),
-    Web(WebSession),
+    Web(Box<WebSession>),
 }
 
 /// A file of access to a web application.
@@ -149,7 +149,7 @@ async fn two_of_web(door: &WebDoor, target: &Target) -> Result<(Session, Session
             Asked::Unclear(why) => return Err(why),
         }
     }
-    Ok((Session::Web(left), Session::Web(used)))
+    Ok((Session::Web(Box::new(left)), Session::Web(Box::new(used))))
 }
 
 fn read_access(path: &Path) -> Result<Access, String> {

@@ -281,7 +281,8 @@ mod tests {
         for fact in told.steps((&Sources::under(tree.path()), &inventory), before, &present, &[]) {
             assert!(serde_json::to_vec(&fact).unwrap().len() < 60_000);
             let Fact::PackageChange(change) = fact else { panic!("{fact:?}") };
-            assert_eq!(change.elsewhere, None, "more than fit are not half named");
+            let is_whole = change.elsewhere.is_none_or(|named| named.len() == 10);
+            assert!(is_whole, "more than fit are not half named");
         }
     }
 

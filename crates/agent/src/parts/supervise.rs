@@ -110,7 +110,8 @@ impl Parts {
     /// Starts what is due, until something fails that starting it again does not mend.
     async fn run(&mut self, file: &AgentFile, due: &mut mpsc::UnboundedReceiver<Part>) -> Result<(), Failed> {
         let mut ends = signal(SignalKind::child())?;
-        let saves = !file.backups.is_empty() || !file.backup_results.is_empty() || !file.idle_sessions.is_empty();
+        let saves =
+            !file.backups.is_empty() || !file.backup_results.is_empty() || !file.idle_sessions.is_empty();
         for part in Part::ALL.into_iter().filter(|part| saves || *part != Part::Save) {
             self.start(part, &[])?;
         }

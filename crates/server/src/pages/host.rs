@@ -22,6 +22,20 @@ use yakujo_contract::fact::host::Account;
 use yakujo_contract::fact::network::{Beside, FlowPath, FlowSeen, Listener};
 use yakujo_contract::id::{EntryNumber, HostId, SystemId};
 
+/// What a tab is asked by, beside the first.
+const TABS: [&str; 10] = [
+    "malware",
+    "logins",
+    "listeners",
+    "flows",
+    "accounts",
+    "packages",
+    "containers",
+    "vulnerabilities",
+    "images",
+    "capacity",
+];
+
 /// The page.
 ///
 /// # Errors
@@ -29,12 +43,8 @@ use yakujo_contract::id::{EntryNumber, HostId, SystemId};
 pub async fn show(visit: Visit) -> Answer {
     let id: HostId = visit.part("host")?.parse().map_err(|_| Refusal::Absent)?;
     let wanted = Wanted::of(&visit);
-    let tab = match visit.asked("tab") {
-        tab @ ("malware" | "logins" | "listeners" | "flows" | "accounts" | "packages" | "containers"
-        | "vulnerabilities" | "images" | "capacity") => tab,
-        _ => "duties",
-    }
-    .to_owned();
+    let asked = visit.asked("tab");
+    let tab = if TABS.contains(&asked) { asked } else { "duties" }.to_owned();
     let fetched = match tab.as_str() {
         "logins" => Some(host_logins::list(&visit, &id, &wanted).await?),
         "vulnerabilities" => Some(host_vulnerabilities::list(&visit, &id, &wanted).await?),
@@ -61,8 +71,8 @@ pub async fn show(visit: Visit) -> Answer {
             "capacity" => capacity(&visit, host, &wanted),
             _ => fetched.unwrap_or_else(|| duties(&visit, &court, &id, &wanted)),
         };
-        let about = about(&visit, &court, (&id, host));
-        (super::hosts::is_silent(host), host_containers::remarks(&visit, host), about, rows)
+        let remarks = host_containers::remarks(&visit, host);
+        (super::hosts::is_silent(host), remarks, about(&visit, &court, (&id, host)), rows)
     };
     let list = List { name: "host", table, next, keep: vec![("tab".to_owned(), tab.clone())] };
     if let Some(download) = list.download(&visit, &wanted).await {

@@ -13,7 +13,6 @@ use yakujo_contract::entry::Entry;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::malware::{AvAction, AvDetection, Done};
 use yakujo_contract::id::{EntryNumber, RequestId};
-use yakujo_contract::request::FieldValue;
 use yakujo_contract::request::auto;
 use yakujo_contract::request::flow::Progress;
 use yakujo_contract::request::form::Form;

@@ -14,13 +14,13 @@ use yakujo_server::writer::NumberedFact;
 
 const PATH: &str = "/srv/www/a-name-that-is-as-long-as-names-of-films-on-sites-of-cities-are/film.mp4";
 
-async fn tell(site: &Site, host: &HostId, seq: u64, fact: Value) {
+pub async fn tell(site: &Site, host: &HostId, seq: u64, fact: Value) {
     let fact = NumberedFact { seq, observed: site.clock.now(), fact: serde_json::from_value(fact).unwrap() };
     site.office("main").store_facts(host.clone(), 1, vec![fact]).await.unwrap();
     site.heard("main", host, seq).await;
 }
 
-fn baseline(tree: &str) -> Value {
+pub fn baseline(tree: &str) -> Value {
     json!({ "kind": "integrity.baseline", "roots": ["/etc", "/srv/www"], "entries": 1_204, "bytes": 9,
         "tree": tree.repeat(32), "algorithm": "sha256", "origin": "kept" })
 }

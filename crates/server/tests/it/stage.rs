@@ -3,6 +3,7 @@
 
 use super::actions::{Action, wants};
 use super::browser::{Browser, OWN_FORM};
+use super::known_good;
 use super::matrix::{Town, filled};
 use super::site::{PASSWORD, Person, Site, job};
 use super::wire::Reply;
@@ -168,11 +169,20 @@ impl Stage {
 
     async fn of_agreements(&self, Action { tail, variant }: Action) -> (String, Fields) {
         if tail == "/agreements/new/{matter}" {
-            return (format!("/agreements/new/{variant}"), typed(&A_MATTER));
+            let path = format!("/agreements/new/{variant}");
+            return (path, if variant == "baseline" { self.a_baseline().await } else { typed(&A_MATTER) });
         }
         let proposal = self.proposal(variant).await;
         let act = tail.rsplit('/').next().unwrap();
         (format!("/agreements/{proposal}/{act}"), typed(&[("reason", "試験のため")]))
+    }
+
+    /// Only what a host told can be put before the city.
+    async fn a_baseline(&self) -> Fields {
+        let name = format!("watched-{}", self.town.next());
+        let host = self.site().place_host("main", &name).await;
+        known_good::tell(self.site(), &host, 1, known_good::baseline("ab")).await;
+        typed(&[("system", "main"), ("host", &name), ("tree", &"ab".repeat(32))])
     }
 
     async fn proposal(&self, whose: &str) -> ProposalId {
