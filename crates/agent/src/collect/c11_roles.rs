@@ -108,14 +108,16 @@ fn account(row: Row, place: &str, now: Timestamp) -> Account {
     }
 }
 
-/// Everybody may read these catalogues of PostgreSQL, and who is connected, though not what is done.
+/// Everybody may read these catalogues of PostgreSQL, and who is connected, though not what is done. A program of the server's own
+/// that is in no data base is nobody who came.
 const POSTGRESQL: &str = "
 SELECT json_build_object('name', r.rolname, 'oid', r.oid::bigint,
  'login', CASE WHEN r.rolcanlogin THEN 'Y' ELSE 'N' END,
  'privileged', CASE WHEN EXISTS (SELECT 1 FROM pg_roles s WHERE pg_has_role(r.oid, s.oid, 'MEMBER')
    AND (s.rolsuper OR s.rolcreaterole OR s.rolbypassrls OR s.rolreplication
     OR s.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))) THEN 'Y' ELSE 'N' END,
- 'used', CASE WHEN EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.usesysid = r.oid) THEN 'Y' ELSE 'N' END,
+ 'used', CASE WHEN EXISTS (SELECT 1 FROM pg_stat_activity a
+   WHERE a.usesysid = r.oid AND a.datid IS NOT NULL) THEN 'Y' ELSE 'N' END,
  'until', CASE WHEN isfinite(r.rolvaliduntil) THEN extract(epoch FROM r.rolvaliduntil)::bigint END,
  'groups', (SELECT json_agg(pg_get_userbyid(m.roleid) ORDER BY m.roleid) FROM pg_auth_members m WHERE m.member = r.oid))
 FROM pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY r.rolname";
