@@ -10,6 +10,7 @@ pub mod schedule;
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) use crate::elsewhere::process;
+use crate::outbox::remembered;
 use crate::parts::Notebook;
 use crate::settings::BackupJob;
 use jiff::Timestamp;
@@ -50,8 +51,7 @@ pub async fn run_until(
 ) {
     let text = notebook.recall(MEMORY_KEY).await.ok().flatten();
     // What an older version remembered otherwise is simply done anew.
-    let mut past: BTreeMap<String, Past> =
-        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mut past: BTreeMap<String, Past> = remembered(text.as_deref());
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -82,7 +82,7 @@ pub async fn import_until(
     mut ended: watch::Receiver<()>,
 ) {
     let text = notebook.recall(TOLD_KEY).await.ok().flatten();
-    let mut told: import::Told = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mut told: import::Told = remembered(text.as_deref());
     let mut marks: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -11,7 +11,7 @@
 mod open;
 mod piped;
 
-use crate::outbox::{Note, OutboxError};
+use crate::outbox::{Note, OutboxError, remembered};
 use crate::parts::link::Link;
 use crate::parts::{Notebook, Part};
 use crate::probing::{AGREED_KEY, Agreed, Clock, TARGETS_KEY};
@@ -143,8 +143,7 @@ impl Place {
     }
 
     async fn last(&self) -> Result<Option<Last>, OutboxError> {
-        let text = self.notebook.recall(&self.key()).await?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+        Ok(remembered(self.notebook.recall(&self.key()).await?.as_deref()))
     }
 
     fn note(&self, last: Last) -> Note {
@@ -152,13 +151,11 @@ impl Place {
     }
 
     async fn agreed(&self) -> Result<Agreed, OutboxError> {
-        let text = self.notebook.recall(AGREED_KEY).await?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        Ok(remembered(self.notebook.recall(AGREED_KEY).await?.as_deref()))
     }
 
     async fn target(&self) -> Result<Option<Target>, OutboxError> {
-        let text = self.notebook.recall(TARGETS_KEY).await?;
-        let targets: Vec<Target> = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let targets: Vec<Target> = remembered(self.notebook.recall(TARGETS_KEY).await?.as_deref());
         Ok(targets.into_iter().find(|target| target.target.as_str() == self.session.target))
     }
 

@@ -8,6 +8,7 @@
 //! ```
 
 use crate::backups::{Jobs, MEMORY_KEY, process};
+use crate::outbox::remembered;
 use crate::parts::Notebook;
 use crate::settings::BackupJob;
 use jiff::{SignedDuration, Timestamp};
@@ -113,11 +114,6 @@ pub(crate) fn place(folder: &Path, digest: &Digest) -> PathBuf {
     folder.join(FOLDER).join(digest.as_str())
 }
 
-/// What is remembered under a key; nothing where there is nothing that is understood.
-pub(crate) fn read<T: DeserializeOwned + Default>(text: Option<&String>) -> T {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-}
-
 /// Seeks what is wanted, until the end.
 pub(crate) async fn seek_until(
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -144,8 +140,8 @@ async fn look(
     notebook: &Notebook,
     ended: &watch::Receiver<()>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let wanted: BTreeSet<Search> = read(notebook.recall(WANTED_KEY).await?.as_ref());
-    let before: Vec<Found> = read(notebook.recall(FOUND_KEY).await?.as_ref());
+    let wanted: BTreeSet<Search> = remembered(notebook.recall(WANTED_KEY).await?.as_deref());
+    let before: Vec<Found> = remembered(notebook.recall(FOUND_KEY).await?.as_deref());
     let now = clock();
     let mut found: Vec<Found> = before
         .iter()
@@ -264,7 +260,7 @@ async fn compare(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let Some(missing) = notebook.recall(MISSING_KEY).await? else { return Ok(()) };
     let about = (missing, notebook.recall(MEMORY_KEY).await?.unwrap_or_default());
-    let before: Saved = read(notebook.recall(SAVED_KEY).await?.as_ref());
+    let before: Saved = remembered(notebook.recall(SAVED_KEY).await?.as_deref());
     if before.about == about {
         return Ok(());
     }

@@ -10,6 +10,7 @@ mod losses;
 use crate::system::private_folder;
 use jiff::{SignedDuration, Timestamp};
 use losses::{Losses, Undeclared};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
@@ -32,6 +33,11 @@ pub const BATCH_BYTES: u64 = 900 * 1024;
 pub const SUSPECTED_KEY: &str = "act/suspected";
 /// Under this key the data base remembers which losses were declared.
 const DECLARED: &str = "declared";
+
+/// What was remembered as JSON under a key; the default where nothing was, or an older version wrote it otherwise.
+pub(crate) fn remembered<T: DeserializeOwned + Default>(text: Option<&str>) -> T {
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
 
 /// How much may wait.
 #[derive(Debug, Clone, Copy)]

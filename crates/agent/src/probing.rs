@@ -4,7 +4,7 @@
 //! the last list counts, and what was seen waits in the outbox.
 
 use crate::deliver::Line;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, remembered};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub async fn probe_until(
 ) {
     let (tell, facts) = mpsc::channel(64);
     let last = outbox.recall(TARGETS_KEY).await.ok().flatten();
-    let last: Vec<Target> = last.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let last: Vec<Target> = remembered(last.as_deref());
     let (assign, targets) = watch::channel(Arc::new(last));
     let keeping = tokio::spawn(keep(clock.clone(), outbox.clone(), facts, news));
     let probing = tokio::spawn(yakujo_probe::run::run(clock.clone(), targets, tell, ended.clone()));

@@ -1,6 +1,7 @@
 //! What an operator types on the server's own machine while the server runs: one line of JSON each way over a Unix
 //! socket in the data folder, which only its owner may enter. The same functions as the pages, the same ledger.
 
+use crate::causes::with_causes;
 use crate::office::{ONE_TIME_LIVES, Office};
 use crate::people::{PeopleError, role_from, role_word};
 use crate::server::House;
@@ -243,13 +244,7 @@ async fn state(office: &Office, host: HostId, fact: Fact) -> Result<serde_json::
 }
 
 fn words(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    text
+    with_causes(&error)
 }
 
 fn value(value: impl Serialize) -> Result<serde_json::Value, String> {

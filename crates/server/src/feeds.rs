@@ -7,6 +7,7 @@
 
 mod beside;
 
+use crate::causes::with_causes;
 use crate::office::Office;
 use crate::views::ViewError;
 use crate::writer::NotStored;
@@ -55,16 +56,12 @@ pub async fn follow(offices: Vec<Arc<Office>>, data: PathBuf, mut ended: watch::
             _ = ended.changed() => return,
             result = round(&offices, &store) => result,
         };
-        let now = result.err().map(|error| chain(&error)).unwrap_or_default();
+        let now = result.err().map(|error| with_causes(&error)).unwrap_or_default();
         if now != trouble && !now.is_empty() {
             tracing::error!("hosts are not compared with what is known of vulnerabilities: {now}");
         }
         trouble = now;
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", chain(cause)))
 }
 
 async fn round(offices: &[Arc<Office>], store: &Store) -> Result<(), FeedError> {

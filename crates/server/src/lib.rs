@@ -1,6 +1,7 @@
 //! Portal, intake, decisions, judging, disclosure.
 
 pub mod audience;
+mod causes;
 pub mod checksheets;
 pub mod console;
 pub mod decide;

@@ -94,6 +94,12 @@ impl History {
         }
     }
 
+    /// How many of these the ledger never heard of.
+    fn unknown(&self, present: &BTreeSet<String>) -> usize {
+        let heard: BTreeSet<&String> = self.known.iter().map(|run| &run.snapshot).collect();
+        present.iter().filter(|id| !heard.contains(id)).count()
+    }
+
     /// Needed, not there, and no removal explains it; in the order in which the ledger heard of them.
     fn lost(&self, series: &Series, sorted: &Sorted, present: &BTreeSet<String>) -> Vec<Lost> {
         let mut heard: BTreeMap<&str, Timestamp> = BTreeMap::new();
@@ -123,8 +129,7 @@ fn plan(
 ) -> anyhow::Result<Vec<Plan>> {
     let rule = |series: &Series| Generations::of_host(terms, evidence, &series.host, now);
     let run = name_of_a_run()?;
-    let heard: BTreeSet<&String> = history.known.iter().map(|run| &run.snapshot).collect();
-    let unknown = present.iter().filter(|id| !heard.contains(id)).count();
+    let unknown = history.unknown(present);
     let mut plans = Vec::new();
     for (series, sorted) in sort(&history.known, |series| rule(series).1) {
         let (rank, generations) = rule(&series);
@@ -163,8 +168,7 @@ fn name_of_a_run() -> anyhow::Result<String> {
 }
 
 fn say(plans: &[Plan], present: &BTreeSet<String>, history: &History) {
-    let heard: BTreeSet<&String> = history.known.iter().map(|run| &run.snapshot).collect();
-    let unknown = present.iter().filter(|id| !heard.contains(id)).count();
+    let unknown = history.unknown(present);
     println!("{} snapshots; {unknown} are not in the ledger and stay", present.len());
     for Plan { host, told } in plans {
         let Generations { hourly, daily, weekly, monthly } = told.generations;

@@ -78,7 +78,10 @@ type List = BTreeMap<String, HeldFile>;
 /// The content of this digest, as this file had it. What lies there is believed by its digest alone: one that was damaged is
 /// not held.
 pub(super) fn content(desk: &Desk, wanted: &Wanted) -> Result<Option<File>, ActError> {
-    let list: List = desk.read(LIST)?.unwrap_or_default();
+    content_in(desk, &desk.read(LIST)?.unwrap_or_default(), wanted)
+}
+
+fn content_in(desk: &Desk, list: &List, wanted: &Wanted) -> Result<Option<File>, ActError> {
     let held = list.get(&wanted.path).into_iter().flat_map(|file| &file.contents);
     if !held.into_iter().any(|one| one.digest == wanted.digest) {
         return Ok(None);
@@ -98,9 +101,9 @@ pub(super) fn content(desk: &Desk, wanted: &Wanted) -> Result<Option<File>, ActE
 
 /// Of these contents, those that are held.
 pub(super) fn of_these(desk: &Desk, contents: &[Wanted]) -> Result<Vec<Wanted>, ActError> {
-    let mut held = Vec::new();
+    let (list, mut held) = (desk.read(LIST)?.unwrap_or_default(), Vec::new());
     for wanted in contents {
-        held.extend(content(desk, wanted)?.map(|_| wanted.clone()));
+        held.extend(content_in(desk, &list, wanted)?.map(|_| wanted.clone()));
     }
     Ok(held)
 }

@@ -5,6 +5,7 @@ use super::{ActError, Elsewhere, QuarantinePermit};
 use super::{give_back, hold, isolate, restore};
 use crate::known_good::Wanted;
 use jiff::{SignedDuration, Timestamp};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use yakujo_contract::fact::Fact;
@@ -63,7 +64,7 @@ pub(super) fn carry_out(
 }
 
 /// A content with where it comes from, or why it is not to be had.
-type Sought = Result<(restore::Content, KnownGood), String>;
+type Sought = Result<(File, KnownGood), String>;
 
 /// The content of a restoration: what is held before what was found elsewhere. None: it is to be sought.
 fn content_of(

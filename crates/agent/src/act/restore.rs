@@ -17,18 +17,16 @@ const LARGEST: u64 = 1 << 30;
 /// The content on its way, beside its file.
 const TEMPORARY: &str = ".yakujo-restore";
 
-/// A content, held open.
-pub(super) type Content = File;
-
 /// Restores. The content is believed by its digest, wherever it comes from; owner and mode are those the hand saw the file
-/// with, and where it never did, those of the file that lies there, without what would give rights. Returns the digest the file had before; none where there was no plain file.
+/// with, and where it never did, those of the file that lies there, without what would give rights. Returns the digest the
+/// file had before; none where there was no plain file.
 ///
 /// # Errors
 /// Why it did not work; the file is then as it was.
 pub(super) fn restore(
     path: &str,
     digest: &Digest,
-    content: Content,
+    content: File,
     about: Option<About>,
 ) -> Result<Option<Digest>, String> {
     let words = |error: rustix::io::Errno| format!("{path}: {error}");
@@ -65,12 +63,7 @@ fn about_of(folder: &OwnedFd, name: &str) -> About {
     }
 }
 
-fn put(
-    folder: &OwnedFd,
-    name: &str,
-    (content, digest): (Content, &Digest),
-    about: About,
-) -> Result<(), String> {
+fn put(folder: &OwnedFd, name: &str, (content, digest): (File, &Digest), about: About) -> Result<(), String> {
     let words = |error: rustix::io::Errno| format!("{name}: {error}");
     // Left by a hand that was interrupted.
     let _ = rustix::fs::unlinkat(folder, TEMPORARY, AtFlags::empty());

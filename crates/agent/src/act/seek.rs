@@ -5,6 +5,7 @@ use super::follow::Follower;
 use super::hand::HandError;
 use super::{Ask, Elsewhere, Holding};
 use crate::known_good::{self, For, Found, Missing, Saved, Search, Wanted};
+use crate::outbox::remembered;
 use crate::watch::file::MOST_BYTES;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +88,7 @@ impl Follower {
     }
 
     async fn found(&self) -> Result<Vec<Found>, HandError> {
-        Ok(known_good::read(self.recall(known_good::FOUND_KEY).await?.as_ref()))
+        Ok(remembered(self.recall(known_good::FOUND_KEY).await?.as_deref()))
     }
 
     async fn recall(&self, key: &str) -> Result<Option<String>, HandError> {
@@ -112,7 +113,7 @@ impl Follower {
             }
         }
         let Some((holding, list)) = contents.holding.as_ref().zip(list) else { return Ok(()) };
-        let saved: Saved = known_good::read(self.recall(known_good::SAVED_KEY).await?.as_ref());
+        let saved: Saved = remembered(self.recall(known_good::SAVED_KEY).await?.as_deref());
         if self.has_jobs && !saved.is_about(&list) {
             return Ok(());
         }

@@ -8,6 +8,7 @@ use crate::command::output_with;
 use crate::reach::{self, Question};
 use crate::reading::Sources;
 use crate::settings::{Database, Product};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
@@ -80,13 +81,21 @@ pub fn session(database: &Database) -> Result<Command, String> {
     Ok(command)
 }
 
-fn is_secret(database: &Database) -> Result<(), String> {
-    let access =
-        std::fs::metadata(&database.access).map_err(|error| format!("the file of access: {error}"))?;
+/// Whether nobody but its owner may use a file of access.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn is_private(access: &Metadata) -> Result<(), String> {
     if access.mode() & FOR_OTHERS != 0 {
         return Err("the file of access may be read by others: chmod 600".to_owned());
     }
     Ok(())
+}
+
+fn is_secret(database: &Database) -> Result<(), String> {
+    let access =
+        std::fs::metadata(&database.access).map_err(|error| format!("the file of access: {error}"))?;
+    is_private(&access)
 }
 
 fn postgresql(database: &Database, name: &str, statements: &str) -> Result<String, String> {

@@ -5,14 +5,11 @@ use crate::collect::databases;
 use crate::settings::{AgentFile, IdleSession, Product, SshDoor, WebDoor};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 use yakujo_contract::target::{Means, Place, Target};
 use yakujo_probe::session::{Asked, Inside, WebSession, addresses};
 
-/// Bits of a file that others may use.
-const FOR_OTHERS: u32 = 0o077;
 /// Largest file of access, bytes.
 const MOST_BYTES: u64 = 64 * 1024;
 
@@ -157,9 +154,7 @@ fn read_access(path: &Path) -> Result<Access, String> {
     if !about.is_file() || about.len() > MOST_BYTES {
         return Err("the file of access is no file, or too large".to_owned());
     }
-    if about.mode() & FOR_OTHERS != 0 {
-        return Err("the file of access may be read by others: chmod 600".to_owned());
-    }
+    databases::is_private(&about)?;
     let text = std::fs::read_to_string(path).map_err(|error| format!("the file of access: {error}"))?;
     // What stands in it is nobody's business: the reason says no word of it.
     toml::from_str(&text).map_err(|_| "the file of access is not understood".to_owned())

@@ -78,7 +78,11 @@ fn feed_row(visit: &Visit, feed: &Latest<FeedImported>, names: &BTreeMap<PersonI
     };
     let mut when = vec![Cell::time(lang, it.upstream_time), Cell::text(words)];
     if age > GATHERED_WITHIN {
-        when.push(Cell::Tag(visit.of("72時間を超過", "older than 72 h").to_owned()));
+        let hours = GATHERED_WITHIN.as_hours();
+        when.push(Cell::Tag(match lang {
+            Lang::Ja => format!("{hours}時間を超過"),
+            Lang::En => format!("older than {hours} h"),
+        }));
     }
     let person = |id: Option<&PersonId>| match id {
         None => Cell::text(visit.of("記録なし", "not recorded")),

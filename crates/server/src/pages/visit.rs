@@ -4,6 +4,7 @@
 use super::block::{Act as Button, Field, Form, Upload};
 use super::words::{self, Lang};
 use crate::audience::{Audience, Caller};
+use crate::causes::with_causes;
 use crate::decide::{self, Actor, Decision};
 use crate::office::Office;
 use crate::people::sessions::Session;
@@ -78,13 +79,7 @@ pub type Answer = Result<Response, Refusal>;
 
 impl<E: std::error::Error> From<E> for Refusal {
     fn from(error: E) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(deeper) = cause {
-            text = format!("{text}: {deeper}");
-            cause = deeper.source();
-        }
-        Self::Failed(text)
+        Self::Failed(with_causes(&error))
     }
 }
 
