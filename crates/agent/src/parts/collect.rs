@@ -31,7 +31,9 @@ pub async fn run(mut settings: Settings, turn: Turn, end: impl Future) -> Result
     let link = Link::new(&settings.folder, Part::Collect, ended.clone()).map_err(|_| StartError::Random)?;
     let (permit, permitted) = signal::channel(None);
     settings.sources.permitted = permitted;
-    let following = tokio::spawn(follow(link.clone(), permit, ended.clone()));
+    // What may be moved does not wait behind what is told.
+    let asks = Link::new(&settings.folder, Part::Collect, ended.clone()).map_err(|_| StartError::Random)?;
+    let following = tokio::spawn(follow(asks, permit, ended.clone()));
     if turn == Turn::Again {
         let epoch = link.recall(EPOCH_KEY).await?.unwrap_or_default();
         link.put_with((settings.clock)(), &[started(epoch)], &[]).await?;
