@@ -307,3 +307,67 @@ fn local_root_releases_by_hand_and_both_are_told() {
         assert_eq!(break_glass(&folder, host.now).unwrap(), Released::WasNot);
     });
 }
+
+/// The program that speaks to the kernel does not do what this word asks for, as long as this lives.
+struct Broken;
+
+impl Broken {
+    fn at(word: &str) -> Self {
+        let script = format!("#!/bin/sh\ncase \"$*\" in *{word}*) exit 1;; esac\nexec /run/nft \"$@\"\n");
+        std::fs::write("/run/broken", script).unwrap();
+        for command in
+            ["cp /usr/sbin/nft /run/nft", "chmod 755 /run/broken", "mount --bind /run/broken /usr/sbin/nft"]
+        {
+            shell(command);
+        }
+        Self
+    }
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        shell("umount /usr/sbin/nft");
+    }
+}
+
+fn shell(command: &str) {
+    assert!(Command::new("/bin/sh").args(["-c", command]).status().unwrap().success(), "{command}");
+}
+
+#[test]
+fn what_cannot_be_cut_off_at_first_is_as_soon_as_it_can_and_an_order_leaves_nothing_by_halves() {
+    alone(
+        "what_cannot_be_cut_off_at_first_is_as_soon_as_it_can_and_an_order_leaves_nothing_by_halves",
+        || {
+            listen("office", "10.1.0.2:8444");
+            listen("office", "10.1.0.2:22");
+            listen("peer", "10.2.0.2:80");
+            echo(TcpListener::bind("0.0.0.0:8080").unwrap());
+            let host = Host::new();
+            host.permit("o-1", 1);
+            let broken = Broken::at("-f");
+            let facts = host.told(&Ask::Suspected { peers: Host::peers() });
+            assert_eq!((results(&facts), states(&facts).len()), (vec![OrderResult::Failed], 0), "{facts:?}");
+            is_open();
+            assert!(host.told(&Ask::Look {}).is_empty(), "it still does not work");
+            drop(broken);
+            let facts = host.told(&Ask::Look {});
+            assert!(
+                first(&facts).isolated && first(&facts).cause == Some(IsolationCause::Permit),
+                "{facts:?}"
+            );
+            is_cut_off();
+            assert_eq!(results(&host.order(&host.signed("o-2", Work::Reconnect {}))), [OrderResult::Done]);
+            is_open();
+
+            // The rules are taken, and nobody can say so: they are not left in force without a record.
+            let broken = Broken::at("list");
+            let until = host.now + SignedDuration::from_mins(30);
+            let facts = host.order(&host.signed("o-3", Work::Isolate { until }));
+            assert_eq!((results(&facts), states(&facts).len()), (vec![OrderResult::Failed], 0), "{facts:?}");
+            drop(broken);
+            is_open();
+            assert!(!host.ask(&Ask::Look {}).isolated);
+        },
+    );
+}

@@ -20,7 +20,7 @@ use yakujo_contract::id::Digest;
 use yakujo_contract::order::Order;
 
 /// The program that speaks to the kernel.
-const NFT: &str = "/usr/sbin/nft";
+pub(super) const NFT: &str = "/usr/sbin/nft";
 /// The table nobody else touches.
 const TABLE: &str = "yakujo_isolate";
 /// Both parties are told so often that it is in force.
@@ -53,9 +53,18 @@ pub(super) fn begin(desk: &Desk, wanted: Isolation, now: Timestamp) -> Result<Re
     desk.keep_isolation(Some(&wanted))?;
     let put = put_in_force(desk, wanted, now)?;
     if put.is_err() {
-        desk.keep_isolation(None)?;
+        // Rules may be in force of which nobody could say so. Where not even that ends them, the next look finishes what was begun.
+        if nft(&["-j", "-f", "-"], &json!({ "nftables": without() }).to_string()).is_ok() {
+            desk.keep_isolation(None)?;
+        }
     }
     Ok(put)
+}
+
+/// Cuts off and tells, as [`begin`]; what does not work is tried again by every look until it is over.
+pub(super) fn insist(desk: &Desk, wanted: Isolation, now: Timestamp) -> Result<Result<(), String>, ActError> {
+    desk.keep_isolation(Some(&wanted))?;
+    put_in_force(desk, wanted, now)
 }
 
 /// Puts the rules in force and tells it, with what brought it about where that was not told yet.

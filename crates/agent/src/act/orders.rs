@@ -210,7 +210,7 @@ pub(super) fn use_permit(desk: &Desk, peers: &[SocketAddr], now: Timestamp) -> R
     let until = now.saturating_add(longest).unwrap_or(Timestamp::MAX).min(held.permit.until);
     let rests_on = (&held.order, &held.request);
     let wanted = wanted(rests_on, until, peers, IsolationCause::Permit, now);
-    if let Err(reason) = isolate::begin(desk, wanted, now)? {
+    if let Err(reason) = isolate::insist(desk, wanted, now)? {
         let failed = OrderOutcome {
             order: Some(held.order),
             request: Some(held.request),
