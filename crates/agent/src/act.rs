@@ -16,6 +16,7 @@ pub mod hand;
 mod hold;
 mod isolate;
 pub mod line;
+mod needed;
 mod orders;
 pub(crate) mod quarantine;
 mod restore;
@@ -36,6 +37,8 @@ use yakujo_contract::fact::integrity::KnownGood;
 use yakujo_contract::fact::malware::AvDetection;
 use yakujo_contract::id::{HostId, RequestId};
 
+/// The folder of the hand, beside that of the agent.
+pub const FOLDER: &str = "act";
 /// Longest question, bytes.
 pub const LONGEST_ASK: u64 = 64 * 1024;
 /// Peers that stay reachable, at most.

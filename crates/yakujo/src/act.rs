@@ -4,12 +4,10 @@ use anyhow::Context;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+pub use yakujo_agent::act::FOLDER;
 use yakujo_agent::act::hand::{Hand, SOCKET};
 use yakujo_agent::act::{Ask, Released};
 use yakujo_agent::parts::hand_socket;
-
-/// The folder of the hand within the data folder.
-pub const FOLDER: &str = "act";
 
 /// Answers one question.
 pub fn run(data: &Path) -> anyhow::Result<ExitCode> {

@@ -5,7 +5,7 @@
 //! A kernel without Landlock confines less; that is said in the log, and the act goes on: the host has to be cut off there, too.
 
 use super::desk::Pinned;
-use super::{ActError, Ask, Desk, give_back, orders, quarantine};
+use super::{ActError, Ask, Desk, give_back, needed, orders, quarantine};
 use jiff::Timestamp;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
@@ -68,7 +68,7 @@ pub fn confine(folder: &Path, ask: &Ask, now: Timestamp) -> Result<(), ActError>
     let reach = match ask {
         // Only a permit that counts opens a folder, and only that of the file.
         Ask::Quarantine { .. } | Ask::Sample { .. } | Ask::Places {} => {
-            let reads = vec![quarantine::settings(folder)];
+            let reads = needed::reads().into_iter().chain([quarantine::settings(folder)]).collect();
             Reach { reads, writes: quarantine::folders(&desk, folder, ask, now) }
         }
         _ => reach(folder, ask, desk.pinned()?.as_ref()),

@@ -2,14 +2,14 @@
 //!
 //! Content is held by its digest. Which of the contents a file has had is the right one nobody decides here: the order names
 //! its digest. The first content of a file is never given up for a later one, so that whoever changes a file often does not
-//! drive out what was there before. Of a file whose content is not held, owner and mode are remembered as they were first
+//! drive out what was there before; what is gone is held for a month more. Of a file whose content is not held, owner and mode are remembered as they were first
 //! seen: the content may come from a snapshot of a backup, which is believed by its digest alone.
 
 use super::desk::Desk;
 use super::{ActError, Holding};
 use crate::known_good::{Missing, Wanted};
 use crate::reading::hex;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -35,6 +35,8 @@ const MOST_FILES: usize = 50_000;
 const MOST_SEEN: usize = 200_000;
 /// Files that are not held are named up to so many.
 const MOST_MISSING: usize = 1_000;
+/// What was held of a file that is gone is held for so long: until then somebody has seen that it is missing.
+const GONE_HELD: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// Contents of one file, besides the first.
 const LATER: usize = 2;
 /// The list of what is held.
@@ -50,6 +52,9 @@ struct HeldFile {
     first: Option<About>,
     /// Its contents, oldest first.
     contents: Vec<HeldContent>,
+    /// Since when it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gone: Option<Timestamp>,
 }
 
 /// One content of a file.
@@ -124,8 +129,9 @@ pub(super) fn hold(desk: &Desk, roots: &[String], now: Timestamp) -> Result<Opti
     for root in roots {
         walk(Path::new(root), &mut files);
     }
+    let mut changed = forget_gone(&mut list, &files, now);
     let mut room = MOST_BYTES.saturating_sub(held_bytes(&list));
-    let (mut work, mut changed, mut holding) = (0_u64, false, Holding::default());
+    let (mut work, mut holding) = (0_u64, Holding::default());
     for Seen { path, outside, about } in files {
         let known = list.get(&path).filter(|known| !known.contents.is_empty());
         if known.is_some_and(|known| known.seen == outside) {
@@ -161,6 +167,25 @@ pub(super) fn hold(desk: &Desk, roots: &[String], now: Timestamp) -> Result<Opti
         keep_list(desk, &list)?;
     }
     Ok(Some(holding))
+}
+
+/// Forgets what is gone for long. Returns whether something is gone, back or forgotten.
+fn forget_gone(list: &mut List, there: &[Seen], now: Timestamp) -> bool {
+    if there.len() >= MOST_SEEN {
+        // What was not looked at is not gone.
+        return false;
+    }
+    let there: BTreeSet<&str> = there.iter().map(|seen| seen.path.as_str()).collect();
+    let mut changed = false;
+    list.retain(|path, file| {
+        let gone = (!there.contains(path.as_str())).then(|| file.gone.unwrap_or(now));
+        changed |= gone != file.gone;
+        file.gone = gone;
+        let is_over = gone.is_some_and(|since| now.duration_since(since) >= GONE_HELD);
+        changed |= is_over;
+        !is_over
+    });
+    changed
 }
 
 /// Remembers owner and mode of a file whose content is not held. Returns whether they are new.

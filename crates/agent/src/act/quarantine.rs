@@ -10,7 +10,7 @@
 
 use super::desk::Desk;
 use super::give_back::AGENT;
-use super::{ActError, Answer, Ask, orders};
+use super::{ActError, Answer, Ask, needed, orders};
 use crate::malware::clam::VAULT;
 use crate::malware::sample;
 use crate::malware::target::Target;
@@ -136,12 +136,29 @@ impl Room<'_> {
     fn moved(&self, ask: &Ask, file: Option<OwnedFd>, now: Timestamp) -> Result<Option<Moved>, ActError> {
         Ok(match ask {
             Ask::Quarantine { file: id, detection } => Some(match file {
-                Some(file) => self.take(*id, detection, file, now)?,
+                Some(file) => self.take_once(*id, detection, file, now)?,
                 None => self.came_in(*id, detection),
             }),
             Ask::Sample { path } => file.map(|file| self.try_with(&path_of(path), file)),
             _ => None,
         })
+    }
+
+    /// Whoever was asked twice for one file finds its name gone: what came in meanwhile is done.
+    fn take_once(
+        &self,
+        id: (u64, u64),
+        detection: &AvDetection,
+        file: OwnedFd,
+        now: Timestamp,
+    ) -> Result<Moved, ActError> {
+        let taken = self.take(id, detection, file, now)?;
+        let is_done = |moved: &Moved| matches!(moved, Moved::Tried(item) if item.result == Done::Done);
+        if matches!(taken, Moved::NotTried(_)) || is_done(&taken) {
+            return Ok(taken);
+        }
+        let came_in = self.came_in(id, detection);
+        Ok(if is_done(&came_in) { came_in } else { taken })
     }
 
     fn take(
@@ -168,6 +185,9 @@ impl Room<'_> {
             Ok(_) => return Ok(failed(detection, &VaultError::Replaced)),
             Err(error) => return Ok(failed(detection, &error)),
         };
+        if let Some(reason) = needed::why_not(&target) {
+            return Ok(Moved::NotTried(reason));
+        }
         Ok(self.hold(&target, detection, &permit))
     }
 

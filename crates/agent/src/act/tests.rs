@@ -229,6 +229,33 @@ fn a_file_gets_the_content_that_was_agreed_on_with_its_mode_and_only_that() {
 }
 
 #[test]
+fn what_is_gone_can_be_put_back_for_a_month_and_then_makes_room() {
+    let own = Own::new();
+    let site = own.folder.path().join("www");
+    std::fs::create_dir(&site).unwrap();
+    let page = site.join("index.html");
+    std::fs::write(&page, "welcome").unwrap();
+    std::fs::write(site.join("other"), "other").unwrap();
+    let (hold, day) = (Ask::Hold { roots: vec![site.to_str().unwrap().to_owned()] }, 24 * 3_600);
+    own.ask(&hold, 0);
+    std::fs::remove_file(&page).unwrap();
+    let wanted = Wanted { path: page.to_str().unwrap().to_owned(), digest: digest(b"welcome") };
+    let is_held = |second| {
+        own.ask(&hold, second);
+        !own.ask(&Ask::Holds { contents: vec![wanted.clone()] }, second).holds.is_empty()
+    };
+    assert!(is_held(day) && is_held(31 * day));
+    // Back and gone again: the month begins anew.
+    std::fs::write(&page, "welcome").unwrap();
+    assert!(is_held(40 * day));
+    std::fs::remove_file(&page).unwrap();
+    assert!(is_held(41 * day) && is_held(71 * day));
+    assert!(!is_held(73 * day));
+    let place = |content: &[u8]| own.act().join("contents").join(digest(content).as_str());
+    assert!(!place(b"welcome").exists() && place(b"other").exists());
+}
+
+#[test]
 fn a_link_on_the_way_leads_nowhere() {
     let own = Own::new();
     let (site, elsewhere) = (own.folder.path().join("www"), own.folder.path().join("elsewhere"));

@@ -18,7 +18,7 @@ use yakujo_contract::fact::integrity::{Explanation, FileKind};
 
 const LOG: &str = "/var/log/dpkg.log";
 const OLDER_LOG: &str = "/var/log/dpkg.log.1";
-const INFO: &str = "/var/lib/dpkg/info";
+pub(crate) const INFO: &str = "/var/lib/dpkg/info";
 /// So long after it was noticed a transaction explains files: a round through all of them is shorter.
 const EXPLAINS_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// Without a new line in the log for so long, a package manager is not at work, whatever locks it holds.
@@ -263,8 +263,8 @@ fn read_info(sources: &Sources, package: &str, ending: &str) -> String {
     read(package).or_else(|_| read(short)).unwrap_or_default()
 }
 
-/// `sum  usr/share/x`.
-fn sum_line(line: &str) -> Option<(String, String)> {
+/// `sum  usr/share/x`: the path as it is below `/usr`, and the sum.
+pub(crate) fn sum_line(line: &str) -> Option<(String, String)> {
     let (sum, path) = line.split_once("  ")?;
     Some((in_usr(&format!("/{path}")), sum.to_owned()))
 }

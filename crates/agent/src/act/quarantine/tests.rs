@@ -100,6 +100,20 @@ fn a_file_is_moved_only_while_a_permit_counts() {
     is_left(scene.moved(Scene::asked(&scene.write("bad", "bad")), 21), "F-26");
 }
 
+/// Whoever waited for the answer too long asks again, with the file it still holds open.
+#[test]
+fn a_file_that_is_asked_for_twice_came_in_once() {
+    let scene = Scene::new();
+    let path = scene.write("bad", "bad");
+    let (ask, file) = Scene::asked(&path);
+    let again = (ask.clone(), file.try_clone().unwrap());
+    let first = item(scene.moved((ask, file), 20));
+    let second = item(scene.moved(again, 21));
+    assert_eq!((first.result, second.result), (Done::Done, Done::Done), "{second:?}");
+    assert_eq!(first.item, second.item);
+    assert_eq!(Vault::open(&scene.vault()).unwrap().records.items().len(), 1);
+}
+
 #[test]
 fn another_file_than_the_one_that_was_judged_is_never_moved() {
     let scene = Scene::new();
@@ -256,6 +270,8 @@ fn only_a_permit_opens_the_folder_of_the_file_and_no_other() {
         assert!(std::fs::read(elsewhere.path()).is_err() && std::fs::read("/etc/passwd").is_err());
         assert_eq!(item(scene.moved((ask, file), 20)).result, Done::Done);
         assert!(!path.exists());
+        let packed = needed::why_not(&Target::open(Path::new("/usr/bin/env")).unwrap());
+        assert!(packed.is_some_and(|why| why.contains("coreutils")), "what came with a package is known");
     });
     confined.join().unwrap();
 }
