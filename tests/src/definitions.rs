@@ -7,19 +7,8 @@ use std::process::Command;
 
 /// The test file every engine knows, in hexadecimal digits as signatures are written.
 const EICAR: &str = "58354f2150254041505b345c505a58353428505e2937434329377d2445494341522d5354414e444152442d414e544956495255532d544553542d46494c452124482b482a";
-/// The container as `sigtool --build --unsigned` makes it; its header says when.
-const CONTAINER: &str = r#"
-set -e
-cd "$1"
-head="ClamAV-VDB:23 Nov 2026 06-00 +0000:1:1:90"
-printf 'Own.Test:0:*:%s\n' "$3" > own.ndb
-sum=$(sha256sum < own.ndb | cut -c1-64)
-printf '%s:X:X:own:%s\nown.ndb:%s:%s\n' "$head" "$2" "$(stat -c %s own.ndb)" "$sum" > own.info
-tar --format=ustar -cf own.tar own.info own.ndb
-md5=$(md5sum < own.tar | cut -c1-32)
-{ printf '%-512s' "$head:$md5:X:own:$2"; cat own.tar; } > own.cud
-rm own.ndb own.info own.tar
-"#;
+/// What writes the container.
+const CONTAINER: &str = include_str!("definitions.sh");
 
 /// Writes definitions of one signature (the test file every engine knows) in clamd's own container, made at an instant: the
 /// agent reads their date, and the harmless sample has to be found.

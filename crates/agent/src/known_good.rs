@@ -10,6 +10,7 @@
 use crate::backups::{Jobs, MEMORY_KEY, process};
 use crate::outbox::remembered;
 use crate::parts::Notebook;
+use crate::reading::digest_of;
 use crate::settings::BackupJob;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
@@ -95,7 +96,7 @@ pub struct Missing {
 /// Which of the missing files a snapshot has as they are now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Saved {
-    /// The list of missing files this is about, and when the jobs ran last.
+    /// Digests of the list of missing files this is about, and of what is known of the last runs.
     about: (String, String),
     /// The job that saved a file, by its path.
     pub by: BTreeMap<String, String>,
@@ -105,7 +106,7 @@ impl Saved {
     /// Whether it is about this list.
     #[cfg(target_os = "linux")]
     pub(crate) fn is_about(&self, missing: &str) -> bool {
-        self.about.0 == missing
+        self.about.0 == digest_of(missing)
     }
 }
 
@@ -259,13 +260,14 @@ async fn compare(
     ended: &watch::Receiver<()>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let Some(missing) = notebook.recall(MISSING_KEY).await? else { return Ok(()) };
-    let about = (missing, notebook.recall(MEMORY_KEY).await?.unwrap_or_default());
+    let runs = notebook.recall(MEMORY_KEY).await?.unwrap_or_default();
+    let about = (digest_of(&missing), digest_of(&runs));
     let before: Saved = remembered(notebook.recall(SAVED_KEY).await?.as_deref());
     if before.about == about {
         return Ok(());
     }
-    let (own, ended, list) = (jobs.clone(), ended.clone(), about.0.clone());
-    let by = tokio::task::spawn_blocking(move || saved_by(&own, &list, &ended)).await?;
+    let (own, ended) = (jobs.clone(), ended.clone());
+    let by = tokio::task::spawn_blocking(move || saved_by(&own, &missing, &ended)).await?;
     let Some(by) = by? else { return Ok(()) };
     keep(notebook, clock(), SAVED_KEY, &Saved { about, by }).await
 }

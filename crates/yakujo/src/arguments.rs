@@ -485,6 +485,9 @@ pub struct IdleTry {
     /// Seconds to leave it alone, instead of the agreed minutes and one more
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<u32>,
+    /// For programs: the fact that was recorded
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `backup-retain`.

@@ -17,7 +17,11 @@ pub fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let tried = yakujo_agent::idle::try_now(&folder, place, arguments.seconds, clock);
     let told = runtime.context("the asynchronous runtime cannot be started")?.block_on(tried);
     let told = told.map_err(anyhow::Error::msg)?;
-    println!("{} ({}): {}", told.target, told.role, words(&told));
+    if arguments.json {
+        println!("{}", serde_json::to_string(&told)?);
+    } else {
+        println!("{} ({}): {}", told.target, told.role, words(&told));
+    }
     let is_well = told.not_tried.is_none() && told.cut && told.old_token_refused;
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

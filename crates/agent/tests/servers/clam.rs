@@ -167,18 +167,12 @@ impl Drop for Host {
 
 /// Definitions with one signature, in clamd's own container, made at an instant.
 pub fn definitions(tree: &Path, made: Timestamp) {
-    let script = r#"
-set -e
-cd "$1"
-head="ClamAV-VDB:23 Nov 2026 06-00 +0000:7:1:90"
-printf 'Own.Test:0:*:%s\n' "$3" > own.ndb
-sum=$(sha256sum < own.ndb | cut -c1-64)
-printf '%s:X:X:own:%s\nown.ndb:%s:%s\n' "$head" "$2" "$(stat -c %s own.ndb)" "$sum" > own.info
-tar --format=ustar -cf own.tar own.info own.ndb
-md5=$(md5sum < own.tar | cut -c1-32)
-{ printf '%-512s' "$head:$md5:X:own:$2"; cat own.tar; } > db/own.cud
-"#;
+    let script = include_str!("../../../../tests/src/definitions.sh");
     let seconds = made.as_second().to_string();
-    let made = Command::new("/bin/sh").args(["-c", script, "sh"]).arg(tree).args([&seconds, EICAR]).status();
+    let made = Command::new("/bin/sh")
+        .args(["-c", script, "sh"])
+        .arg(tree.join("db"))
+        .args([&seconds, EICAR])
+        .status();
     assert!(made.unwrap().success());
 }

@@ -69,7 +69,12 @@ fn saved(visit: &Visit, wanted: &Wanted) -> (Table, Option<String>) {
         caption: visit.of("バックアップの一覧", "Backups").to_owned(),
         heads: heads(visit),
         rows,
-        empty: visit.of("情報資産の申告も、バックアップの記録もありません。", "There are none.").to_owned(),
+        empty: visit
+            .of(
+                "情報資産の申告も、バックアップの記録もありません。受託者が「申告と合意」で情報資産を申告すると、ここに並びます。",
+                "There are none. What the contractor declares as an information asset under “Declared and agreed” is listed here.",
+            )
+            .to_owned(),
     };
     (table, next)
 }
