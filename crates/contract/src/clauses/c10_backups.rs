@@ -65,8 +65,7 @@ fn jobs_of<'a>(case: &Case<'a>, asset: &str) -> Vec<(&'a Job, Option<&'a Reposit
     for (_, host) in case.hosts() {
         let Some(host) = host else { continue };
         for job in host.backups.jobs.values().filter(|job| job.saves(asset)) {
-            let repository = job.last.as_ref().map(|last| &last.value.repository);
-            jobs.push((job, repository.and_then(|name| host.backups.repositories.get(name))));
+            jobs.push((job, job.repository().and_then(|name| host.backups.repositories.get(name))));
         }
     }
     jobs
