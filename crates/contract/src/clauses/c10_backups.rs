@@ -3,19 +3,18 @@
 //! Which data that is stands in the register of assets (F-22), as both parties agreed. An asset is called in a job as it
 //! is called there. How old a backup is counts from when it began, but never from later than the server heard of it.
 
+use super::assets::{Asset, assets};
 use super::{deliveries, generations};
-use crate::act::{AssetLine, Confidentiality, Importance, Matter, Trit};
+use crate::act::Importance;
 use crate::case::Case;
-use crate::evidence::agreement::{Line, Stage};
-use crate::evidence::backups::{Job, Repository};
-use crate::evidence::latest::{Latest, Stamp};
+use crate::evidence::backups::Repository;
+use crate::evidence::latest::Stamp;
 use crate::fact::backup::{BackupCheck, BackupRun, RestoreDrill};
 use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
 use crate::request::flow::Progress;
 use crate::standing::{EvidenceClass, Sentence, Standing, Verdict, jst};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 
 const P25: ParameterId = ParameterId::new(25);
 const P26: ParameterId = ParameterId::new(26);
@@ -23,124 +22,6 @@ const P26: ParameterId = ParameterId::new(26);
 const INTERVALS: i64 = 2;
 /// How the tool of a result is marked that came by file, and of one that was tried on a copy.
 const AT_SECOND_HAND: [&str; 2] = [" (imported)", BackupCheck::OF_A_COPY];
-
-/// One asset of the system that work stops without.
-struct Asset<'a> {
-    line: &'a AssetLine,
-    /// The entry that declares it, and where both parties agreed, when.
-    entry: EntryNumber,
-    agreed: Option<Timestamp>,
-    jobs: Vec<(&'a Job, Option<&'a Repository>)>,
-}
-
-/// The assets of the system that work stops without. What one party alone declares counts, too: it asks for more.
-fn assets<'a>(case: &Case<'a>) -> Vec<Asset<'a>> {
-    let mut lines: BTreeMap<&str, Line<'a>> = BTreeMap::new();
-    for line in case.evidence.agreements.of_system("asset", case.system).filter(Line::is_declared) {
-        let Matter::Asset(asset) = line.matter else { continue };
-        let counts = lines.get(asset.asset.as_str()).is_none_or(|known| known.weight() < line.weight());
-        if counts {
-            lines.insert(&asset.asset, line);
-        }
-    }
-    let asset = |line: Line<'a>| {
-        let Matter::Asset(asset) = line.matter else { return None };
-        let agreed = match line.stage {
-            Stage::Agreed(stamp) => Some(stamp.received),
-            Stage::Open | Stage::Refused | Stage::Ended => None,
-        };
-        let jobs = jobs_of(case, &asset.asset);
-        (asset.continuity != Trit::No).then_some(Asset {
-            line: asset,
-            entry: line.proposed.entry,
-            agreed,
-            jobs,
-        })
-    };
-    lines.into_values().filter_map(asset).collect()
-}
-
-fn jobs_of<'a>(case: &Case<'a>, asset: &str) -> Vec<(&'a Job, Option<&'a Repository>)> {
-    let mut jobs = Vec::new();
-    for (_, host) in case.hosts() {
-        let Some(host) = host else { continue };
-        for job in host.backups.jobs.values().filter(|job| job.saves(asset)) {
-            jobs.push((job, job.repository().and_then(|name| host.backups.repositories.get(name))));
-        }
-    }
-    jobs
-}
-
-impl<'a> Asset<'a> {
-    /// The newest good run of any of its jobs, with the instant its content is of.
-    fn newest(&self) -> Option<(Timestamp, Stamp, &'a BackupRun)> {
-        let runs = self.jobs.iter().filter_map(|(job, _)| job.newest());
-        runs.map(|(stamp, run)| (run.started.min(stamp.received), *stamp, run)).max_by_key(|(of, _, _)| *of)
-    }
-
-    /// The newest restore drill, with the instant it counts from.
-    fn drill(&self) -> Option<(Timestamp, &'a Latest<RestoreDrill>)> {
-        let drills = self.jobs.iter().filter_map(|(job, _)| job.drill.as_ref());
-        drills.map(|drill| (drill.value.ended.min(drill.stamp.received), drill)).max_by_key(|(at, _)| *at)
-    }
-
-    /// The program that made what a drill restored; empty where nobody said.
-    fn made_by(&self, drill: &RestoreDrill) -> &'a str {
-        let runs = || self.jobs.iter().flat_map(|(job, _)| job.good.values());
-        let made = runs().find(|run| run.snapshot == drill.snapshot);
-        let newest = || self.newest().map(|(_, _, run)| run);
-        made.or_else(newest).map_or("", |run| run.tool.as_str())
-    }
-
-    fn repositories(&self) -> impl Iterator<Item = &'a Repository> {
-        self.jobs.iter().filter_map(|(_, repository)| *repository)
-    }
-
-    fn last_read(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
-        let reads = self.repositories().filter_map(|repository| repository.read.as_ref());
-        reads.map(|read| (read.value.ended.min(read.stamp.received), read)).max_by_key(|(at, _)| *at)
-    }
-
-    /// Of the last tries of the city's key, one for each repository: one that did not open it, else the oldest. None where a
-    /// repository was never tried.
-    fn city_key(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
-        let saving = self.jobs.iter().filter(|(job, _)| job.newest().is_some());
-        let tries = saving.map(|(_, repository)| {
-            let tried = repository.and_then(|repository| repository.city_key.as_ref())?;
-            Some((tried.value.ended.min(tried.stamp.received), tried))
-        });
-        let worst = tries.min_by_key(|tried| match tried {
-            Some((at, tried)) if tried.value.errors > 0 => (0, *at),
-            None => (1, Timestamp::MIN),
-            Some((at, _)) => (2, *at),
-        });
-        worst.flatten()
-    }
-
-    fn is_confidential(&self) -> bool {
-        self.line.confidentiality == Confidentiality::High || self.line.personal == Trit::Yes
-    }
-
-    fn unknown(
-        &self,
-        cause: (String, String),
-        next: (&str, &str),
-        entries: impl IntoIterator<Item = EntryNumber>,
-    ) -> Verdict {
-        Verdict::unknown(Sentence::new(cause.0, cause.1), Sentence::new(next.0, next.1))
-            .with_evidence(EvidenceClass::E1, entries)
-    }
-
-    fn broken(
-        &self,
-        cause: (String, String),
-        next: (&str, &str),
-        entries: impl IntoIterator<Item = EntryNumber>,
-    ) -> Verdict {
-        Verdict::broken(Sentence::new(cause.0, cause.1), Sentence::new(next.0, next.1))
-            .with_evidence(EvidenceClass::E1, entries)
-    }
-}
 
 /// The worst of the verdicts on the assets; of several, the first by name.
 fn worst(verdicts: Vec<Verdict>) -> Option<Verdict> {
