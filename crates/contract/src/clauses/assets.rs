@@ -1,4 +1,7 @@
-//! The assets that work stops without (10.a, 10.b), and the jobs that save them.
+//! The assets that work stops without (10.a, 10.b), each with one of the jobs that save it.
+//!
+//! A job is judged by itself: that another one saved the same asset, or was restored, shows nothing of this one. How a job
+//! ends is said by the parties, who agree on the asset anew: a job that merely falls silent is a job that fails.
 
 use crate::act::{AssetLine, Confidentiality, Matter, Trit};
 use crate::case::Case;
@@ -6,22 +9,37 @@ use crate::evidence::agreement::{Line, Stage};
 use crate::evidence::backups::{Job, Repository};
 use crate::evidence::latest::{Latest, Stamp};
 use crate::fact::backup::{BackupCheck, BackupRun, RestoreDrill};
-use crate::id::EntryNumber;
+use crate::id::{EntryNumber, HostId};
 use crate::standing::{EvidenceClass, Sentence, Verdict};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// One asset of the system that work stops without.
+/// An asset of the system that work stops without, with one of the jobs that save it.
 pub(super) struct Asset<'a> {
     pub line: &'a AssetLine,
     /// The entry that declares it, and where both parties agreed, when.
     pub entry: EntryNumber,
     pub agreed: Option<Timestamp>,
-    pub jobs: Vec<(&'a Job, Option<&'a Repository>)>,
+    /// Absent: nothing ever told that it saves the asset.
+    pub saved_by: Option<SavedBy<'a>>,
+    /// Several jobs save the asset, and this one has told nothing for long: it may have been given up.
+    rests: bool,
 }
 
-/// The assets of the system that work stops without. What one party alone declares counts, too: it asks for more.
-pub(super) fn assets<'a>(case: &Case<'a>) -> Vec<Asset<'a>> {
+/// A job that saves an asset.
+#[derive(Clone, Copy)]
+pub(super) struct SavedBy<'a> {
+    pub job: &'a Job,
+    repository: Option<&'a Repository>,
+    pub host: &'a HostId,
+    name: &'a str,
+    /// How many jobs save the asset.
+    of: usize,
+}
+
+/// The assets of the system that work stops without, each once for every job that saves it and counts. What one party alone
+/// declares counts, too: it asks for more. A job that has told of no run for `longest` rests.
+pub(super) fn assets<'a>(case: &Case<'a>, longest: SignedDuration) -> Vec<Asset<'a>> {
     let mut lines: BTreeMap<&str, Line<'a>> = BTreeMap::new();
     for line in case.evidence.agreements.of_system("asset", case.system).filter(Line::is_declared) {
         let Matter::Asset(asset) = line.matter else { continue };
@@ -30,78 +48,116 @@ pub(super) fn assets<'a>(case: &Case<'a>) -> Vec<Asset<'a>> {
             lines.insert(&asset.asset, line);
         }
     }
-    let asset = |line: Line<'a>| {
-        let Matter::Asset(asset) = line.matter else { return None };
-        let agreed = match line.stage {
-            Stage::Agreed(stamp) => Some(stamp.received),
-            Stage::Open | Stage::Refused | Stage::Ended => None,
-        };
-        let jobs = jobs_of(case, &asset.asset);
-        (asset.continuity != Trit::No).then_some(Asset {
-            line: asset,
-            entry: line.proposed.entry,
-            agreed,
-            jobs,
-        })
-    };
-    lines.into_values().filter_map(asset).collect()
+    lines.into_values().flat_map(|line| job_by_job(case, &line, longest)).collect()
 }
 
-fn jobs_of<'a>(case: &Case<'a>, asset: &str) -> Vec<(&'a Job, Option<&'a Repository>)> {
+fn job_by_job<'a>(case: &Case<'a>, line: &Line<'a>, longest: SignedDuration) -> Vec<Asset<'a>> {
+    let Matter::Asset(asset) = line.matter else { return Vec::new() };
+    if asset.continuity == Trit::No {
+        return Vec::new();
+    }
+    let agreed = match line.stage {
+        Stage::Agreed(stamp) => Some(stamp.received),
+        Stage::Open | Stage::Refused | Stage::Ended => None,
+    };
+    let with = |saved_by: Option<SavedBy<'a>>| {
+        let rests = saved_by.is_some_and(|it| it.of > 1 && rests(case, it.job, longest));
+        Asset { line: asset, entry: line.proposed.entry, agreed, saved_by, rests }
+    };
+    let jobs = that_count(jobs_of(case, &asset.asset), agreed);
+    if jobs.is_empty() {
+        return vec![with(None)];
+    }
+    jobs.into_iter().map(|saved_by| with(Some(saved_by))).collect()
+}
+
+/// The jobs of the system's hosts that save an asset.
+pub(super) fn jobs_of<'a>(case: &Case<'a>, asset: &str) -> Vec<SavedBy<'a>> {
     let mut jobs = Vec::new();
-    for (_, host) in case.hosts() {
-        let Some(host) = host else { continue };
-        for job in host.backups.jobs.values().filter(|job| job.saves(asset)) {
-            jobs.push((job, job.repository().and_then(|name| host.backups.repositories.get(name))));
+    for (place, host) in case.hosts() {
+        let Some(backups) = host.map(|host| &host.backups) else { continue };
+        for (name, job) in backups.jobs.iter().filter(|(_, job)| job.saves(asset)) {
+            let repository = job.repository().and_then(|repository| backups.repositories.get(repository));
+            jobs.push(SavedBy { job, repository, host: &place.host, name, of: 0 });
         }
+    }
+    let of = jobs.len();
+    jobs.into_iter().map(|it| SavedBy { of, ..it }).collect()
+}
+
+/// A job that has told of no run since both parties last agreed on the asset was given up, where another one goes on.
+fn that_count(mut jobs: Vec<SavedBy<'_>>, agreed: Option<Timestamp>) -> Vec<SavedBy<'_>> {
+    let goes_on = |it: &SavedBy<'_>| it.job.last.as_ref().map(|last| last.stamp.received) >= agreed;
+    if jobs.iter().any(goes_on) {
+        jobs.retain(goes_on);
     }
     jobs
 }
 
+/// Of no run, good or bad, was told within the time in which a backup has to be made.
+fn rests(case: &Case<'_>, job: &Job, longest: SignedDuration) -> bool {
+    job.last.as_ref().is_some_and(|last| case.older_than(last.stamp.received, longest))
+}
+
+impl SavedBy<'_> {
+    /// How sentences call an asset: with the job, where it is one of several.
+    pub fn called(&self, asset: &str) -> (String, String) {
+        if self.of <= 1 {
+            return called(asset);
+        }
+        let (host, job) = (self.host, self.name);
+        (format!("「{asset}」（{host} のジョブ「{job}」）"), format!("`{asset}` (job `{job}` of {host})"))
+    }
+}
+
+fn called(asset: &str) -> (String, String) {
+    (format!("「{asset}」"), format!("`{asset}`"))
+}
+
 impl<'a> Asset<'a> {
-    /// The newest good run of any of its jobs, with the instant its content is of.
+    /// How sentences call it.
+    pub fn called(&self) -> (String, String) {
+        let name = &self.line.asset;
+        self.saved_by.map_or_else(|| called(name), |it| it.called(name))
+    }
+
+    pub fn job(&self) -> Option<&'a Job> {
+        self.saved_by.map(|it| it.job)
+    }
+
+    pub fn repository(&self) -> Option<&'a Repository> {
+        self.saved_by.and_then(|it| it.repository)
+    }
+
+    /// The newest good run of the job, with the instant its content is of.
     pub fn newest(&self) -> Option<(Timestamp, Stamp, &'a BackupRun)> {
-        let runs = self.jobs.iter().filter_map(|(job, _)| job.newest());
-        runs.map(|(stamp, run)| (run.started.min(stamp.received), *stamp, run)).max_by_key(|(of, _, _)| *of)
+        let (stamp, run) = self.job()?.newest()?;
+        Some((run.started.min(stamp.received), *stamp, run))
     }
 
     /// The newest restore drill, with the instant it counts from.
     pub fn drill(&self) -> Option<(Timestamp, &'a Latest<RestoreDrill>)> {
-        let drills = self.jobs.iter().filter_map(|(job, _)| job.drill.as_ref());
-        drills.map(|drill| (drill.value.ended.min(drill.stamp.received), drill)).max_by_key(|(at, _)| *at)
+        let drill = self.job()?.drill.as_ref()?;
+        Some((drill.value.ended.min(drill.stamp.received), drill))
     }
 
     /// The program that made what a drill restored; empty where nobody said.
     pub fn made_by(&self, drill: &RestoreDrill) -> &'a str {
-        let runs = || self.jobs.iter().flat_map(|(job, _)| job.good.values());
-        let made = runs().find(|run| run.snapshot == drill.snapshot);
+        let mut runs = self.job().into_iter().flat_map(|job| job.good.values());
+        let made = runs.find(|run| run.snapshot == drill.snapshot);
         let newest = || self.newest().map(|(_, _, run)| run);
         made.or_else(newest).map_or("", |run| run.tool.as_str())
     }
 
-    pub fn repositories(&self) -> impl Iterator<Item = &'a Repository> {
-        self.jobs.iter().filter_map(|(_, repository)| *repository)
-    }
-
     pub fn last_read(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
-        let reads = self.repositories().filter_map(|repository| repository.read.as_ref());
-        reads.map(|read| (read.value.ended.min(read.stamp.received), read)).max_by_key(|(at, _)| *at)
+        let read = self.repository()?.read.as_ref()?;
+        Some((read.value.ended.min(read.stamp.received), read))
     }
 
-    /// Of the last tries of the city's key, one for each repository: one that did not open it, else the oldest. None where a
-    /// repository was never tried.
+    /// The last try of the city's key.
     pub fn city_key(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
-        let saving = self.jobs.iter().filter(|(job, _)| job.newest().is_some());
-        let tries = saving.map(|(_, repository)| {
-            let tried = repository.and_then(|repository| repository.city_key.as_ref())?;
-            Some((tried.value.ended.min(tried.stamp.received), tried))
-        });
-        let worst = tries.min_by_key(|tried| match tried {
-            Some((at, tried)) if tried.value.errors > 0 => (0, *at),
-            None => (1, Timestamp::MIN),
-            Some((at, _)) => (2, *at),
-        });
-        worst.flatten()
+        let tried = self.repository()?.city_key.as_ref()?;
+        Some((tried.value.ended.min(tried.stamp.received), tried))
     }
 
     pub fn is_confidential(&self) -> bool {
@@ -114,7 +170,7 @@ impl<'a> Asset<'a> {
         next: (&str, &str),
         entries: impl IntoIterator<Item = EntryNumber>,
     ) -> Verdict {
-        Verdict::unknown(Sentence::new(cause.0, cause.1), Sentence::new(next.0, next.1))
+        Verdict::unknown(Sentence::new(cause.0, cause.1), self.next(next))
             .with_evidence(EvidenceClass::E1, entries)
     }
 
@@ -124,7 +180,20 @@ impl<'a> Asset<'a> {
         next: (&str, &str),
         entries: impl IntoIterator<Item = EntryNumber>,
     ) -> Verdict {
-        Verdict::broken(Sentence::new(cause.0, cause.1), Sentence::new(next.0, next.1))
+        Verdict::broken(Sentence::new(cause.0, cause.1), self.next(next))
             .with_evidence(EvidenceClass::E1, entries)
+    }
+
+    /// What to do; of a job that may have been given up, how the parties say so.
+    fn next(&self, (ja, en): (&str, &str)) -> Sentence {
+        if !self.rests {
+            return Sentence::new(ja, en);
+        }
+        Sentence::new(
+            format!("{ja}やめたジョブであれば、情報資産を申告し直し、市が確認してください。"),
+            format!(
+                "{en} If the job was given up, the contractor declares the asset anew, and the city confirms it."
+            ),
+        )
     }
 }

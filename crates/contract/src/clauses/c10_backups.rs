@@ -7,14 +7,15 @@ use super::assets::{Asset, assets};
 use super::{deliveries, generations};
 use crate::act::Importance;
 use crate::case::Case;
-use crate::evidence::backups::Repository;
 use crate::evidence::latest::Stamp;
 use crate::fact::backup::{BackupCheck, BackupRun, RestoreDrill};
+use crate::fact::malware::Done;
 use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
 use crate::request::flow::Progress;
 use crate::standing::{EvidenceClass, Sentence, Standing, Verdict, jst};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 const P25: ParameterId = ParameterId::new(25);
 const P26: ParameterId = ParameterId::new(26);
@@ -50,19 +51,21 @@ fn no_register() -> Verdict {
 
 /// 10.a 業務継続に支障が発生する恐れのあるデータは、定期的にバックアップをとること。
 pub fn judge_10_a(case: &Case<'_>) -> Verdict {
-    let assets = assets(case);
+    let assets = assets(case, longest(case));
     let verdicts: Vec<Verdict> = assets.iter().map(|asset| saved(case, asset)).collect();
     let all_kept = verdicts.iter().all(|verdict| verdict.standing == Standing::Kept);
     match worst(verdicts.clone()) {
         None => no_register(),
-        Some(verdict) if all_kept => all_saved(&verdicts, &verdict.cause),
+        Some(verdict) if all_kept => {
+            let names: BTreeSet<&str> = assets.iter().map(|asset| asset.line.asset.as_str()).collect();
+            all_saved(names.len(), &verdicts, &verdict.cause)
+        }
         Some(verdict) => verdict,
     }
 }
 
 /// Every asset is saved; the entries of all of them say so.
-fn all_saved(verdicts: &[Verdict], says: &Sentence) -> Verdict {
-    let count = verdicts.len();
+fn all_saved(count: usize, verdicts: &[Verdict], says: &Sentence) -> Verdict {
     let entries = verdicts.iter().flat_map(|verdict| verdict.evidence.iter().copied());
     // What another product says of itself is the weakest of it.
     let class = verdicts.iter().filter_map(|verdict| verdict.class).max().unwrap_or(EvidenceClass::E1);
@@ -77,19 +80,22 @@ fn all_saved(verdicts: &[Verdict], says: &Sentence) -> Verdict {
     .with_evidence(class, entries)
 }
 
-/// How one asset is saved: the first thing that is wrong.
+/// How one job saves an asset: the first thing that is wrong.
 fn saved(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let Some((of, stamp, run)) = asset.newest() else { return never_saved(asset) };
-    let hours = case.measure(P25, interval_key(case.importance())).value;
-    let limit = SignedDuration::from_hours(hours.saturating_mul(INTERVALS));
-    if case.older_than(of, limit) {
+    let hours = interval(case);
+    if case.older_than(of, longest(case)) {
         let of = jst(of);
         return asset
             .broken(
                 (
-                    format!("資産「{name}」の最新のバックアップは {of} のもので、間隔 {hours} 時間の2倍を過ぎています。"),
-                    format!("The newest backup of `{name}` is of {of}, over twice the interval of {hours} hours ago."),
+                    format!(
+                        "資産{ja}の最新のバックアップは {of} のもので、間隔 {hours} 時間の2倍を過ぎています。"
+                    ),
+                    format!(
+                        "The newest backup of {en} is of {of}, over twice the interval of {hours} hours ago."
+                    ),
                 ),
                 (
                     "受託者は、バックアップの失敗の原因を除き、取り直してください。",
@@ -101,7 +107,8 @@ fn saved(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
     }
     let doubts =
         [damaged(asset), drill_failed(asset), emptied(asset), shrunk(asset), partial(asset, run, stamp)];
-    let doubts = doubts.into_iter().flatten().chain(generations::wrong(case, name, asset.agreed));
+    let doubts =
+        doubts.into_iter().flatten().chain(generations::wrong(case, &asset.line.asset, asset.agreed));
     if let Some(doubt) = worst(doubts.collect()) {
         return doubt;
     }
@@ -112,6 +119,16 @@ fn saved(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
         return overdue;
     }
     proven(case, asset, (of, stamp), hours)
+}
+
+/// How often an asset is saved, in hours.
+fn interval(case: &Case<'_>) -> i64 {
+    case.measure(P25, interval_key(case.importance())).value
+}
+
+/// A backup older than this is missing.
+fn longest(case: &Case<'_>) -> SignedDuration {
+    SignedDuration::from_hours(interval(case).saturating_mul(INTERVALS))
 }
 
 fn interval_key(importance: Importance) -> &'static str {
@@ -131,13 +148,13 @@ fn drill_key(importance: Importance) -> &'static str {
 }
 
 fn never_saved(asset: &Asset<'_>) -> Verdict {
-    let name = &asset.line.asset;
-    let last = asset.jobs.iter().find_map(|(job, _)| job.last.as_ref());
+    let (ja, en) = asset.called();
+    let last = asset.job().and_then(|job| job.last.as_ref());
     let Some(last) = last else {
         return asset.unknown(
             (
-                format!("資産「{name}」を保存するジョブの記録が、一度も届いていません。"),
-                format!("No job has ever reported that it saves `{name}`."),
+                format!("資産{ja}を保存するジョブの記録が、一度も届いていません。"),
+                format!("No job has ever reported that it saves {en}."),
             ),
             (
                 "受託者は、この資産名でバックアップのジョブを設定するか、他の製品の結果を取り込んでください。",
@@ -149,8 +166,8 @@ fn never_saved(asset: &Asset<'_>) -> Verdict {
     let reason = &last.value.reason;
     asset.unknown(
         (
-            format!("資産「{name}」のバックアップは、まだ一度も成功していません（{reason}）。"),
-            format!("No backup of `{name}` has worked yet ({reason})."),
+            format!("資産{ja}のバックアップは、まだ一度も成功していません（{reason}）。"),
+            format!("No backup of {en} has worked yet ({reason})."),
         ),
         ("受託者は、ジョブの失敗の原因を除いてください。", "The contractor mends the job."),
         [asset.entry, last.stamp.entry],
@@ -159,14 +176,14 @@ fn never_saved(asset: &Asset<'_>) -> Verdict {
 
 /// The last check found damage, or the last one that read content back did.
 fn damaged(asset: &Asset<'_>) -> Option<Verdict> {
-    let both = |repository: &'_ Repository| [repository.check.clone(), repository.read.clone()];
-    let mut checks = asset.repositories().flat_map(both).flatten();
+    let repository = asset.repository()?;
+    let mut checks = [&repository.check, &repository.read].into_iter().flatten();
     let check = checks.find(|check| check.value.errors > 0)?;
-    let (name, errors) = (&asset.line.asset, check.value.errors);
+    let ((ja, en), errors) = (asset.called(), check.value.errors);
     Some(asset.broken(
         (
-            format!("資産「{name}」の保存先に {errors} 件の破損があります。"),
-            format!("The repository with `{name}` has {errors} errors."),
+            format!("資産{ja}の保存先に {errors} 件の破損があります。"),
+            format!("The repository with {en} has {errors} errors."),
         ),
         (
             "受託者は、別の保存先へ取り直し、破損の原因を調べてください。",
@@ -181,12 +198,12 @@ fn drill_failed(asset: &Asset<'_>) -> Option<Verdict> {
     if drill.value.is_good() {
         return None;
     }
-    let (name, wrong) = (&asset.line.asset, drill.value.mismatches);
+    let ((ja, en), wrong) = (asset.called(), drill.value.mismatches);
     let reason = &drill.value.reason;
     Some(asset.broken(
         (
-            format!("資産「{name}」の復元試験で、原本と一致しないものが {wrong} 件ありました（{reason}）。"),
-            format!("The restore drill of `{name}` found {wrong} that differ from the originals ({reason})."),
+            format!("資産{ja}の復元試験で、原本と一致しないものが {wrong} 件ありました（{reason}）。"),
+            format!("The restore drill of {en} found {wrong} that differ from the originals ({reason})."),
         ),
         (
             "受託者は、復元できない原因を除き、取り直してから復元試験をやり直してください。",
@@ -198,13 +215,12 @@ fn drill_failed(asset: &Asset<'_>) -> Option<Verdict> {
 
 /// The last run says that it worked, and nothing is in it.
 fn emptied(asset: &Asset<'_>) -> Option<Verdict> {
-    let mut jobs = asset.jobs.iter().filter_map(|(job, _)| job.failing());
-    let last = jobs.find(|last| last.value.result == crate::fact::malware::Done::Done)?;
-    let name = &asset.line.asset;
+    let last = asset.job()?.failing().filter(|last| last.value.result == Done::Done)?;
+    let (ja, en) = asset.called();
     Some(asset.unknown(
         (
-            format!("資産「{name}」の最新のバックアップは、成功と報告されましたが中身がありません。"),
-            format!("The last backup of `{name}` is said to have worked, but nothing is in it."),
+            format!("資産{ja}の最新のバックアップは、成功と報告されましたが中身がありません。"),
+            format!("The last backup of {en} is said to have worked, but nothing is in it."),
         ),
         (
             "受託者は、ジョブの対象と、元のデータが失われていないかを確かめてください。",
@@ -216,13 +232,12 @@ fn emptied(asset: &Asset<'_>) -> Option<Verdict> {
 
 fn shrunk(asset: &Asset<'_>) -> Option<Verdict> {
     let since = asset.agreed.unwrap_or(Timestamp::MIN);
-    let found = asset.jobs.iter().find_map(|(job, _)| job.shrunk(since));
-    let (stamp, newest, larger) = found?;
-    let (name, now, then) = (&asset.line.asset, newest.bytes, larger.bytes);
+    let (stamp, newest, larger) = asset.job()?.shrunk(since)?;
+    let ((ja, en), now, then) = (asset.called(), newest.bytes, larger.bytes);
     Some(asset.unknown(
         (
-            format!("資産「{name}」のバックアップが急に小さくなりました（{then} バイトから {now} バイト）。"),
-            format!("The backup of `{name}` is suddenly smaller ({then} bytes before, {now} now)."),
+            format!("資産{ja}のバックアップが急に小さくなりました（{then} バイトから {now} バイト）。"),
+            format!("The backup of {en} is suddenly smaller ({then} bytes before, {now} now)."),
         ),
         (
             "受託者は、データが失われていないかを確かめ、正しければ資産を申告し直して市の確認を受けてください。",
@@ -236,12 +251,12 @@ fn partial(asset: &Asset<'_>, run: &BackupRun, stamp: Stamp) -> Option<Verdict> 
     if run.coverage.is_complete() {
         return None;
     }
-    let (name, reason) = (&asset.line.asset, &run.coverage.reason);
+    let ((ja, en), reason) = (asset.called(), &run.coverage.reason);
     let missed = run.coverage.unreadable.saturating_add(run.coverage.skipped);
     Some(asset.unknown(
         (
-            format!("資産「{name}」の最新のバックアップでは、{missed} 件を読み取れていません（{reason}）。"),
-            format!("The newest backup of `{name}` could not read {missed} files ({reason})."),
+            format!("資産{ja}の最新のバックアップでは、{missed} 件を読み取れていません（{reason}）。"),
+            format!("The newest backup of {en} could not read {missed} files ({reason})."),
         ),
         (
             "受託者は、ジョブに必要な権限を与えてください。",
@@ -252,11 +267,11 @@ fn partial(asset: &Asset<'_>, run: &BackupRun, stamp: Stamp) -> Option<Verdict> 
 }
 
 fn not_agreed(asset: &Asset<'_>) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     asset.unknown(
         (
-            format!("資産「{name}」は保存されていますが、台帳の内容を市がまだ確認していません。"),
-            format!("`{name}` is saved, but the city has not confirmed the register yet."),
+            format!("資産{ja}は保存されていますが、台帳の内容を市がまだ確認していません。"),
+            format!("{en} is saved, but the city has not confirmed the register yet."),
         ),
         ("市は、情報資産の申告を確認してください。", "The city confirms the asset."),
         [asset.entry],
@@ -270,12 +285,12 @@ fn drill_overdue(case: &Case<'_>, asset: &Asset<'_>) -> Option<Verdict> {
     if drill.is_some_and(|(at, _)| !case.older_than(at, limit)) {
         return None;
     }
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let last = drill.map(|(_, drill)| drill.stamp.entry);
     let overdue = asset.unknown(
         (
-            format!("資産「{name}」のバックアップはありますが、{days} 日以内の復元試験がなく、復元できるか確かめられていません。"),
-            format!("`{name}` is backed up, but without a restore drill within {days} days nobody knows whether it can be restored."),
+            format!("資産{ja}のバックアップはありますが、{days} 日以内の復元試験がなく、復元できるか確かめられていません。"),
+            format!("{en} is backed up, but without a restore drill within {days} days nobody knows whether it can be restored."),
         ),
         ("受託者は、復元試験を行ってください。", "The contractor makes a restore drill."),
         std::iter::once(asset.entry).chain(last),
@@ -291,12 +306,12 @@ fn read_overdue(case: &Case<'_>, asset: &Asset<'_>) -> Option<Verdict> {
     if read.is_some_and(|(at, _)| !case.older_than(at, limit)) {
         return None;
     }
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let last = read.map(|(_, read)| read.stamp.entry);
     let overdue = asset.unknown(
         (
-            format!("資産「{name}」の保存先を読み返す検査が、{days} 日ごとに行われていません。"),
-            format!("The repository with `{name}` is not read back every {days} days."),
+            format!("資産{ja}の保存先を読み返す検査が、{days} 日ごとに行われていません。"),
+            format!("The repository with {en} is not read back every {days} days."),
         ),
         ("受託者は、保存先の検査を行ってください。", "The contractor checks the repository."),
         std::iter::once(asset.entry).chain(last),
@@ -305,7 +320,7 @@ fn read_overdue(case: &Case<'_>, asset: &Asset<'_>) -> Option<Verdict> {
 }
 
 fn proven(case: &Case<'_>, asset: &Asset<'_>, (of, stamp): (Timestamp, Stamp), hours: i64) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let late = if case.older_than(of, SignedDuration::from_hours(hours)) {
         ("間隔を過ぎており、注意が必要です。", " It is late. Watch it.")
     } else {
@@ -319,11 +334,11 @@ fn proven(case: &Case<'_>, asset: &Asset<'_>, (of, stamp): (Timestamp, Stamp), h
     ];
     let class = class_of(tools.into_iter().flatten());
     let alone = drill.map(|drill| by_the_same(asset, &drill.value)).unwrap_or_default();
-    let (counted, looked) = generations::counted(asset.jobs.iter().map(|(job, _)| *job));
+    let (counted, looked) = generations::counted(asset.job().into_iter());
     let of = jst(of);
     Verdict::kept(Sentence::new(
-        format!("「{name}」の最新のものは {of} です。{}{}{}", late.0, alone.ja, counted.ja),
-        format!("The newest of `{name}` is of {of}.{}{}{}", late.1, alone.en, counted.en),
+        format!("{ja}の最新のものは {of} です。{}{}{}", late.0, alone.ja, counted.ja),
+        format!("The newest of {en} is of {of}.{}{}{}", late.1, alone.en, counted.en),
     ))
     .measured_by([P25, P26])
     .with_evidence(
@@ -376,30 +391,34 @@ fn by_the_same(asset: &Asset<'_>, drill: &RestoreDrill) -> Sentence {
 
 /// 10.b その際に個人情報等の機密性の高い情報資産の保護を行うこと。
 pub fn judge_10_b(case: &Case<'_>) -> Verdict {
-    let assets = assets(case);
+    let assets = assets(case, longest(case));
     if assets.is_empty() {
         return no_register();
     }
-    let verdicts = assets.iter().map(|asset| protected(case, asset)).collect();
+    // A job that never made a backup has nothing to protect, where another one has.
+    let has_backup = |asset: &&Asset<'_>| asset.newest().is_some();
+    let made: BTreeSet<&str> =
+        assets.iter().filter(has_backup).map(|asset| asset.line.asset.as_str()).collect();
+    let counts = |asset: &&Asset<'_>| has_backup(asset) || !made.contains(asset.line.asset.as_str());
+    let verdicts = assets.iter().filter(counts).map(|asset| protected(case, asset)).collect();
     worst(verdicts).unwrap_or_else(no_register)
 }
 
 fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
-    let name = &asset.line.asset;
-    let runs: Vec<(&Stamp, &BackupRun)> = asset.jobs.iter().filter_map(|(job, _)| job.newest()).collect();
-    if let Some((stamp, _)) = runs.iter().find(|(_, run)| !run.encrypted) {
-        return plain(asset, stamp.entry);
-    }
-    let Some((stamp, _)) = runs.first() else {
+    let (ja, en) = asset.called();
+    let Some((_, stamp, run)) = asset.newest() else {
         return asset.unknown(
             (
-                format!("資産「{name}」のバックアップがまだなく、暗号化されているかを観測できていません。"),
-                format!("There is no backup of `{name}` yet of which to see whether it is encrypted."),
+                format!("資産{ja}のバックアップがまだなく、暗号化されているかを観測できていません。"),
+                format!("There is no backup of {en} yet of which to see whether it is encrypted."),
             ),
             ("受託者は、バックアップを取ってください。", "The contractor makes a backup."),
             [asset.entry],
         );
     };
+    if !run.encrypted {
+        return plain(asset, stamp.entry);
+    }
     if asset.agreed.is_none() {
         return not_agreed(asset);
     }
@@ -408,19 +427,19 @@ fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
     match asset.city_key() {
         Some((_, tried)) if tried.value.errors > 0 => key_lost(asset, tried.stamp.entry),
         Some((at, tried)) if !case.older_than(at, limit) => Verdict::kept(Sentence::new(
-            format!("「{name}」のバックアップは暗号化され、市のために預けた鍵で開くことを確かめています。"),
-            format!("The backup of `{name}` is encrypted, and the key kept for the city was tried."),
+            format!("{ja}のバックアップは暗号化され、市のために預けた鍵で開くことを確かめています。"),
+            format!("The backup of {en} is encrypted, and the key kept for the city was tried."),
         ))
         .measured_by([P26])
         .with_evidence(
-            class_of(runs.iter().map(|(_, run)| run.tool.as_str()).chain([tried.value.tool.as_str()])),
+            class_of([run.tool.as_str(), tried.value.tool.as_str()].into_iter()),
             [asset.entry, stamp.entry, tried.stamp.entry],
         ),
         tried => asset
             .unknown(
                 (
-                    format!("「{name}」のバックアップは暗号化されていますが、預託した鍵で開くかを {days} 日ごとに確かめていません。"),
-                    format!("The backup of `{name}` is encrypted, but the key kept for the city is not tried every {days} days."),
+                    format!("{ja}のバックアップは暗号化されていますが、預託した鍵で開くかを {days} 日ごとに確かめていません。"),
+                    format!("The backup of {en} is encrypted, but the key kept for the city is not tried every {days} days."),
                 ),
                 (
                     "市は、預かっている鍵で保存先が開くかを、受託者と日を決めて確かめてください。",
@@ -433,13 +452,13 @@ fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
 }
 
 fn plain(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let next = ("受託者は、暗号化して取り直してください。", "The contractor backs up anew, encrypted.");
     if asset.is_confidential() {
         return asset.broken(
             (
-                format!("機密性の高い資産「{name}」のバックアップが暗号化されていません。"),
-                format!("The backup of the confidential asset `{name}` is not encrypted."),
+                format!("機密性の高い資産{ja}のバックアップが暗号化されていません。"),
+                format!("The backup of the confidential asset {en} is not encrypted."),
             ),
             next,
             [asset.entry, entry],
@@ -447,9 +466,9 @@ fn plain(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
     }
     asset.unknown(
         (
-            format!("資産「{name}」のバックアップは暗号化されておらず、守られているかを観測できません。"),
+            format!("資産{ja}のバックアップは暗号化されておらず、守られているかを観測できません。"),
             format!(
-                "The backup of `{name}` is not encrypted; whether it is protected otherwise is not observed."
+                "The backup of {en} is not encrypted; whether it is protected otherwise is not observed."
             ),
         ),
         next,
@@ -458,11 +477,11 @@ fn plain(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
 }
 
 fn key_lost(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     asset.broken(
         (
-            format!("市のために預けた鍵では、資産「{name}」の保存先が開きません。"),
-            format!("The key kept for the city does not open the repository with `{name}`."),
+            format!("市のために預けた鍵では、資産{ja}の保存先が開きません。"),
+            format!("The key kept for the city does not open the repository with {en}."),
         ),
         (
             "受託者は、鍵を作り直して市に預け直し、開くことを確かめてください。",
