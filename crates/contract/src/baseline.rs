@@ -5,14 +5,13 @@
 //! that was made anew, or other trees than those that were agreed on, need a new agreement.
 
 use crate::act::{BaselineLine, Matter};
-use crate::change::Effect;
 use crate::court::joins::Joins;
 use crate::evidence::Evidence;
 use crate::evidence::agreement::{Line, Stage};
 use crate::evidence::latest::{Latest, Stamp};
 use crate::fact::integrity::IntegrityBaseline;
 use crate::finding::Finding;
-use crate::id::{Digest, HostId, ProposalId, SystemId};
+use crate::id::{HostId, ProposalId, SystemId};
 use crate::occurrence::Occurrence;
 use crate::thing::Object;
 use jiff::Timestamp;
@@ -106,31 +105,8 @@ fn agreed<'a>(
     }
 }
 
-/// What a thing was before or after something happened to it.
-#[derive(PartialEq, Eq)]
-enum State<'a> {
-    Absent,
-    Content(&'a Digest),
-}
-
-fn before(it: &Occurrence) -> Option<State<'_>> {
-    if it.effect == Some(Effect::Added) {
-        Some(State::Absent)
-    } else {
-        it.digest_before.as_ref().map(State::Content)
-    }
-}
-
-fn after(it: &Occurrence) -> Option<State<'_>> {
-    if it.effect == Some(Effect::Removed) {
-        Some(State::Absent)
-    } else {
-        it.digest_after.as_ref().map(State::Content)
-    }
-}
-
-/// Everything of a finding is now as it was before the first change since the baseline: put back, or gone again. Where owner
-/// or mode alone changed, that is not known.
+/// Everything of a finding is now as it was before the first change since the baseline, content, mode and owners: put back, or
+/// gone again. Of what has no content that was told, a folder or a file too large, that is not known.
 fn is_undone(evidence: &Evidence, host: &HostId, from: Timestamp, finding: &Finding) -> bool {
     let happened = evidence.occurrences.between(host, from, Timestamp::MAX).map(|(_, it)| it);
     let since: Vec<&Occurrence> =
@@ -140,9 +116,9 @@ fn is_undone(evidence: &Evidence, host: &HostId, from: Timestamp, finding: &Find
     of_finding.peek().is_some()
         && of_finding.all(|it| {
             let of_it: Vec<&&Occurrence> = since.iter().filter(|other| other.name == it.name).collect();
-            let contents = of_it.iter().all(|it| before(it) != after(it));
+            let told = of_it.iter().all(|it| it.before() != it.after());
             let (first, last) =
-                (of_it.first().and_then(|it| before(it)), of_it.last().and_then(|it| after(it)));
-            contents && first.is_some() && first == last
+                (of_it.first().and_then(|it| it.before()), of_it.last().and_then(|it| it.after()));
+            told && first.is_some() && first == last
         })
 }

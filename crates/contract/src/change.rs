@@ -8,7 +8,7 @@ use crate::entry::{Author, Entry};
 use crate::fact::Fact;
 use crate::fact::host::{ServiceChange, Turn};
 use crate::fact::integrity::{
-    Explanation, FileChange, FileState, IntegrityBaseline, IntegrityChange, Origin,
+    Explanation, FileChange, FileKind, FileState, IntegrityBaseline, IntegrityChange, Origin,
 };
 use crate::fact::network::FlowSeen;
 use crate::fact::software::{Package, PackageChange};
@@ -49,6 +49,22 @@ impl Window {
     }
 }
 
+/// What is known of a watched file beside the digest of a content that everybody may read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    /// What it is.
+    pub kind: FileKind,
+    /// Mode bits.
+    pub mode: u32,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// The digest of a content that not everybody may read: to be compared with another one of the same host, and with no
+    /// digest of anything else.
+    pub sealed: Option<Digest>,
+}
+
 /// One change that an entry shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -66,6 +82,10 @@ pub struct Change {
     pub digest_before: Option<Digest>,
     /// Digest of its content after. Absent: gone, sealed, or not known.
     pub digest_after: Option<Digest>,
+    /// Of a watched file: what else is known of it before.
+    pub beside_before: Option<Beside>,
+    /// Of a watched file: what else is known of it after.
+    pub beside_after: Option<Beside>,
     /// Its text before, where it is short: a version, a value.
     pub text_before: Option<String>,
     /// Its text after.
@@ -120,6 +140,8 @@ impl Telling<'_> {
             window: Window { earliest, latest },
             digest_before: None,
             digest_after: None,
+            beside_before: None,
+            beside_after: None,
             text_before: None,
             text_after: None,
             by: None,
@@ -177,6 +199,8 @@ impl Telling<'_> {
         Change {
             digest_before: digest(&file.before),
             digest_after: digest(&file.after),
+            beside_before: file.before.as_ref().map(beside),
+            beside_after: file.after.as_ref().map(beside),
             by: file.by.clone(),
             explained_by: file.explained_by.clone(),
             seen: change.seen,
@@ -219,6 +243,11 @@ fn object_of(path: &str) -> Object {
     } else {
         Object::File
     }
+}
+
+fn beside(state: &FileState) -> Beside {
+    let FileState { kind, mode, uid, gid, .. } = *state;
+    Beside { kind, mode, uid, gid, sealed: state.sealed.clone() }
 }
 
 fn effect<T>(before: &Option<T>, after: &Option<T>) -> Effect {

@@ -187,6 +187,7 @@ fn occurrence(change: Seen) -> (Occurrence, SignedDuration) {
         when: When::Between { earliest: Some(change.earliest), latest: change.latest },
         digest_before: None,
         digest_after: None,
+        beside: (None, None),
         texts: (change.before, Some(after)),
         by: None,
         explained_by: Explanation::None,

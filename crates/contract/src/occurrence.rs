@@ -2,7 +2,7 @@
 //!
 //! The forms of facts stay outside: a [`Change`] or an [`Outage`] becomes an occurrence here and nowhere else.
 
-use crate::change::{Change, Effect};
+use crate::change::{Beside, Change, Effect};
 use crate::evidence::latest::Stamp;
 use crate::fact::integrity::Explanation;
 use crate::fact::probe::Availability;
@@ -113,6 +113,9 @@ pub struct Occurrence {
     pub digest_before: Option<Digest>,
     /// Content after.
     pub digest_after: Option<Digest>,
+    /// Of a watched file: what else is known of it before and after.
+    #[serde(default)]
+    pub beside: (Option<Beside>, Option<Beside>),
     /// Version or value before and after, where they are short.
     pub texts: (Option<String>, Option<String>),
     /// Who did it, where the host said so.
@@ -137,6 +140,24 @@ impl Occurrence {
         (self.when.mark(), self.object, self.name.clone())
     }
 
+    /// What its thing was before. None: not known.
+    #[must_use]
+    pub fn before(&self) -> Option<State<'_>> {
+        match self.effect {
+            Some(Effect::Added) => Some(State::Absent),
+            _ => state(self.digest_before.as_ref(), self.beside.0.as_ref()),
+        }
+    }
+
+    /// What its thing was after. None: not known.
+    #[must_use]
+    pub fn after(&self) -> Option<State<'_>> {
+        match self.effect {
+            Some(Effect::Removed) => Some(State::Absent),
+            _ => state(self.digest_after.as_ref(), self.beside.1.as_ref()),
+        }
+    }
+
     /// A change. None for what needs no approval: a service that starts again.
     #[must_use]
     pub fn of_change(change: Change, stamp: Stamp) -> Option<Self> {
@@ -153,6 +174,7 @@ impl Occurrence {
             when: When::Between { earliest: change.window.earliest, latest: change.window.latest },
             digest_before: change.digest_before,
             digest_after: change.digest_after,
+            beside: (change.beside_before, change.beside_after),
             texts: (change.text_before, change.text_after),
             by: change.by,
             explained_by: change.explained_by,
@@ -186,6 +208,7 @@ impl Occurrence {
             when: When::Lasting { from: outage.from, to: outage.seen_to, end },
             digest_before: None,
             digest_after: None,
+            beside: (None, None),
             texts: (None, None),
             by: None,
             explained_by: Explanation::None,
@@ -194,6 +217,30 @@ impl Occurrence {
             entries: outage.entries.clone(),
         })
     }
+}
+
+/// What a thing was at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State<'a> {
+    /// Nothing was there.
+    Absent,
+    /// It had this content, and a watched file this mode and these owners.
+    There(Content<'a>, Option<&'a Beside>),
+}
+
+/// What was in it. A sealed content never equals one that everybody may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// SHA-256 of it.
+    Open(&'a Digest),
+    /// Its digest with the secret of the host.
+    Sealed(&'a Digest),
+}
+
+fn state<'a>(digest: Option<&'a Digest>, beside: Option<&'a Beside>) -> Option<State<'a>> {
+    let sealed = || beside.and_then(|beside| beside.sealed.as_ref()).map(Content::Sealed);
+    let content = digest.map(Content::Open).or_else(sealed)?;
+    Some(State::There(content, beside))
 }
 
 /// The rule by which a thing of this kind is joined.

@@ -122,3 +122,28 @@ fn encryption_that_another_product_declares_is_no_observation() {
     let declared = of("Example:9.1:(imported)");
     assert_eq!((declared.standing, declared.class), (Standing::Kept, Some(EvidenceClass::E2)));
 }
+
+#[test]
+fn a_job_that_fell_silent_beside_another_one_may_have_been_given_up_and_a_failing_one_was_not() {
+    let at = "2026-11-04T18:11:00Z";
+    let story = |second: &str, more: &str| {
+        format!(
+            "contract main=db-1
+asset main 台帳 11-02T00:00
+backup db-1 台帳 {second}
+{more}"
+        )
+    };
+    let goes_on = "backup db-1 台帳 11-04T17:00";
+    let silent = verdict("10.a", at, &story("11-02T18:10 job=copy", goes_on));
+    let failing = "backup db-1 台帳 11-04T18:10 job=copy result=failed";
+    let failing = verdict("10.a", at, &story("11-02T18:10 job=copy", &format!("{goes_on}\n{failing}")));
+    let alone = verdict("10.a", at, &story("11-02T18:10 job=copy", ""));
+    for (verdict, may_be_given_up) in [(&silent, true), (&failing, false), (&alone, false)] {
+        assert_eq!(verdict.standing, Standing::Broken, "{:?}", verdict.cause);
+        assert_eq!(verdict.next.ja.contains("やめたジョブ"), may_be_given_up, "{:?}", verdict.next);
+        assert_eq!(verdict.next.en.contains("given up"), may_be_given_up, "{:?}", verdict.next);
+    }
+    assert!(silent.cause.ja.contains("（db-1 のジョブ「copy」）"), "{:?}", silent.cause);
+    assert!(!alone.cause.ja.contains("ジョブ"), "one job needs no name: {:?}", alone.cause);
+}

@@ -52,6 +52,10 @@ fn a_file_change_names_its_instant_who_did_it_and_what_lies_there_now() {
         (Effect::Removed, &None),
         "a sealed digest is none to compare"
     );
+    let (was, is) = (sealed.beside_before.as_ref().unwrap(), page.beside_after.as_ref().unwrap());
+    assert_eq!(was.sealed.as_ref().unwrap().as_str(), "ab".repeat(32), "but with another one of the host");
+    assert_eq!((is.kind, is.mode, is.uid, is.gid), (FileKind::File, 0o100_644, 33, 33));
+    assert_eq!((&sealed.beside_after, &is.sealed), (&None, &None));
 }
 
 #[test]

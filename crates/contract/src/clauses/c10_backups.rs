@@ -3,19 +3,19 @@
 //! Which data that is stands in the register of assets (F-22), as both parties agreed. An asset is called in a job as it
 //! is called there. How old a backup is counts from when it began, but never from later than the server heard of it.
 
+use super::assets::{Asset, assets};
 use super::{deliveries, generations};
-use crate::act::{AssetLine, Confidentiality, Importance, Matter, Trit};
+use crate::act::Importance;
 use crate::case::Case;
-use crate::evidence::agreement::{Line, Stage};
-use crate::evidence::backups::{Job, Repository};
-use crate::evidence::latest::{Latest, Stamp};
+use crate::evidence::latest::Stamp;
 use crate::fact::backup::{BackupCheck, BackupRun, RestoreDrill};
+use crate::fact::malware::Done;
 use crate::id::EntryNumber;
 use crate::parameter::ParameterId;
 use crate::request::flow::Progress;
 use crate::standing::{EvidenceClass, Sentence, Standing, Verdict, jst};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 const P25: ParameterId = ParameterId::new(25);
 const P26: ParameterId = ParameterId::new(26);
@@ -23,125 +23,6 @@ const P26: ParameterId = ParameterId::new(26);
 const INTERVALS: i64 = 2;
 /// How the tool of a result is marked that came by file, and of one that was tried on a copy.
 const AT_SECOND_HAND: [&str; 2] = [" (imported)", BackupCheck::OF_A_COPY];
-
-/// One asset of the system that work stops without.
-struct Asset<'a> {
-    line: &'a AssetLine,
-    /// The entry that declares it, and where both parties agreed, when.
-    entry: EntryNumber,
-    agreed: Option<Timestamp>,
-    jobs: Vec<(&'a Job, Option<&'a Repository>)>,
-}
-
-/// The assets of the system that work stops without. What one party alone declares counts, too: it asks for more.
-fn assets<'a>(case: &Case<'a>) -> Vec<Asset<'a>> {
-    let mut lines: BTreeMap<&str, Line<'a>> = BTreeMap::new();
-    for line in case.evidence.agreements.of_system("asset", case.system).filter(Line::is_declared) {
-        let Matter::Asset(asset) = line.matter else { continue };
-        let counts = lines.get(asset.asset.as_str()).is_none_or(|known| known.weight() < line.weight());
-        if counts {
-            lines.insert(&asset.asset, line);
-        }
-    }
-    let asset = |line: Line<'a>| {
-        let Matter::Asset(asset) = line.matter else { return None };
-        let agreed = match line.stage {
-            Stage::Agreed(stamp) => Some(stamp.received),
-            Stage::Open | Stage::Refused | Stage::Ended => None,
-        };
-        let jobs = jobs_of(case, &asset.asset);
-        (asset.continuity != Trit::No).then_some(Asset {
-            line: asset,
-            entry: line.proposed.entry,
-            agreed,
-            jobs,
-        })
-    };
-    lines.into_values().filter_map(asset).collect()
-}
-
-fn jobs_of<'a>(case: &Case<'a>, asset: &str) -> Vec<(&'a Job, Option<&'a Repository>)> {
-    let mut jobs = Vec::new();
-    for (_, host) in case.hosts() {
-        let Some(host) = host else { continue };
-        for job in host.backups.jobs.values().filter(|job| job.saves(asset)) {
-            let repository = job.last.as_ref().map(|last| &last.value.repository);
-            jobs.push((job, repository.and_then(|name| host.backups.repositories.get(name))));
-        }
-    }
-    jobs
-}
-
-impl<'a> Asset<'a> {
-    /// The newest good run of any of its jobs, with the instant its content is of.
-    fn newest(&self) -> Option<(Timestamp, Stamp, &'a BackupRun)> {
-        let runs = self.jobs.iter().filter_map(|(job, _)| job.newest());
-        runs.map(|(stamp, run)| (run.started.min(stamp.received), *stamp, run)).max_by_key(|(of, _, _)| *of)
-    }
-
-    /// The newest restore drill, with the instant it counts from.
-    fn drill(&self) -> Option<(Timestamp, &'a Latest<RestoreDrill>)> {
-        let drills = self.jobs.iter().filter_map(|(job, _)| job.drill.as_ref());
-        drills.map(|drill| (drill.value.ended.min(drill.stamp.received), drill)).max_by_key(|(at, _)| *at)
-    }
-
-    /// The program that made what a drill restored; empty where nobody said.
-    fn made_by(&self, drill: &RestoreDrill) -> &'a str {
-        let runs = || self.jobs.iter().flat_map(|(job, _)| job.good.values());
-        let made = runs().find(|run| run.snapshot == drill.snapshot);
-        let newest = || self.newest().map(|(_, _, run)| run);
-        made.or_else(newest).map_or("", |run| run.tool.as_str())
-    }
-
-    fn repositories(&self) -> impl Iterator<Item = &'a Repository> {
-        self.jobs.iter().filter_map(|(_, repository)| *repository)
-    }
-
-    fn last_read(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
-        let reads = self.repositories().filter_map(|repository| repository.read.as_ref());
-        reads.map(|read| (read.value.ended.min(read.stamp.received), read)).max_by_key(|(at, _)| *at)
-    }
-
-    /// Of the last tries of the city's key, one for each repository: one that did not open it, else the oldest. None where a
-    /// repository was never tried.
-    fn city_key(&self) -> Option<(Timestamp, &'a Latest<BackupCheck>)> {
-        let saving = self.jobs.iter().filter(|(job, _)| job.newest().is_some());
-        let tries = saving.map(|(_, repository)| {
-            let tried = repository.and_then(|repository| repository.city_key.as_ref())?;
-            Some((tried.value.ended.min(tried.stamp.received), tried))
-        });
-        let worst = tries.min_by_key(|tried| match tried {
-            Some((at, tried)) if tried.value.errors > 0 => (0, *at),
-            None => (1, Timestamp::MIN),
-            Some((at, _)) => (2, *at),
-        });
-        worst.flatten()
-    }
-
-    fn is_confidential(&self) -> bool {
-        self.line.confidentiality == Confidentiality::High || self.line.personal == Trit::Yes
-    }
-
-    fn unknown(
-        &self,
-        cause: (String, String),
-        next: (&str, &str),
-        entries: impl IntoIterator<Item = EntryNumber>,
-    ) -> Verdict {
-        Verdict::unknown(Sentence::new(cause.0, cause.1), Sentence::new(next.0, next.1))
-            .with_evidence(EvidenceClass::E1, entries)
-    }
-
-    fn broken(
-        &self,
-        cause: (String, String),
-        next: (&str, &str),
-        entries: impl IntoIterator<Item = EntryNumber>,
-    ) -> Verdict {
-        Verdict::broken(Sentence::new(cause.0, cause.1), Sentence::new(next.0, next.1))
-            .with_evidence(EvidenceClass::E1, entries)
-    }
-}
 
 /// The worst of the verdicts on the assets; of several, the first by name.
 fn worst(verdicts: Vec<Verdict>) -> Option<Verdict> {
@@ -170,19 +51,21 @@ fn no_register() -> Verdict {
 
 /// 10.a 業務継続に支障が発生する恐れのあるデータは、定期的にバックアップをとること。
 pub fn judge_10_a(case: &Case<'_>) -> Verdict {
-    let assets = assets(case);
+    let assets = assets(case, longest(case));
     let verdicts: Vec<Verdict> = assets.iter().map(|asset| saved(case, asset)).collect();
     let all_kept = verdicts.iter().all(|verdict| verdict.standing == Standing::Kept);
     match worst(verdicts.clone()) {
         None => no_register(),
-        Some(verdict) if all_kept => all_saved(&verdicts, &verdict.cause),
+        Some(verdict) if all_kept => {
+            let names: BTreeSet<&str> = assets.iter().map(|asset| asset.line.asset.as_str()).collect();
+            all_saved(names.len(), &verdicts, &verdict.cause)
+        }
         Some(verdict) => verdict,
     }
 }
 
 /// Every asset is saved; the entries of all of them say so.
-fn all_saved(verdicts: &[Verdict], says: &Sentence) -> Verdict {
-    let count = verdicts.len();
+fn all_saved(count: usize, verdicts: &[Verdict], says: &Sentence) -> Verdict {
     let entries = verdicts.iter().flat_map(|verdict| verdict.evidence.iter().copied());
     // What another product says of itself is the weakest of it.
     let class = verdicts.iter().filter_map(|verdict| verdict.class).max().unwrap_or(EvidenceClass::E1);
@@ -197,19 +80,22 @@ fn all_saved(verdicts: &[Verdict], says: &Sentence) -> Verdict {
     .with_evidence(class, entries)
 }
 
-/// How one asset is saved: the first thing that is wrong.
+/// How one job saves an asset: the first thing that is wrong.
 fn saved(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let Some((of, stamp, run)) = asset.newest() else { return never_saved(asset) };
-    let hours = case.measure(P25, interval_key(case.importance())).value;
-    let limit = SignedDuration::from_hours(hours.saturating_mul(INTERVALS));
-    if case.older_than(of, limit) {
+    let hours = interval(case);
+    if case.older_than(of, longest(case)) {
         let of = jst(of);
         return asset
             .broken(
                 (
-                    format!("資産「{name}」の最新のバックアップは {of} のもので、間隔 {hours} 時間の2倍を過ぎています。"),
-                    format!("The newest backup of `{name}` is of {of}, over twice the interval of {hours} hours ago."),
+                    format!(
+                        "資産{ja}の最新のバックアップは {of} のもので、間隔 {hours} 時間の2倍を過ぎています。"
+                    ),
+                    format!(
+                        "The newest backup of {en} is of {of}, over twice the interval of {hours} hours ago."
+                    ),
                 ),
                 (
                     "受託者は、バックアップの失敗の原因を除き、取り直してください。",
@@ -221,7 +107,8 @@ fn saved(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
     }
     let doubts =
         [damaged(asset), drill_failed(asset), emptied(asset), shrunk(asset), partial(asset, run, stamp)];
-    let doubts = doubts.into_iter().flatten().chain(generations::wrong(case, name, asset.agreed));
+    let doubts =
+        doubts.into_iter().flatten().chain(generations::wrong(case, &asset.line.asset, asset.agreed));
     if let Some(doubt) = worst(doubts.collect()) {
         return doubt;
     }
@@ -232,6 +119,16 @@ fn saved(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
         return overdue;
     }
     proven(case, asset, (of, stamp), hours)
+}
+
+/// How often an asset is saved, in hours.
+fn interval(case: &Case<'_>) -> i64 {
+    case.measure(P25, interval_key(case.importance())).value
+}
+
+/// A backup older than this is missing.
+fn longest(case: &Case<'_>) -> SignedDuration {
+    SignedDuration::from_hours(interval(case).saturating_mul(INTERVALS))
 }
 
 fn interval_key(importance: Importance) -> &'static str {
@@ -251,13 +148,13 @@ fn drill_key(importance: Importance) -> &'static str {
 }
 
 fn never_saved(asset: &Asset<'_>) -> Verdict {
-    let name = &asset.line.asset;
-    let last = asset.jobs.iter().find_map(|(job, _)| job.last.as_ref());
+    let (ja, en) = asset.called();
+    let last = asset.job().and_then(|job| job.last.as_ref());
     let Some(last) = last else {
         return asset.unknown(
             (
-                format!("資産「{name}」を保存するジョブの記録が、一度も届いていません。"),
-                format!("No job has ever reported that it saves `{name}`."),
+                format!("資産{ja}を保存するジョブの記録が、一度も届いていません。"),
+                format!("No job has ever reported that it saves {en}."),
             ),
             (
                 "受託者は、この資産名でバックアップのジョブを設定するか、他の製品の結果を取り込んでください。",
@@ -269,8 +166,8 @@ fn never_saved(asset: &Asset<'_>) -> Verdict {
     let reason = &last.value.reason;
     asset.unknown(
         (
-            format!("資産「{name}」のバックアップは、まだ一度も成功していません（{reason}）。"),
-            format!("No backup of `{name}` has worked yet ({reason})."),
+            format!("資産{ja}のバックアップは、まだ一度も成功していません（{reason}）。"),
+            format!("No backup of {en} has worked yet ({reason})."),
         ),
         ("受託者は、ジョブの失敗の原因を除いてください。", "The contractor mends the job."),
         [asset.entry, last.stamp.entry],
@@ -279,14 +176,14 @@ fn never_saved(asset: &Asset<'_>) -> Verdict {
 
 /// The last check found damage, or the last one that read content back did.
 fn damaged(asset: &Asset<'_>) -> Option<Verdict> {
-    let both = |repository: &'_ Repository| [repository.check.clone(), repository.read.clone()];
-    let mut checks = asset.repositories().flat_map(both).flatten();
+    let repository = asset.repository()?;
+    let mut checks = [&repository.check, &repository.read].into_iter().flatten();
     let check = checks.find(|check| check.value.errors > 0)?;
-    let (name, errors) = (&asset.line.asset, check.value.errors);
+    let ((ja, en), errors) = (asset.called(), check.value.errors);
     Some(asset.broken(
         (
-            format!("資産「{name}」の保存先に {errors} 件の破損があります。"),
-            format!("The repository with `{name}` has {errors} errors."),
+            format!("資産{ja}の保存先に {errors} 件の破損があります。"),
+            format!("The repository with {en} has {errors} errors."),
         ),
         (
             "受託者は、別の保存先へ取り直し、破損の原因を調べてください。",
@@ -301,12 +198,12 @@ fn drill_failed(asset: &Asset<'_>) -> Option<Verdict> {
     if drill.value.is_good() {
         return None;
     }
-    let (name, wrong) = (&asset.line.asset, drill.value.mismatches);
+    let ((ja, en), wrong) = (asset.called(), drill.value.mismatches);
     let reason = &drill.value.reason;
     Some(asset.broken(
         (
-            format!("資産「{name}」の復元試験で、原本と一致しないものが {wrong} 件ありました（{reason}）。"),
-            format!("The restore drill of `{name}` found {wrong} that differ from the originals ({reason})."),
+            format!("資産{ja}の復元試験で、原本と一致しないものが {wrong} 件ありました（{reason}）。"),
+            format!("The restore drill of {en} found {wrong} that differ from the originals ({reason})."),
         ),
         (
             "受託者は、復元できない原因を除き、取り直してから復元試験をやり直してください。",
@@ -318,13 +215,12 @@ fn drill_failed(asset: &Asset<'_>) -> Option<Verdict> {
 
 /// The last run says that it worked, and nothing is in it.
 fn emptied(asset: &Asset<'_>) -> Option<Verdict> {
-    let mut jobs = asset.jobs.iter().filter_map(|(job, _)| job.failing());
-    let last = jobs.find(|last| last.value.result == crate::fact::malware::Done::Done)?;
-    let name = &asset.line.asset;
+    let last = asset.job()?.failing().filter(|last| last.value.result == Done::Done)?;
+    let (ja, en) = asset.called();
     Some(asset.unknown(
         (
-            format!("資産「{name}」の最新のバックアップは、成功と報告されましたが中身がありません。"),
-            format!("The last backup of `{name}` is said to have worked, but nothing is in it."),
+            format!("資産{ja}の最新のバックアップは、成功と報告されましたが中身がありません。"),
+            format!("The last backup of {en} is said to have worked, but nothing is in it."),
         ),
         (
             "受託者は、ジョブの対象と、元のデータが失われていないかを確かめてください。",
@@ -336,13 +232,12 @@ fn emptied(asset: &Asset<'_>) -> Option<Verdict> {
 
 fn shrunk(asset: &Asset<'_>) -> Option<Verdict> {
     let since = asset.agreed.unwrap_or(Timestamp::MIN);
-    let found = asset.jobs.iter().find_map(|(job, _)| job.shrunk(since));
-    let (stamp, newest, larger) = found?;
-    let (name, now, then) = (&asset.line.asset, newest.bytes, larger.bytes);
+    let (stamp, newest, larger) = asset.job()?.shrunk(since)?;
+    let ((ja, en), now, then) = (asset.called(), newest.bytes, larger.bytes);
     Some(asset.unknown(
         (
-            format!("資産「{name}」のバックアップが急に小さくなりました（{then} バイトから {now} バイト）。"),
-            format!("The backup of `{name}` is suddenly smaller ({then} bytes before, {now} now)."),
+            format!("資産{ja}のバックアップが急に小さくなりました（{then} バイトから {now} バイト）。"),
+            format!("The backup of {en} is suddenly smaller ({then} bytes before, {now} now)."),
         ),
         (
             "受託者は、データが失われていないかを確かめ、正しければ資産を申告し直して市の確認を受けてください。",
@@ -356,12 +251,12 @@ fn partial(asset: &Asset<'_>, run: &BackupRun, stamp: Stamp) -> Option<Verdict> 
     if run.coverage.is_complete() {
         return None;
     }
-    let (name, reason) = (&asset.line.asset, &run.coverage.reason);
+    let ((ja, en), reason) = (asset.called(), &run.coverage.reason);
     let missed = run.coverage.unreadable.saturating_add(run.coverage.skipped);
     Some(asset.unknown(
         (
-            format!("資産「{name}」の最新のバックアップでは、{missed} 件を読み取れていません（{reason}）。"),
-            format!("The newest backup of `{name}` could not read {missed} files ({reason})."),
+            format!("資産{ja}の最新のバックアップでは、{missed} 件を読み取れていません（{reason}）。"),
+            format!("The newest backup of {en} could not read {missed} files ({reason})."),
         ),
         (
             "受託者は、ジョブに必要な権限を与えてください。",
@@ -372,11 +267,11 @@ fn partial(asset: &Asset<'_>, run: &BackupRun, stamp: Stamp) -> Option<Verdict> 
 }
 
 fn not_agreed(asset: &Asset<'_>) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     asset.unknown(
         (
-            format!("資産「{name}」は保存されていますが、台帳の内容を市がまだ確認していません。"),
-            format!("`{name}` is saved, but the city has not confirmed the register yet."),
+            format!("資産{ja}は保存されていますが、台帳の内容を市がまだ確認していません。"),
+            format!("{en} is saved, but the city has not confirmed the register yet."),
         ),
         ("市は、情報資産の申告を確認してください。", "The city confirms the asset."),
         [asset.entry],
@@ -390,12 +285,12 @@ fn drill_overdue(case: &Case<'_>, asset: &Asset<'_>) -> Option<Verdict> {
     if drill.is_some_and(|(at, _)| !case.older_than(at, limit)) {
         return None;
     }
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let last = drill.map(|(_, drill)| drill.stamp.entry);
     let overdue = asset.unknown(
         (
-            format!("資産「{name}」のバックアップはありますが、{days} 日以内の復元試験がなく、復元できるか確かめられていません。"),
-            format!("`{name}` is backed up, but without a restore drill within {days} days nobody knows whether it can be restored."),
+            format!("資産{ja}のバックアップはありますが、{days} 日以内の復元試験がなく、復元できるか確かめられていません。"),
+            format!("{en} is backed up, but without a restore drill within {days} days nobody knows whether it can be restored."),
         ),
         ("受託者は、復元試験を行ってください。", "The contractor makes a restore drill."),
         std::iter::once(asset.entry).chain(last),
@@ -411,12 +306,12 @@ fn read_overdue(case: &Case<'_>, asset: &Asset<'_>) -> Option<Verdict> {
     if read.is_some_and(|(at, _)| !case.older_than(at, limit)) {
         return None;
     }
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let last = read.map(|(_, read)| read.stamp.entry);
     let overdue = asset.unknown(
         (
-            format!("資産「{name}」の保存先を読み返す検査が、{days} 日ごとに行われていません。"),
-            format!("The repository with `{name}` is not read back every {days} days."),
+            format!("資産{ja}の保存先を読み返す検査が、{days} 日ごとに行われていません。"),
+            format!("The repository with {en} is not read back every {days} days."),
         ),
         ("受託者は、保存先の検査を行ってください。", "The contractor checks the repository."),
         std::iter::once(asset.entry).chain(last),
@@ -425,7 +320,7 @@ fn read_overdue(case: &Case<'_>, asset: &Asset<'_>) -> Option<Verdict> {
 }
 
 fn proven(case: &Case<'_>, asset: &Asset<'_>, (of, stamp): (Timestamp, Stamp), hours: i64) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let late = if case.older_than(of, SignedDuration::from_hours(hours)) {
         ("間隔を過ぎており、注意が必要です。", " It is late. Watch it.")
     } else {
@@ -439,11 +334,11 @@ fn proven(case: &Case<'_>, asset: &Asset<'_>, (of, stamp): (Timestamp, Stamp), h
     ];
     let class = class_of(tools.into_iter().flatten());
     let alone = drill.map(|drill| by_the_same(asset, &drill.value)).unwrap_or_default();
-    let (counted, looked) = generations::counted(asset.jobs.iter().map(|(job, _)| *job));
+    let (counted, looked) = generations::counted(asset.job().into_iter());
     let of = jst(of);
     Verdict::kept(Sentence::new(
-        format!("「{name}」の最新のものは {of} です。{}{}{}", late.0, alone.ja, counted.ja),
-        format!("The newest of `{name}` is of {of}.{}{}{}", late.1, alone.en, counted.en),
+        format!("{ja}の最新のものは {of} です。{}{}{}", late.0, alone.ja, counted.ja),
+        format!("The newest of {en} is of {of}.{}{}{}", late.1, alone.en, counted.en),
     ))
     .measured_by([P25, P26])
     .with_evidence(
@@ -496,30 +391,34 @@ fn by_the_same(asset: &Asset<'_>, drill: &RestoreDrill) -> Sentence {
 
 /// 10.b その際に個人情報等の機密性の高い情報資産の保護を行うこと。
 pub fn judge_10_b(case: &Case<'_>) -> Verdict {
-    let assets = assets(case);
+    let assets = assets(case, longest(case));
     if assets.is_empty() {
         return no_register();
     }
-    let verdicts = assets.iter().map(|asset| protected(case, asset)).collect();
+    // A job that never made a backup has nothing to protect, where another one has.
+    let has_backup = |asset: &&Asset<'_>| asset.newest().is_some();
+    let made: BTreeSet<&str> =
+        assets.iter().filter(has_backup).map(|asset| asset.line.asset.as_str()).collect();
+    let counts = |asset: &&Asset<'_>| has_backup(asset) || !made.contains(asset.line.asset.as_str());
+    let verdicts = assets.iter().filter(counts).map(|asset| protected(case, asset)).collect();
     worst(verdicts).unwrap_or_else(no_register)
 }
 
 fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
-    let name = &asset.line.asset;
-    let runs: Vec<(&Stamp, &BackupRun)> = asset.jobs.iter().filter_map(|(job, _)| job.newest()).collect();
-    if let Some((stamp, _)) = runs.iter().find(|(_, run)| !run.encrypted) {
-        return plain(asset, stamp.entry);
-    }
-    let Some((stamp, _)) = runs.first() else {
+    let (ja, en) = asset.called();
+    let Some((_, stamp, run)) = asset.newest() else {
         return asset.unknown(
             (
-                format!("資産「{name}」のバックアップがまだなく、暗号化されているかを観測できていません。"),
-                format!("There is no backup of `{name}` yet of which to see whether it is encrypted."),
+                format!("資産{ja}のバックアップがまだなく、暗号化されているかを観測できていません。"),
+                format!("There is no backup of {en} yet of which to see whether it is encrypted."),
             ),
             ("受託者は、バックアップを取ってください。", "The contractor makes a backup."),
             [asset.entry],
         );
     };
+    if !run.encrypted {
+        return plain(asset, stamp.entry);
+    }
     if asset.agreed.is_none() {
         return not_agreed(asset);
     }
@@ -528,19 +427,19 @@ fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
     match asset.city_key() {
         Some((_, tried)) if tried.value.errors > 0 => key_lost(asset, tried.stamp.entry),
         Some((at, tried)) if !case.older_than(at, limit) => Verdict::kept(Sentence::new(
-            format!("「{name}」のバックアップは暗号化され、市のために預けた鍵で開くことを確かめています。"),
-            format!("The backup of `{name}` is encrypted, and the key kept for the city was tried."),
+            format!("{ja}のバックアップは暗号化され、市のために預けた鍵で開くことを確かめています。"),
+            format!("The backup of {en} is encrypted, and the key kept for the city was tried."),
         ))
         .measured_by([P26])
         .with_evidence(
-            class_of(runs.iter().map(|(_, run)| run.tool.as_str()).chain([tried.value.tool.as_str()])),
+            class_of([run.tool.as_str(), tried.value.tool.as_str()].into_iter()),
             [asset.entry, stamp.entry, tried.stamp.entry],
         ),
         tried => asset
             .unknown(
                 (
-                    format!("「{name}」のバックアップは暗号化されていますが、預託した鍵で開くかを {days} 日ごとに確かめていません。"),
-                    format!("The backup of `{name}` is encrypted, but the key kept for the city is not tried every {days} days."),
+                    format!("{ja}のバックアップは暗号化されていますが、預託した鍵で開くかを {days} 日ごとに確かめていません。"),
+                    format!("The backup of {en} is encrypted, but the key kept for the city is not tried every {days} days."),
                 ),
                 (
                     "市は、預かっている鍵で保存先が開くかを、受託者と日を決めて確かめてください。",
@@ -553,13 +452,13 @@ fn protected(case: &Case<'_>, asset: &Asset<'_>) -> Verdict {
 }
 
 fn plain(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     let next = ("受託者は、暗号化して取り直してください。", "The contractor backs up anew, encrypted.");
     if asset.is_confidential() {
         return asset.broken(
             (
-                format!("機密性の高い資産「{name}」のバックアップが暗号化されていません。"),
-                format!("The backup of the confidential asset `{name}` is not encrypted."),
+                format!("機密性の高い資産{ja}のバックアップが暗号化されていません。"),
+                format!("The backup of the confidential asset {en} is not encrypted."),
             ),
             next,
             [asset.entry, entry],
@@ -567,9 +466,9 @@ fn plain(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
     }
     asset.unknown(
         (
-            format!("資産「{name}」のバックアップは暗号化されておらず、守られているかを観測できません。"),
+            format!("資産{ja}のバックアップは暗号化されておらず、守られているかを観測できません。"),
             format!(
-                "The backup of `{name}` is not encrypted; whether it is protected otherwise is not observed."
+                "The backup of {en} is not encrypted; whether it is protected otherwise is not observed."
             ),
         ),
         next,
@@ -578,11 +477,11 @@ fn plain(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
 }
 
 fn key_lost(asset: &Asset<'_>, entry: EntryNumber) -> Verdict {
-    let name = &asset.line.asset;
+    let (ja, en) = asset.called();
     asset.broken(
         (
-            format!("市のために預けた鍵では、資産「{name}」の保存先が開きません。"),
-            format!("The key kept for the city does not open the repository with `{name}`."),
+            format!("市のために預けた鍵では、資産{ja}の保存先が開きません。"),
+            format!("The key kept for the city does not open the repository with {en}."),
         ),
         (
             "受託者は、鍵を作り直して市に預け直し、開くことを確かめてください。",

@@ -451,7 +451,8 @@ fn stale_host(case: &Case<'_>, entry: EntryNumber) -> Option<Box<Verdict>> {
         any = true;
         let silent = crate::evidence::host::Host::default();
         let host_case = HostCase { case, place, host: host.unwrap_or(&silent) };
-        if let Err(unknown) = host_case.alive() {
+        // Readings come when accounts change: only the collector's own word tells that they are still looked at.
+        if let Err(unknown) = host_case.alive().and_then(|()| host_case.looks(&["accounts"])) {
             return Some(unknown);
         }
         if host_case.host.accounts.newest().is_none() {

@@ -1,5 +1,6 @@
 //! Generations of backups (10.a, P-25): which the server removed, by which rule, and whether those that have to be there are.
 
+use super::assets::jobs_of;
 use crate::case::Case;
 use crate::evidence::agreement::{Line, Stage};
 use crate::evidence::backups::Job;
@@ -14,27 +15,24 @@ use jiff::Timestamp;
 const P25: ParameterId = ParameterId::new(25);
 
 /// What is wrong with the generations of an asset: too few by the rule itself, or some of them gone. What was lost before
-/// both parties last agreed on the asset (`since`) is settled between them.
+/// both parties last agreed on the asset (`since`) is settled between them. Every job is asked, given up or not: its
+/// generations are needed as long.
 pub(super) fn wrong(case: &Case<'_>, asset: &str, since: Option<Timestamp>) -> Option<Verdict> {
-    for (place, host) in case.hosts() {
-        for job in host.into_iter().flat_map(|host| host.backups.jobs.values()) {
-            if !job.saves(asset) {
-                continue;
-            }
-            let told = [&job.planned, &job.retention].into_iter().flatten();
-            let mut told: Vec<&Latest<BackupRetention>> = told.collect();
-            told.sort_by_key(|told| told.stamp);
-            let wrong = told.last().and_then(|told| too_few(case, asset, &place.host, told));
-            if let Some(wrong) = wrong.or_else(|| gone(asset, told.last()?, since)) {
-                return Some(wrong);
-            }
-        }
-    }
-    None
+    jobs_of(case, asset).into_iter().find_map(|saved_by| {
+        let told = [&saved_by.job.planned, &saved_by.job.retention].into_iter().flatten();
+        let told = told.max_by_key(|told| told.stamp)?;
+        let called = saved_by.called(asset);
+        too_few(case, &called, saved_by.host, told).or_else(|| gone(&called, told, since))
+    })
 }
 
 /// The rule keeps fewer than both parties had agreed on when it was used.
-fn too_few(case: &Case<'_>, asset: &str, host: &HostId, told: &Latest<BackupRetention>) -> Option<Verdict> {
+fn too_few(
+    case: &Case<'_>,
+    (ja, en): &(String, String),
+    host: &HostId,
+    told: &Latest<BackupRetention>,
+) -> Option<Verdict> {
     let agreements = &case.evidence.agreements;
     let agreed_by_then = |line: &Line<'_>| match line.stage {
         Stage::Agreed(stamp) => stamp.received <= told.stamp.received,
@@ -52,9 +50,9 @@ fn too_few(case: &Case<'_>, asset: &str, host: &HostId, told: &Latest<BackupRete
     }
     Some(broken(
         (
-            format!("資産「{asset}」の古い控えが、合意した世代（P-25）より少なく残す規則で削除されました。"),
+            format!("資産{ja}の古い控えが、合意した世代（P-25）より少なく残す規則で削除されました。"),
             format!(
-                "Old backups of `{asset}` were removed by a rule that keeps fewer generations than agreed (P-25)."
+                "Old backups of {en} were removed by a rule that keeps fewer generations than agreed (P-25)."
             ),
         ),
         (
@@ -66,17 +64,21 @@ fn too_few(case: &Case<'_>, asset: &str, host: &HostId, told: &Latest<BackupRete
 }
 
 /// Snapshots that the generations need are gone, and no removal in the ledger that kept its own rule names them.
-fn gone(asset: &str, told: &Latest<BackupRetention>, since: Option<Timestamp>) -> Option<Verdict> {
+fn gone(
+    (ja, en): &(String, String),
+    told: &Latest<BackupRetention>,
+    since: Option<Timestamp>,
+) -> Option<Verdict> {
     let lost: Vec<&Lost> = told.value.lost.iter().filter(|lost| Some(lost.heard) >= since).collect();
     let first = lost.first()?;
     let (count, of) = (lost.len(), jst(first.heard));
     Some(broken(
         (
             format!(
-                "資産「{asset}」の必要な世代のうち {count} 件（{of} のものなど）が、規則どおりの削除の記録がないまま保存先からなくなっています。"
+                "資産{ja}の必要な世代のうち {count} 件（{of} のものなど）が、規則どおりの削除の記録がないまま保存先からなくなっています。"
             ),
             format!(
-                "{count} needed generations of `{asset}` (of {of} and others) are gone from the repository, and no removal by the rule explains it."
+                "{count} needed generations of {en} (of {of} and others) are gone from the repository, and no removal by the rule explains it."
             ),
         ),
         (

@@ -1,6 +1,7 @@
 //! The judges, one file per clause.
 
 mod account_use;
+mod assets;
 pub mod c01_procedures;
 pub mod c02_malware;
 pub mod c03_vulnerabilities;

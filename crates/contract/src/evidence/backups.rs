@@ -104,6 +104,14 @@ impl Job {
         self.last.as_ref().is_some_and(|last| last.value.asset == asset)
     }
 
+    /// The repository it saves into: a run that failed early names none.
+    #[must_use]
+    pub fn repository(&self) -> Option<&str> {
+        let good = self.good.values().rev();
+        let mut runs = self.last.iter().map(|last| &last.value).chain(good);
+        runs.find(|run| !run.repository.is_empty()).map(|run| run.repository.as_str())
+    }
+
     /// The newest good run.
     #[must_use]
     pub fn newest(&self) -> Option<(&Stamp, &BackupRun)> {

@@ -146,6 +146,7 @@ fn of_fact(host: &HostId, stamp: Stamp, entry: &Entry) -> Option<Occurrence> {
         },
         digest_before: None,
         digest_after: None,
+        beside: (None, None),
         texts: (None, None),
         by: None,
         explained_by: Explanation::None,

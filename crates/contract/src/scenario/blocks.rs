@@ -305,7 +305,8 @@ fn digest(short: &str) -> String {
     short.repeat(64_usize.checked_div(short.len().max(1)).unwrap_or(1))
 }
 
-/// `change HOST KIND NAME TIME [since=TIME] [heard=TIME] [away=yes] [after=aa] [before=bb] [package=nginx]`
+/// `change HOST KIND NAME TIME [since=TIME] [heard=TIME] [away=yes] [after=aa] [before=bb] [package=nginx]`; of a file also
+/// `[sealed=yes] [mode_before=755] [mode_after=4777]`, and `none` for the content of one that is not there.
 fn change(line: &Line<'_>) -> Read<Vec<Value>> {
     let (host, kind, name, at) = (line.word(1)?, line.word(2)?, line.word(3)?, line.when(4)?);
     let heard = line.time("heard")?.unwrap_or(at);
@@ -317,13 +318,9 @@ fn change(line: &Line<'_>) -> Read<Vec<Value>> {
         "file" => {
             let explained =
                 line.pair("package").map_or(json!("none"), |package| json!({ "package": package }));
-            let state = |digest: String| {
-                json!({ "type": "file", "digest": digest, "mode": 420, "uid": 0, "gid": 0,
-                "size": 1, "modified": at })
-            };
             json!({ "kind": "integrity.change", "part": part, "since": since, "until": at, "seen": seen,
-                "files": [{ "path": name, "before": state(content("before", "ab")),
-                "after": state(content("after", "ac")), "explained_by": explained }] })
+                "files": [{ "path": name, "before": integrity::state(line, "before", "ab", at)?,
+                "after": integrity::state(line, "after", "ac", at)?, "explained_by": explained }] })
         }
         "package" => json!({ "kind": "package.change",
             "present": name.split(',').map(|name| json!({ "n": name, "v": "2" })).collect::<Vec<_>>(),

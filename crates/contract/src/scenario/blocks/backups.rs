@@ -27,12 +27,15 @@ pub(super) fn backup(line: &Line<'_>) -> Read<Vec<Value>> {
         |key: &str, usual: u64| line.pair(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or(usual);
     let tool =
         |usual: &str| line.pair("tool").map_or_else(|| usual.to_owned(), |tool| tool.replace(':', " "));
+    // As agents tell it: a run that failed names no repository.
+    let result = line.pair("result").unwrap_or("done");
     let mut told = match word {
         "backup" => {
             json!({ "kind": "backup.run", "job": job, "asset": line.word(2)?, "snapshot": at.to_string(),
             "tree": digest("ab"), "files": number("files", 10), "bytes": number("bytes", 1_000), "added": 1,
-            "repository": repository, "encrypted": line.pair("plain").is_none(), "started": at, "ended": at,
-            "tool": tool("rustic_core 0.10"), "result": line.pair("result").unwrap_or("done") })
+            "repository": if result == "failed" { "" } else { &repository },
+            "encrypted": line.pair("plain").is_none(), "started": at, "ended": at,
+            "tool": tool("rustic_core 0.10"), "result": result })
         }
         "checked" => {
             json!({ "kind": "backup.check", "repository": repository, "job": job, "tool": tool("restic 0.14"),

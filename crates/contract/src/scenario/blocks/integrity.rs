@@ -1,6 +1,7 @@
 //! Blocks of watched files (2.1.f).
 
 use super::{Line, Read, both, digest, fact};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// `right HOST SYSTEM TIME [seen=TIME] [tree=aa] [roots=/etc] [agreed=no]`: a baseline is put before the city, and agreed.
@@ -33,4 +34,18 @@ pub(super) fn held(line: &Line<'_>) -> Read<Vec<Value>> {
         "missing": lost.into_iter().chain(saved).collect::<Vec<_>>(),
         "sought": sought.into_iter().collect::<Vec<_>>() });
     Ok(vec![fact(host, at, at, told)])
+}
+
+/// What a file was `before` or `after`: its content by a short name or `none`, in octal its mode.
+pub(super) fn state(line: &Line<'_>, side: &str, usual: &str, at: Timestamp) -> Read<Option<Value>> {
+    let content = line.pair(side).unwrap_or(usual);
+    if content == "none" {
+        return Ok(None);
+    }
+    let mode = line.pair(&format!("mode_{side}")).unwrap_or("644");
+    let mode = u32::from_str_radix(mode, 8).map_err(|_| "write the mode in octal: 4755".to_owned())?;
+    let told_as = if line.pair("sealed").is_some() { "sealed" } else { "digest" };
+    let state = json!({ "type": "file", told_as: digest(content), "mode": mode, "uid": 0, "gid": 0, "size": 1,
+        "modified": at });
+    Ok(Some(state))
 }
