@@ -118,7 +118,7 @@ fn rows_of(court: &Court) -> Vec<Row<'_>> {
                     .and_modify(|count| *count = count.saturating_add(1))
                     .or_insert(1);
             }
-            let repository = host.backups.repositories.get(&last.value.repository);
+            let repository = job.repository().and_then(|name| host.backups.repositories.get(name));
             let job = Some((id, name.as_str(), job, repository));
             rows.push(Row { asset, system, line: line.and_then(declared), job });
         }
