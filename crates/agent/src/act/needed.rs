@@ -33,7 +33,7 @@ pub(super) fn why_not(target: &Target) -> Option<String> {
     let is_it = |program: &&str| {
         std::fs::metadata(program).is_ok_and(|outside| (outside.dev(), outside.ino()) == target.id())
     };
-    if FILES.iter().any(|file| target.path == Path::new(file)) || PROGRAMS.iter().any(|it| is_it(&it)) {
+    if FILES.iter().any(|file| target.path == Path::new(file)) || PROGRAMS.iter().any(is_it) {
         return Some("the host does not work without this file: look at the host".to_owned());
     }
     let package = brought_by(target, Path::new(INFO))?;
