@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use yakujo_contract::act::Role;
 use yakujo_contract::entry::Entry;
 use yakujo_contract::fact::Fact;
@@ -148,6 +148,9 @@ async fn second(city: &City, hall: &TownHall, desk: &Desk, host: &Host) -> anyho
         "取り込んでいます。悪用が確認されている脆弱性で機器に残っているものは 1 件",
     )
     .await?;
+    // The feeds of a bundle are told one after the other.
+    let are_told = |city: &City| Ok(facts(city)?.0.len() >= 4);
+    city.until(Duration::from_secs(60), "both feeds of both bundles", are_told).await?;
     let (imported, found) = facts(city)?;
     let people: Vec<_> =
         imported.iter().map(|it| (it.serial, it.importer.is_some(), it.confirmer.is_some())).collect();
