@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use yakujo_contract::act::{Act, Environment, Matter};
 use yakujo_contract::court::Ruling;
 use yakujo_contract::duty::DutyId;
+use yakujo_contract::entry::Entry;
 use yakujo_contract::id::ProposalId;
 use yakujo_contract::parameter::ParameterId;
 use yakujo_contract::standing::Standing;
@@ -175,6 +176,15 @@ impl City {
         let office = self.office()?;
         let ruling = office.court().ruling(DutyId::parse(duty)?, &system.parse()?);
         ruling.with_context(|| format!("{duty} of {system} is not judged"))
+    }
+
+    /// All entries of the ledger, the oldest first.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn entries(&self) -> anyhow::Result<Vec<Entry>> {
+        let office = self.office()?;
+        (0..office.size()).map(|number| Ok(Entry::from_bytes(&office.reader().entry(number)?)?)).collect()
     }
 
     /// Waits until something holds.

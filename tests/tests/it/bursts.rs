@@ -138,16 +138,8 @@ async fn until_alike(city: &City, tree: &Path) -> anyhow::Result<Duration> {
 
 /// Whether some fact says that events of the kernel were lost.
 fn loss_is_said(city: &City) -> anyhow::Result<bool> {
-    let office = city.office()?;
-    for number in 0..office.size() {
-        let entry = Entry::from_bytes(&office.reader().entry(number)?)?;
-        if let Some(Fact::IntegrityChange(change)) = entry.fact()
-            && change.coverage.reason.contains("events of the kernel were lost")
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let says = |fact: &Fact| matches!(fact, Fact::IntegrityChange(change) if change.coverage.reason.contains("events of the kernel were lost"));
+    Ok(city.entries()?.iter().filter_map(Entry::fact).any(says))
 }
 
 #[test]

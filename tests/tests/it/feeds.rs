@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use yakujo_contract::act::Role;
-use yakujo_contract::entry::Entry;
 use yakujo_contract::fact::Fact;
 use yakujo_contract::fact::vulnerability::{FeedImported, VulnMatch, VulnStatus};
 use yakujo_contract::standing::Standing::Unknown;
@@ -79,10 +78,9 @@ impl Desk {
 }
 
 fn facts(city: &City) -> anyhow::Result<(Vec<FeedImported>, Vec<VulnMatch>)> {
-    let office = city.office()?;
     let (mut imported, mut found) = (Vec::new(), Vec::new());
-    for number in 0..office.size() {
-        match Entry::from_bytes(&office.reader().entry(number)?)?.fact() {
+    for entry in city.entries()? {
+        match entry.fact() {
             Some(Fact::FeedImported(fact)) => imported.push(fact.clone()),
             Some(Fact::VulnMatch(fact)) => found.push(fact.clone()),
             _ => {}

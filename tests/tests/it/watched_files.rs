@@ -13,13 +13,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The changes of one file that the ledger shows, oldest first.
 fn changes_of(city: &City, path: &Path) -> anyhow::Result<Vec<Change>> {
-    let office = city.office()?;
-    let mut all = Vec::new();
-    for number in 0..office.size() {
-        let entry = Entry::from_bytes(&office.reader().entry(number)?)?;
-        all.extend(changes(&entry).into_iter().filter(|change| change.object == Object::File));
-    }
-    all.retain(|change| Path::new(&change.name) == path);
+    let mut all: Vec<Change> = city.entries()?.iter().flat_map(changes).collect();
+    all.retain(|change| change.object == Object::File && Path::new(&change.name) == path);
     Ok(all)
 }
 
@@ -40,13 +35,9 @@ async fn an_edit_is_in_the_ledger_within_a_minute_and_one_behind_the_back_of_the
     std::fs::write(agent.join("agent.toml"), format!("watch = [\"{}\"]\n", site.display()))?;
     city.observe().await?;
     let has_baseline = |city: &City| {
-        let office = city.office()?;
-        let mut found = false;
-        for number in 0..office.size() {
-            let entry = Entry::from_bytes(&office.reader().entry(number)?)?;
-            found |= entry.fact().is_some_and(|fact| fact.kind() == "integrity.baseline");
-        }
-        Ok(found)
+        let is_baseline =
+            |entry: &Entry| entry.fact().is_some_and(|fact| fact.kind() == "integrity.baseline");
+        Ok(city.entries()?.iter().any(is_baseline))
     };
     city.until(MINUTE * 4, "the baseline is told", has_baseline).await?;
     std::fs::write(&page, "two")?;

@@ -2,8 +2,9 @@
 //!
 //! Content is held by its digest. Which of the contents a file has had is the right one nobody decides here: the order names
 //! its digest. The first content of a file is never given up for a later one, so that whoever changes a file often does not
-//! drive out what was there before; what is gone is held for a month more. Of a file whose content is not held, owner and mode are remembered as they were first
-//! seen: the content may come from a snapshot of a backup, which is believed by its digest alone.
+//! drive out what was there before; what is gone is held for a month more. Of a file whose content is not held, owner and mode
+//! are remembered as they were first seen: the content may come from a snapshot of a backup, which is believed by its digest
+//! alone.
 
 use super::desk::Desk;
 use super::{ActError, Holding};

@@ -49,20 +49,17 @@ fn digest(value: &Value) -> Digest {
 
 /// Cuts off and tells. The inner error says why it did not work.
 pub(super) fn begin(desk: &Desk, wanted: Isolation, now: Timestamp) -> Result<Result<(), String>, ActError> {
-    // On the disk first: whatever stops this process now, the next look finishes what was begun.
-    desk.keep_isolation(Some(&wanted))?;
-    let put = put_in_force(desk, wanted, now)?;
-    if put.is_err() {
-        // Rules may be in force of which nobody could say so. Where not even that ends them, the next look finishes what was begun.
-        if nft(&["-j", "-f", "-"], &json!({ "nftables": without() }).to_string()).is_ok() {
-            desk.keep_isolation(None)?;
-        }
+    let put = insist(desk, wanted, now)?;
+    // Rules may be in force of which nobody could say so. Where not even that ends them, the next look finishes what was begun.
+    if put.is_err() && load(&without()).is_ok() {
+        desk.keep_isolation(None)?;
     }
     Ok(put)
 }
 
 /// Cuts off and tells, as [`begin`]; what does not work is tried again by every look until it is over.
 pub(super) fn insist(desk: &Desk, wanted: Isolation, now: Timestamp) -> Result<Result<(), String>, ActError> {
+    // On the disk first: whatever stops this process now, the next look finishes what was begun.
     desk.keep_isolation(Some(&wanted))?;
     put_in_force(desk, wanted, now)
 }
@@ -100,7 +97,7 @@ fn release(
     now: Timestamp,
 ) -> Result<Result<(), String>, ActError> {
     let last = list().ok().flatten();
-    if let Err(why) = nft(&["-j", "-f", "-"], &json!({ "nftables": without() }).to_string()) {
+    if let Err(why) = load(&without()) {
         return Ok(Err(why));
     }
     desk.keep_isolation(None)?;
@@ -217,8 +214,13 @@ fn tell(
 
 /// Puts the rules in force in one step: either all of them are, or none.
 fn apply(peers: &[SocketAddr]) -> Result<Listed, String> {
-    nft(&["-j", "-f", "-"], &json!({ "nftables": with(peers) }).to_string())?;
+    load(&with(peers))?;
     list()?.ok_or_else(|| "the rules are not there after they were put in force".to_owned())
+}
+
+/// Hands rules to the kernel.
+fn load(rules: &[Value]) -> Result<(), String> {
+    nft(&["-j", "-f", "-"], &json!({ "nftables": rules }).to_string()).map(drop)
 }
 
 /// The table taken away, whether it was there or not.

@@ -135,30 +135,16 @@ struct Room<'a> {
 impl Room<'_> {
     fn moved(&self, ask: &Ask, file: Option<OwnedFd>, now: Timestamp) -> Result<Option<Moved>, ActError> {
         Ok(match ask {
-            Ask::Quarantine { file: id, detection } => Some(match file {
-                Some(file) => self.take_once(*id, detection, file, now)?,
-                None => self.came_in(*id, detection),
-            }),
+            Ask::Quarantine { file: id, detection } => {
+                let taken = match file {
+                    Some(file) => self.take(*id, detection, file, now)?,
+                    None => failed(detection, &VaultError::Replaced),
+                };
+                Some(self.unless_it_came_in(*id, detection, taken))
+            }
             Ask::Sample { path } => file.map(|file| self.try_with(&path_of(path), file)),
             _ => None,
         })
-    }
-
-    /// Whoever was asked twice for one file finds its name gone: what came in meanwhile is done.
-    fn take_once(
-        &self,
-        id: (u64, u64),
-        detection: &AvDetection,
-        file: OwnedFd,
-        now: Timestamp,
-    ) -> Result<Moved, ActError> {
-        let taken = self.take(id, detection, file, now)?;
-        let is_done = |moved: &Moved| matches!(moved, Moved::Tried(item) if item.result == Done::Done);
-        if matches!(taken, Moved::NotTried(_)) || is_done(&taken) {
-            return Ok(taken);
-        }
-        let came_in = self.came_in(id, detection);
-        Ok(if is_done(&came_in) { came_in } else { taken })
     }
 
     fn take(
@@ -211,15 +197,17 @@ impl Room<'_> {
         Moved::Tried(Box::new(item))
     }
 
-    /// Whether a file that was asked for before came in.
-    fn came_in(&self, id: (u64, u64), detection: &AvDetection) -> Moved {
-        for (item, note) in self.vaults.iter().flat_map(|vault| vault.records.items()) {
-            let is_it = note.inode == id && note.from == detection.path && note.digest == detection.digest;
-            if note.place == Place::Held && is_it {
-                return Moved::Tried(Box::new(note.told(item)));
-            }
+    /// What cannot be moved may have come in before: whoever asks again, with the file still held open or without it, is told so.
+    fn unless_it_came_in(&self, id: (u64, u64), detection: &AvDetection, taken: Moved) -> Moved {
+        if !matches!(&taken, Moved::Tried(item) if item.result != Done::Done) {
+            return taken;
         }
-        failed(detection, &VaultError::Replaced)
+        let mut items = self.vaults.iter().flat_map(|vault| vault.records.items());
+        let came_in = items.find(|(_, note)| {
+            let is_it = note.inode == id && note.from == detection.path && note.digest == detection.digest;
+            note.place == Place::Held && is_it
+        });
+        came_in.map_or(taken, |(item, note)| Moved::Tried(Box::new(note.told(item))))
     }
 
     /// The agent's own sample is moved without a permit, because it is known what it is, and is not kept.
