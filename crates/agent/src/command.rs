@@ -1,6 +1,10 @@
 //! Runs one of a fixed set of programs: an absolute path, no shell, a time limit, a limit on output.
 
+mod pace;
+
+use pace::Pace;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -46,17 +50,41 @@ pub fn output_with(
     environment: &[(&str, &str)],
     limit: Duration,
 ) -> Result<String, CommandError> {
-    let name = program.display().to_string();
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .env("LC_ALL", "C")
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| CommandError::Start(name.clone(), error))?;
+    let mut command = plain(program, arguments);
+    answer_of(command.envs(environment.iter().copied()), limit, |_| None)
+}
+
+/// As [`output_with`], for a program that has seconds of work to do: it gets less than a tenth of a core.
+///
+/// # Errors
+/// Any [`CommandError`].
+pub fn output_slowly(
+    program: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    limit: Duration,
+) -> Result<String, CommandError> {
+    let mut command = plain(program, arguments);
+    command.envs(environment.iter().copied()).process_group(0);
+    answer_of(&mut command, limit, |child| Some(Pace::of(child)))
+}
+
+/// A program with nothing of this process's environment, whose output is read.
+fn plain(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().env("LC_ALL", "C");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn answer_of(
+    command: &mut Command,
+    limit: Duration,
+    pace: impl Fn(&Child) -> Option<Pace>,
+) -> Result<String, CommandError> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command.spawn().map_err(|error| CommandError::Start(name.clone(), error))?;
+    let pace = pace(&child);
     let said = said_by(child.stderr.take());
     let pipe = child.stdout.take();
     let (tell, told) = channel();
@@ -68,7 +96,7 @@ pub fn output_with(
     });
     let ends = Instant::now() + limit;
     let timeout = || CommandError::Timeout(name.clone(), limit);
-    let status = ended(&mut child, ends).ok_or_else(timeout)?;
+    let status = ended(&mut child, ends, pace).ok_or_else(timeout)?;
     // A program that it started may hold its output open: then the answer is not whole.
     let left = ends.saturating_duration_since(Instant::now()).max(SAID_WITHIN);
     let bytes = told.recv_timeout(left).map_err(|_| timeout())?;
@@ -80,19 +108,25 @@ pub fn output_with(
 }
 
 /// How a program ended, if it did by then. Otherwise it is ended.
-fn ended(child: &mut Child, ends: Instant) -> Option<ExitStatus> {
+fn ended(child: &mut Child, ends: Instant, mut pace: Option<Pace>) -> Option<ExitStatus> {
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < ends => std::thread::sleep(STEP),
-            Ok(None) | Err(_) => {
-                // Ended already or not: either way it is waited for, so that no dead process stays behind.
-                let _ = child.kill();
-                let _ = child.wait();
-                return None;
+        match (child.try_wait(), &mut pace) {
+            (Ok(Some(status)), _) => return Some(status),
+            (Ok(None), Some(pace)) if Instant::now() < ends => {
+                pace.step();
+                std::thread::sleep(pace::STEP);
             }
+            (Ok(None), None) if Instant::now() < ends => std::thread::sleep(STEP),
+            _ => break,
         }
     }
+    // Ended already or not: either way it is waited for, so that no dead process stays behind.
+    if let Some(pace) = pace {
+        pace.end();
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
 }
 
 /// What a program says on its standard error, for when it fails: its first line that says something, as soon as it is
@@ -134,15 +168,8 @@ pub fn first_lines(
     limit: Duration,
 ) -> Result<Vec<String>, CommandError> {
     let name = program.display().to_string();
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| CommandError::Start(name.clone(), error))?;
+    let spawned = plain(program, arguments).spawn();
+    let mut child = spawned.map_err(|error| CommandError::Start(name.clone(), error))?;
     let said = said_by(child.stderr.take());
     let pipe = child.stdout.take();
     let (tell, told) = channel();
@@ -160,7 +187,7 @@ pub fn first_lines(
         // Ended already or not: it is waited for below.
         let _ = child.kill();
     }
-    let status = ended(&mut child, ends);
+    let status = ended(&mut child, ends, None);
     let timeout = || CommandError::Timeout(name.clone(), limit);
     let (lines, status) = (lines.map_err(|_| timeout())?, status.ok_or_else(timeout)?);
     if status.success() || has_more { Ok(lines) } else { Err(failed(name, status, &said, "")) }
@@ -215,6 +242,35 @@ mod tests {
         let first = first_lines(Path::new("/bin/sh"), &closed, 3, Duration::from_millis(300));
         assert!(matches!(first, Err(CommandError::Timeout(..))));
         assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_slow_program_gets_its_share_of_a_core_and_its_whole_answer_comes() {
+        // 600 ms of work, whatever the machine does beside it.
+        let work = "while [ $(awk '{print $14 + $15}' /proc/$$/stat) -lt 60 ]; do :; done; echo done";
+        let began = Instant::now();
+        let path = [("PATH", "/usr/bin:/bin")];
+        let limit = Duration::from_secs(120);
+        assert_eq!(output_slowly(Path::new("/bin/sh"), &["-c", work], &path, limit).unwrap(), "done\n");
+        assert!(began.elapsed() > Duration::from_secs(6), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_slow_program_that_takes_too_long_is_ended_with_what_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let number = folder.path().join("pid").display().to_string();
+        let script = format!("(while :; do :; done) & echo $! > {number}; while :; do :; done");
+        let result = output_slowly(Path::new("/bin/sh"), &["-c", &script], &[], Duration::from_millis(500));
+        assert!(matches!(result, Err(CommandError::Timeout(..))));
+        let pid: i32 = std::fs::read_to_string(&number).unwrap().trim().parse().unwrap();
+        let is_gone = || {
+            let stat = procfs::process::Process::new(pid).and_then(|process| process.stat());
+            stat.is_err() || stat.is_ok_and(|stat| stat.state == 'Z')
+        };
+        assert!((0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            is_gone()
+        }));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::budget::Used;
 pub(crate) use crate::malware::target::read_small;
 use crate::parts::Part;
 pub(crate) use crate::watch::file::{path_of, text_of};
-use procfs::process::Process;
+use procfs::process::{Process, Stat};
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::Result as IoResult;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -12,6 +12,9 @@ use std::path::Path;
 
 /// One file has one path: two spellings are two files.
 pub(crate) const ONE_PATH_EACH: bool = true;
+
+/// Looks at a process whose programs end as they are counted.
+const LOOKS: usize = 4;
 
 /// The rights of this process, in a word.
 pub(crate) fn rights() -> &'static str {
@@ -60,6 +63,35 @@ pub fn used_by_all() -> Used {
     used
 }
 
+/// A process, and the ticks of the programs it ran and runs. Backups are made by processes with a limit of their own.
+fn stat_of(process: &Process, part: Option<Part>) -> Option<(Stat, u64)> {
+    let of_ended = |stat: &Stat| u64::try_from(stat.cutime.saturating_add(stat.cstime)).unwrap_or(0);
+    let mut stat = process.stat().ok()?;
+    if part == Some(Part::Save) {
+        return Some((stat, 0));
+    }
+    let mut running = 0;
+    for _ in 0..LOOKS {
+        let before = of_ended(&stat);
+        running = if part == Some(Part::Collect) { of_running(process) } else { 0 };
+        stat = process.stat().ok()?;
+        // One that ended in between would be counted twice, or not at all.
+        if of_ended(&stat) == before {
+            break;
+        }
+    }
+    let ended = of_ended(&stat);
+    Some((stat, ended.saturating_add(running)))
+}
+
+/// Ticks of the programs a process has started that have not ended.
+fn of_running(process: &Process) -> u64 {
+    let threads = process.tasks().into_iter().flatten().flatten();
+    let children = threads.flat_map(|thread| thread.children().unwrap_or_default());
+    let stats = children.filter_map(|pid| Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok());
+    stats.map(|stat| stat.utime.saturating_add(stat.stime)).sum()
+}
+
 /// Which part a process is, by the words it was started with.
 fn part_of(process: &Process) -> Option<Part> {
     let words = process.cmdline().ok()?;
@@ -68,11 +100,8 @@ fn part_of(process: &Process) -> Option<Part> {
 }
 
 fn add(used: &mut Used, process: &Process, part: Option<Part>) {
-    let Ok(stat) = process.stat() else { return };
-    let of_children = u64::try_from(stat.cutime.saturating_add(stat.cstime)).unwrap_or(0);
-    let ticks = stat.utime.saturating_add(stat.stime);
-    // Backups are made by processes with a limit of their own.
-    let ticks = if part == Some(Part::Save) { ticks } else { ticks.saturating_add(of_children) };
+    let Some((stat, of_children)) = stat_of(process, part) else { return };
+    let ticks = stat.utime.saturating_add(stat.stime).saturating_add(of_children);
     let ms = ticks.saturating_mul(1_000) / procfs::ticks_per_second().max(1);
     used.cpu_ms = used.cpu_ms.saturating_add(ms);
     let memory = stat.rss.saturating_mul(procfs::page_size());

@@ -3,7 +3,7 @@
 //! apt itself is asked, without the network and without changing anything (`apt-get -s`): choosing a version is its
 //! business. A host whose lists are old learns nothing new, so the date the distributor put into them is told, too.
 
-use crate::command::output_with;
+use crate::command::output_slowly;
 use crate::reading::Sources;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,8 @@ use yakujo_contract::fact::software::{StaleProcess, StaleRunning};
 
 const APT: &str = "/usr/bin/apt-get";
 const LISTS: &str = "/var/lib/apt/lists";
-const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+/// It reads all lists for seconds, and gets less than a tenth of a core.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15 * 60);
 const MOST_UPDATES: usize = 5_000;
 const MOST_PROCESSES: usize = 200;
 /// Processes looked at in one turn.
@@ -64,7 +65,8 @@ pub fn offered(sources: &Sources) -> Result<(Vec<Offered>, Coverage), String> {
         arguments.extend(["-o", &root]);
     }
     let path = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
-    let answer = output_with(program, &arguments, &path, ANSWER_WITHIN).map_err(|error| error.to_string())?;
+    let answer =
+        output_slowly(program, &arguments, &path, ANSWER_WITHIN).map_err(|error| error.to_string())?;
     let mut updates = parse_offers(&answer);
     let mut coverage = Coverage::default();
     if dated(sources).is_none() {
