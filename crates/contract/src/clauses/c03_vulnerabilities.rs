@@ -10,6 +10,8 @@ use crate::request::RequestNumber;
 use crate::request::flow::{Progress, State};
 use crate::request::form::Form;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 const P08: ParameterId = ParameterId::new(8);
@@ -403,7 +405,7 @@ pub fn judge_3_5_a(case: &HostCase<'_>) -> Verdict {
             }
             (_, Some(until)) if case.case.passed(until) => return ended(case, &name, product, entry),
             (_, Some(until)) if case.case.passed(until.checked_sub(warn).unwrap_or(until)) => {
-                soon.push(format!("{name} {}", jst(until)));
+                soon.push(format!("{name} {}", last_day(until)));
             }
             _ => {}
         }
@@ -434,9 +436,14 @@ fn paid_support(case: &HostCase<'_>, product: &ProductSupport) -> Option<Timesta
     same.map(|line| line.until).filter(|until| !case.case.passed(*until)).max()
 }
 
+/// The last day of support, as its publisher writes it: the end of a day, there or in Japan.
+fn last_day(until: Timestamp) -> Date {
+    until.to_zoned(TimeZone::UTC).date()
+}
+
 fn ended(case: &HostCase<'_>, name: &str, product: &ProductSupport, entry: EntryNumber) -> Verdict {
     let id = case.id();
-    let until = product.until.map_or_else(String::new, |until| format!("（{}）", jst(until)));
+    let until = product.until.map_or_else(String::new, |until| format!("（{}まで）", last_day(until)));
     let basis = &product.basis;
     Verdict::broken(
         Sentence::new(
