@@ -147,3 +147,21 @@ backup db-1 台帳 {second}
     assert!(silent.cause.ja.contains("（db-1 のジョブ「copy」）"), "{:?}", silent.cause);
     assert!(!alone.cause.ja.contains("ジョブ"), "one job needs no name: {:?}", alone.cause);
 }
+
+#[test]
+fn an_end_of_support_is_the_day_of_the_table_or_the_instant_that_was_agreed() {
+    let cause = |until: &str| {
+        let product = format!(
+            r#"{{"product":"nodejs","cycle":"20","phase":"ended","basis":"release schedule","until":"{until}"}}"#
+        );
+        let story = format!(
+            r#"contract main=web-1
+{{"v":1,"author":{{"agent":"web-1"}},"host":"web-1","seq":7,"observed":"2026-11-24T00:02:00Z","received":"2026-11-24T00:02:00Z","fact":{{"kind":"support.phase","products":[{product}],"table":"2026-11-01"}}}}"#
+        );
+        let verdict = verdict("3.5.a", "2026-11-24T00:03:00Z", &story);
+        assert_eq!(verdict.standing, Standing::Broken, "{:?}", verdict.cause);
+        verdict.cause.ja
+    };
+    assert!(cause("2026-04-30T23:59:59Z").contains("（2026-04-30まで）"), "no word of 08:59:59 in Japan");
+    assert!(cause("2026-04-30T15:00:00Z").contains("（2026-05-01 00:00:00 JSTまで）"));
+}

@@ -10,7 +10,7 @@ use crate::request::RequestNumber;
 use crate::request::flow::{Progress, State};
 use crate::request::form::Form;
 use crate::standing::{EvidenceClass, Sentence, Verdict, jst};
-use jiff::civil::Date;
+use jiff::civil::{Time, time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,6 +18,8 @@ const P08: ParameterId = ParameterId::new(8);
 const P10: ParameterId = ParameterId::new(10);
 /// Information older than this says nothing of what came after (obligations, 3.2).
 pub const GATHERED_WITHIN: SignedDuration = SignedDuration::from_hours(72);
+/// Of a day on which support ends, by the table of dates (UTC).
+const LAST_SECOND: Time = time(23, 59, 59, 0);
 /// What is not urgent is presented once a month (obligations, 3.2).
 const MONTH: SignedDuration = SignedDuration::from_hours(24 * 31);
 
@@ -436,9 +438,10 @@ fn paid_support(case: &HostCase<'_>, product: &ProductSupport) -> Option<Timesta
     same.map(|line| line.until).filter(|until| !case.case.passed(*until)).max()
 }
 
-/// The last day of support, as its publisher writes it: the end of a day, there or in Japan.
-fn last_day(until: Timestamp) -> Date {
-    until.to_zoned(TimeZone::UTC).date()
+/// Until when support holds: the last day, where its publisher named a day, or the instant both parties agreed on.
+fn last_day(until: Timestamp) -> String {
+    let published = until.to_zoned(TimeZone::UTC);
+    if published.time() == LAST_SECOND { published.date().to_string() } else { jst(until) }
 }
 
 fn ended(case: &HostCase<'_>, name: &str, product: &ProductSupport, entry: EntryNumber) -> Verdict {
