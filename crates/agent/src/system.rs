@@ -89,7 +89,17 @@ fn of_running(process: &Process) -> u64 {
     let threads = process.tasks().into_iter().flatten().flatten();
     let children = threads.flat_map(|thread| thread.children().unwrap_or_default());
     let stats = children.filter_map(|pid| Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok());
-    stats.map(|stat| stat.utime.saturating_add(stat.stime)).sum()
+    stats.map(|stat| own_ticks(&stat)).sum()
+}
+
+/// Processor time of a process itself, in ticks of the kernel.
+pub(crate) fn own_ticks(stat: &Stat) -> u64 {
+    stat.utime.saturating_add(stat.stime)
+}
+
+/// Ticks of the kernel, in ms.
+pub(crate) fn ms(ticks: u64) -> u64 {
+    ticks.saturating_mul(1_000) / procfs::ticks_per_second().max(1)
 }
 
 /// Which part a process is, by the words it was started with.
@@ -101,9 +111,7 @@ fn part_of(process: &Process) -> Option<Part> {
 
 fn add(used: &mut Used, process: &Process, part: Option<Part>) {
     let Some((stat, of_children)) = stat_of(process, part) else { return };
-    let ticks = stat.utime.saturating_add(stat.stime).saturating_add(of_children);
-    let ms = ticks.saturating_mul(1_000) / procfs::ticks_per_second().max(1);
-    used.cpu_ms = used.cpu_ms.saturating_add(ms);
+    used.cpu_ms = used.cpu_ms.saturating_add(ms(own_ticks(&stat).saturating_add(of_children)));
     let memory = stat.rss.saturating_mul(procfs::page_size());
     let place = match part {
         Some(Part::Keep) => &mut used.keeper,

@@ -4,6 +4,7 @@
 //! It is stopped and let go by signals to a process group of its own. When whoever waits for it is killed meanwhile, the
 //! kernel ends the group itself (POSIX: a group that is orphaned with stopped members gets SIGHUP and SIGCONT).
 
+use crate::system::{ms, own_ticks};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::process::Child;
@@ -55,5 +56,5 @@ impl Pace {
 /// Processor time of a process, ms.
 fn used_ms(process: Pid) -> Option<u64> {
     let stat = Process::new(process.as_raw_nonzero().get()).and_then(|process| process.stat()).ok()?;
-    Some(stat.utime.saturating_add(stat.stime).saturating_mul(1_000) / procfs::ticks_per_second().max(1))
+    Some(ms(own_ticks(&stat)))
 }
